@@ -1,0 +1,41 @@
+# make demo: install what is missing, build, fine-tune a real model on real text. make test: the same set-up, then every test.
+#   TORCH_DIR=/path/to/libtorch   use a LibTorch that is there
+#   JOBS=N                        parallel compilers (each needs up to 1.5 GB); default: the number of cores
+.PHONY: build test demo model fuzz sanitize setup clean
+.DEFAULT_GOAL := build
+JOBS ?= $(shell nproc)
+BUILD := build
+
+setup:
+	@scripts/setup.sh packages
+	@scripts/setup.sh torch
+
+build: setup
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$$(cat $(BUILD)/torch_dir)" $(CMAKE_FLAGS) > $(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }
+	@cmake --build $(BUILD) -j $(JOBS)
+
+model:
+	@scripts/setup.sh packages
+	@scripts/setup.sh model
+
+test: CMAKE_FLAGS := -DFRUGAL_WERROR=ON
+test: build model sanitize
+	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
+
+# The floors without LibTorch under the address and undefined-behaviour sanitizers.
+sanitize:
+	@scripts/setup.sh packages
+	@cmake -S . -B $(BUILD)/sanitize -G Ninja -DFRUGAL_TORCH=OFF -DFRUGAL_SANITIZE=ON > $(BUILD)/configure-sanitize.log
+	@cmake --build $(BUILD)/sanitize -j $(JOBS)
+	@ctest --test-dir $(BUILD)/sanitize -j $(JOBS) --output-on-failure
+
+demo: build model
+	@scripts/demo.sh
+
+# One minute for each parser.
+fuzz:
+	@scripts/setup.sh packages fuzz
+	@scripts/fuzz.sh 60
+
+clean:
+	rm -rf $(BUILD)/bin $(BUILD)/lib $(BUILD)/CMakeFiles $(BUILD)/sanitize $(BUILD)/fuzz

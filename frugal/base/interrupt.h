@@ -1,0 +1,11 @@
+// Ctrl-C once: a flag that long work looks at, to finish its step and save. Twice: the process ends at once.
+#pragma once
+
+namespace frugal {
+
+void catch_interrupts();        // installs the handler for SIGINT and SIGTERM; call before long work
+bool is_interrupted();
+void throw_if_interrupted();    // Error(Exit::interrupted)
+void reset_interrupt();         // forgets a request and installs the handler again; for chat, and for tests
+
+}  // namespace frugal

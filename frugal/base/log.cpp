@@ -1,0 +1,48 @@
+#include "frugal/base/log.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+
+namespace frugal {
+namespace {
+
+std::atomic<bool> quiet{false};
+
+// One write a line, so that lines of several threads do not mix.
+void print(const char* prefix, const char* color, std::string_view line) {
+  std::string text;
+  if (*prefix && use_color()) {
+    text = std::string(color) + prefix + "\033[0m";
+  } else {
+    text = prefix;
+  }
+  text.append(line).append("\n");
+  std::cerr << text << std::flush;
+}
+
+}  // namespace
+
+void set_quiet(bool on) { quiet = on; }
+bool is_quiet() { return quiet; }
+bool is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+
+bool use_color() {
+  const char* off = std::getenv("NO_COLOR");
+  return (off == nullptr || *off == '\0') && is_terminal();
+}
+
+void say(std::string_view line) {
+  if (!quiet) print("", "", line);
+}
+
+void note(std::string_view line) {
+  if (!quiet) print("note: ", "\033[36m", line);
+}
+
+void warn(std::string_view line) { print("warning: ", "\033[33m", line); }
+
+}  // namespace frugal

@@ -1,0 +1,167 @@
+#include "frugal/base/settings.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <numeric>
+
+namespace frugal {
+namespace {
+
+[[noreturn]] void bad_value(const Field& field, std::string_view text, const std::string& expected) {
+  throw Error(Exit::usage, flag_name(field.name) + " is '" + std::string(text) + "', expected " + expected,
+              flag_name(field.name) + ": " + std::string(field.help));
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string joined(const std::vector<std::string_view>& words) {
+  std::string text;
+  for (const auto word : words) text.append(text.empty() ? "" : ", ").append(word);
+  return text;
+}
+
+}  // namespace
+
+std::string flag_name(std::string_view name) {
+  std::string flag = "--" + std::string(name);
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return flag;
+}
+
+std::string key_name(std::string_view flag) {
+  std::string key(flag.substr(std::min(flag.find_first_not_of('-'), flag.size())));
+  std::replace(key.begin(), key.end(), '-', '_');
+  return key;
+}
+
+std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
+  std::size_t least = std::max<std::size_t>(2, name.size() / 3) + 1;
+  std::string best;
+  for (const auto& candidate : candidates) {
+    const std::size_t distance = edit_distance(name.substr(0, 64), candidate);
+    if (distance < least) least = distance, best = candidate;
+  }
+  return best;
+}
+
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {
+  const std::string best = nearest_name(name, candidates);
+  return best.empty() ? "" : "; did you mean '" + best + "'?";
+}
+
+namespace detail {
+
+Json parse_bool(const Field& field, std::string_view text) {
+  for (const auto yes : {"true", "1", "yes", "on"}) {
+    if (text == yes) return true;
+  }
+  for (const auto no : {"false", "0", "no", "off"}) {
+    if (text == no) return false;
+  }
+  bad_value(field, text, "true or false");
+}
+
+Json parse_integer(const Field& field, std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) bad_value(field, text, "a whole number");
+  return value;
+}
+
+Json parse_number(const Field& field, std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) bad_value(field, text, "a number");
+  return value;
+}
+
+Json parse_text(const Field& field, std::string_view text) {
+  const auto& choices = field.choices;
+  if (!choices.empty() && std::find(choices.begin(), choices.end(), text) == choices.end()) {
+    bad_value(field, text, "one of " + joined(choices));
+  }
+  return std::string(text);
+}
+
+Json parse_list(const Field&, std::string_view text) {
+  Json list = Json::array();
+  for (std::size_t at = 0; !text.empty() && at <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', at), text.size());
+    list.push_back(std::string(text.substr(at, comma - at)));
+    at = comma + 1;
+  }
+  return list;
+}
+
+Json parse_size(const Field&, std::string_view text) { return parse_bytes(text).count; }
+
+}  // namespace detail
+
+Settings::Settings(std::vector<FieldInfo> fields) : fields_(std::move(fields)) {
+  for (const auto& info : fields_) values_.push_back({info.initial, "default"});
+}
+
+bool Settings::has(std::string_view name) const {
+  return std::any_of(fields_.begin(), fields_.end(), [&](const FieldInfo& info) { return info.field.name == name; });
+}
+
+Settings::Value& Settings::find(std::string_view name) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    if (fields_[i].field.name == name) return values_[i];
+    names.emplace_back(fields_[i].field.name);
+  }
+  throw Error(Exit::usage, "unknown key '" + std::string(name) + "'" + did_you_mean(name, names),
+              "see --help for the settings there are");
+}
+
+const Settings::Value& Settings::at(std::string_view name) const { return const_cast<Settings*>(this)->find(name); }
+
+void Settings::set(std::string_view name, std::string_view text, std::string origin) {
+  Value& value = find(name);
+  value = {fields_[static_cast<std::size_t>(&value - values_.data())].parse(text), std::move(origin)};
+}
+
+void Settings::set_json(std::string_view name, const Json& given, const std::string& origin) {
+  Value& value = find(name);
+  const FieldInfo& info = fields_[static_cast<std::size_t>(&value - values_.data())];
+  if (info.type == "LIST" && given.is_array()) {
+    for (const auto& item : given) {
+      if (!item.is_string()) bad_value(info.field, given.dump(), "a list of texts");
+    }
+    value = {given, origin};
+    return;
+  }
+  if (given.is_structured() || given.is_null()) bad_value(info.field, given.dump(), "one value");
+  value = {info.parse(given.is_string() ? given.get<std::string>() : given.dump()), origin};
+}
+
+void Settings::load_environment() {
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    std::string variable = "FRUGAL_";
+    for (const char c : fields_[i].field.name) variable += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    if (const char* text = std::getenv(variable.c_str())) values_[i] = {fields_[i].parse(text), variable};
+  }
+}
+
+Json Settings::values() const {
+  Json json = Json::object();
+  for (std::size_t i = 0; i < fields_.size(); ++i) json[std::string(fields_[i].field.name)] = values_[i].value;
+  return json;
+}
+
+}  // namespace frugal

@@ -1,0 +1,34 @@
+// Matrix products and attention through LibTorch, one thread each: the only door to ATen on the forward path.
+// T is float or kernels::Bf16. Sizes in elements; strides are those between rows.
+#pragma once
+#include <cstdint>
+
+#include "frugal/core/kernels/kernels.h"
+
+namespace frugal {
+
+// Call once in each thread that computes: products inside are single-threaded, the team above them is ours.
+void single_threaded_torch();
+
+// bf16 products where the processor has instructions for them (AVX512-BF16 or AMX), fp32 elsewhere: there LibTorch's bf16
+// product is several times slower than fp32. FRUGAL_COMPUTE=bf16|f32 overrides.
+enum class Compute { f32, bf16 };
+Compute best_compute();
+const char* name(Compute compute);
+
+// y[n, m] = x[n, k] w[m, k]^T.
+struct LinearShape {
+  std::int64_t n, k, m, x_stride, y_stride;
+};
+void linear(const float* x, const float* w, float* y, const LinearShape& shape);
+void linear(const kernels::Bf16* x, const kernels::Bf16* w, kernels::Bf16* y, const LinearShape& shape);
+
+// Grouped-query attention of one sequence, softmax(q k^T / sqrt(head_dim)) v: query i sees keys [0, keys - queries + i].
+//   q [queries, heads, head_dim], k and v [keys, kv_heads, head_dim], out [queries, heads, head_dim]; keys >= queries.
+struct AttentionShape {
+  std::int64_t queries, keys, heads, kv_heads, head_dim, q_stride, kv_stride, out_stride;
+};
+void attention(const float* q, const float* k, const float* v, float* out, const AttentionShape& shape);
+void attention(const kernels::Bf16* q, const kernels::Bf16* k, const kernels::Bf16* v, kernels::Bf16* out, const AttentionShape& shape);
+
+}  // namespace frugal

@@ -1,0 +1,93 @@
+#include "frugal/nn/decoder.h"
+
+#include <cmath>
+#include <numbers>
+#include <string>
+
+#include "frugal/base/error.h"
+#include "frugal/nn/decoder_state.h"
+
+namespace frugal {
+namespace {
+
+// theta^(-2i/D), with llama 3's stretching of the low frequencies ("rope_scaling" of type llama3 in transformers).
+std::vector<float> make_inverse_frequencies(const ModelShape& shape) {
+  const Rope& rope = shape.rope;
+  std::vector<float> result(static_cast<std::size_t>(shape.head_dim / 2));
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    double f = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(shape.head_dim));
+    if (rope.scaling == "linear") f /= rope.factor;
+    if (rope.scaling == "llama3") {
+      const double wavelength = 2 * std::numbers::pi / f, context = static_cast<double>(rope.original_context);
+      const double low = context / rope.low_freq_factor, high = context / rope.high_freq_factor;
+      if (wavelength > low) {
+        f /= rope.factor;
+      } else if (wavelength >= high) {
+        const double smooth = (context / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+        f = (1 - smooth) * f / rope.factor + smooth * f;
+      }
+    }
+    result[i] = static_cast<float>(f);
+  }
+  return result;
+}
+
+}  // namespace
+
+KvCache::KvCache(const ModelShape& shape, std::int64_t capacity, Compute compute) : capacity_(capacity) {
+  std::size_t total = 0;
+  for (const LayerShape& layer : shape.layers) {
+    widths_.push_back(layer.kv_heads * shape.head_dim);
+    offsets_.push_back(total);
+    total += static_cast<std::size_t>(2 * capacity * widths_.back());
+  }
+  memory_ = Buffer(total * (compute == Compute::f32 ? 4 : 2));
+}
+
+Decoder::State::State(const ModelShape& shape_, Threads& threads_, Compute compute_)
+    : shape(shape_), ids(shape_), threads(threads_), compute(compute_), inverse_frequencies(make_inverse_frequencies(shape_)),
+      scratch(static_cast<std::size_t>(threads_.count())) {}
+
+void Decoder::State::rotations(const std::vector<std::int32_t>& positions, std::int64_t first) {
+  const std::size_t half = inverse_frequencies.size();
+  cos.resize(positions.size() * half);
+  sin.resize(positions.size() * half);
+  for (std::size_t t = 0; t < positions.size(); ++t) {
+    const auto position = static_cast<float>(first + positions[t]);
+    for (std::size_t i = 0; i < half; ++i) {
+      const float angle = position * inverse_frequencies[i];
+      cos[t * half + i] = std::cos(angle);
+      sin[t * half + i] = std::sin(angle);
+    }
+  }
+}
+
+Decoder::Decoder(const ModelShape& shape, Threads& threads, Compute compute)
+    : state_(std::make_unique<State>(shape, threads, compute)) {}
+Decoder::~Decoder() = default;
+const ModelShape& Decoder::shape() const { return state_->shape; }
+Compute Decoder::compute() const { return state_->compute; }
+Threads& Decoder::threads() const { return state_->threads; }
+
+const Hidden& Decoder::forward(const WeightView& view, const PackedBatch& batch, KvCache* cache) {
+  for (const std::int32_t token : batch.tokens) {
+    if (token < 0 || token >= shape().vocab) {
+      throw Error(Exit::input, "token id " + std::to_string(token) + " is outside the vocabulary of " + std::to_string(shape().vocab),
+                  "use the tokenizer that belongs to the model");
+    }
+  }
+  constexpr std::int64_t kNarrow = 8;
+  state_->rotations(batch.positions, cache == nullptr ? 0 : cache->length);
+  const bool narrow = view.is_plain() && batch.size() <= kNarrow && batch.segments.size() == 1 && cache != nullptr;
+  if (compute() == Compute::f32) {
+    if (narrow) state_->forward_narrow<float>(view.store(), batch, cache);
+    else state_->forward_packed<float>(view, batch, cache);
+  } else {
+    if (narrow) state_->forward_narrow<kernels::Bf16>(view.store(), batch, cache);
+    else state_->forward_packed<kernels::Bf16>(view, batch, cache);
+  }
+  if (cache != nullptr) cache->length += batch.size();
+  return state_->hidden;
+}
+
+}  // namespace frugal

@@ -1,0 +1,75 @@
+// The forward pass of a llama-family decoder: layers outside, chunks of tokens inside.
+// Per layer the weights of all branches are made once in scratch by all threads; then items (branch x chunk of tokens, in
+// attention branch x sequence) go through it from a queue, each on one thread. Chunks depend on the batch alone, so results do
+// not depend on the number of threads.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "frugal/core/products.h"
+#include "frugal/core/threads.h"
+#include "frugal/nn/packed_batch.h"
+#include "frugal/nn/weight_view.h"
+
+namespace frugal {
+
+// Keys and values of one sequence, [layer][token, kv_heads * head_dim] in fp32 or bf16 as the decoder computes.
+class KvCache {
+ public:
+  KvCache(const ModelShape& shape, std::int64_t capacity, Compute compute);
+  std::int64_t length = 0;
+  std::int64_t capacity() const { return capacity_; }
+  template <class T>
+  T* keys(std::size_t layer) { return memory_.as<T>() + offsets_[layer]; }
+  template <class T>
+  T* values(std::size_t layer) { return keys<T>(layer) + capacity_ * widths_[layer]; }
+  std::int64_t width(std::size_t layer) const { return widths_[layer]; }
+
+ private:
+  std::int64_t capacity_;
+  std::vector<std::int64_t> widths_;
+  std::vector<std::size_t> offsets_;  // elements
+  Buffer memory_;
+};
+
+// Hidden states before the final norm: [branch][tokens, hidden] fp32.
+struct Hidden {
+  int branches = 0;
+  std::int64_t tokens = 0, width = 0;
+  float* at(int branch, std::int64_t token = 0) const { return memory.as<float>() + (branch * tokens + token) * width; }
+  Buffer memory;
+};
+
+class Decoder {
+ public:
+  // threads: started with single_threaded_torch.
+  Decoder(const ModelShape& shape, Threads& threads, Compute compute);
+  ~Decoder();
+
+  const ModelShape& shape() const;
+  Compute compute() const;
+  Threads& threads() const;
+
+  // Runs every layer. The result stays valid until the next call. cache (one branch, one segment, no more than its capacity):
+  // takes in the keys and values, and the segment goes on after what it holds.
+  // Error(Exit::input): a token id outside the vocabulary.
+  const Hidden& forward(const WeightView& view, const PackedBatch& batch, KvCache* cache = nullptr);
+
+  // ---- heads, on rows of the hidden states of the last forward ----
+  // Log-probability of `target` after the token at `row`, for each query: out[branch * queries + i]. Runs through the vocabulary
+  // in blocks with an online log-sum-exp; nothing of size tokens x vocabulary exists.
+  struct Query { std::int64_t row; std::int32_t target; };
+  std::vector<double> log_probabilities(const WeightView& view, std::span<const Query> queries);
+  // Logits of the candidate tokens after each row: out[(branch * rows + i) * candidates + c]. Only their rows of the head are made.
+  std::vector<float> candidate_logits(const WeightView& view, std::span<const std::int64_t> rows, std::span<const std::int32_t> candidates);
+  // All logits after one row of branch 0, [vocab].
+  std::vector<float> logits(const WeightView& view, std::int64_t row);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace frugal

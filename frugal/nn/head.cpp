@@ -1,0 +1,158 @@
+// The language-model head on chosen rows: whole vocabulary in blocks, candidate tokens only, or one row's logits.
+#include <cmath>
+
+#include "frugal/nn/decoder_state.h"
+
+namespace frugal {
+namespace {
+
+constexpr std::int64_t kVocabularyBlock = 2048;  // rows of the head made at a time
+
+std::vector<std::int64_t> distinct(std::span<const Decoder::Query> queries) {
+  std::vector<std::int64_t> rows;
+  for (const auto& query : queries) rows.push_back(query.row);
+  std::sort(rows.begin(), rows.end());
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+  return rows;
+}
+
+}  // namespace
+
+std::vector<float> Decoder::State::final_gain(const WeightView& view) {
+  std::vector<float> gain(static_cast<std::size_t>(view.branches() * shape.hidden));
+  float* out[Preparation<float>::kMaxBranches];
+  for (int b = 0; b < view.branches(); ++b) out[b] = gain.data() + b * shape.hidden;
+  view.rows(ids.norm, 0, 1, out);
+  return gain;
+}
+
+// out[b * rows + i] = log sum_v exp(logit_v) of rows[i].
+template <class T>
+void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::int64_t> rows, std::vector<double>& out) {
+  const int B = view.branches();
+  const auto n = static_cast<std::int64_t>(rows.size()), C = shape.hidden, V = shape.vocab;
+  const std::int64_t chunk = chunk_tokens(n, B), chunks = (n + chunk - 1) / chunk;
+  const std::vector<float> gain = final_gain(view);
+  BranchBuffer x, running;  // [n, C] in T; [2, n]: maximum and sum so far
+  x.grow(B, static_cast<std::size_t>(n * C) * sizeof(T));
+  running.grow(B, static_cast<std::size_t>(2 * n) * sizeof(float));
+  for (int b = 0; b < B; ++b) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      kernels::rms_norm(hidden.at(b, rows[static_cast<std::size_t>(i)]), gain.data() + b * C, x.at<T>(b, static_cast<std::size_t>(i * C)), 1,
+                        static_cast<std::size_t>(C), static_cast<float>(shape.norm_eps));
+    }
+    std::fill_n(running.at<float>(b), n, -INFINITY);
+    std::fill_n(running.at<float>(b, static_cast<std::size_t>(n)), n, 0.0f);
+  }
+  for (BranchBuffer& buffer : block) buffer.grow(B, static_cast<std::size_t>(kVocabularyBlock * C) * sizeof(T));
+  const auto prepare = [&](std::int64_t index) {
+    Preparation<T> work;
+    const std::int64_t begin = index * kVocabularyBlock;
+    if (begin < V) work.add(view, ids.head, block[index % 2], 0, begin, std::min(V, begin + kVocabularyBlock));
+    return work;
+  };
+  {
+    const Preparation<T> first = prepare(0);
+    threads.run(first.size(), [&](std::int64_t item, int) { first.run(view, item); });
+  }
+  for (std::int64_t index = 0; index * kVocabularyBlock < V; ++index) {
+    const Preparation<T> next = prepare(index + 1);
+    const std::int64_t width = std::min(V, (index + 1) * kVocabularyBlock) - index * kVocabularyBlock;
+    threads.run(B * chunks + next.size(), [&](std::int64_t item, int thread) {
+      if (item >= B * chunks) return next.run(view, item - B * chunks);
+      const int b = static_cast<int>(item % B);
+      const std::int64_t begin = item / B * chunk, count = std::min(n, begin + chunk) - begin;
+      Buffer& mine = scratch[static_cast<std::size_t>(thread)];
+      mine.grow(static_cast<std::size_t>(chunk * kVocabularyBlock) * sizeof(T));
+      linear(x.at<T>(b, static_cast<std::size_t>(begin * C)), block[index % 2].at<T>(b), mine.as<T>(), {count, C, width, C, width});
+      kernels::log_sum_exp(mine.as<T>(), static_cast<std::size_t>(count), static_cast<std::size_t>(width), static_cast<std::size_t>(width),
+                           running.at<float>(b, static_cast<std::size_t>(begin)), running.at<float>(b, static_cast<std::size_t>(n + begin)));
+    });
+  }
+  out.resize(static_cast<std::size_t>(B * n));
+  for (int b = 0; b < B; ++b) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      out[static_cast<std::size_t>(b * n + i)] = static_cast<double>(*running.at<float>(b, static_cast<std::size_t>(i))) +
+                                                 std::log(static_cast<double>(*running.at<float>(b, static_cast<std::size_t>(n + i))));
+    }
+  }
+}
+
+std::vector<double> Decoder::log_probabilities(const WeightView& view, std::span<const Query> queries) {
+  State& s = *state_;
+  const int B = view.branches();
+  const std::int64_t C = s.shape.hidden;
+  const auto count = static_cast<std::int64_t>(queries.size());
+  const std::vector<std::int64_t> rows = distinct(queries);
+  std::vector<double> sums;
+  if (s.compute == Compute::f32) s.log_sum_exps<float>(view, rows, sums);
+  else s.log_sum_exps<kernels::Bf16>(view, rows, sums);
+  // The target's own logit is an fp32 dot product, so that a bf16 product's rounding does not reach it.
+  const std::vector<float> gain = s.final_gain(view);
+  std::vector<double> result(static_cast<std::size_t>(B * count));
+  constexpr std::int64_t kStep = 16;
+  s.threads.run((count + kStep - 1) / kStep, [&](std::int64_t item, int) {
+    std::vector<float> weight(static_cast<std::size_t>(B * C)), x(static_cast<std::size_t>(C));
+    float* out[Preparation<float>::kMaxBranches];
+    for (int b = 0; b < B; ++b) out[b] = weight.data() + b * C;
+    for (std::int64_t i = item * kStep; i < std::min(count, (item + 1) * kStep); ++i) {
+      const Query& query = queries[static_cast<std::size_t>(i)];
+      const auto row = std::lower_bound(rows.begin(), rows.end(), query.row) - rows.begin();
+      view.rows(s.ids.head, query.target, query.target + 1, out);
+      for (int b = 0; b < B; ++b) {
+        kernels::rms_norm(s.hidden.at(b, query.row), gain.data() + b * C, x.data(), 1, static_cast<std::size_t>(C),
+                          static_cast<float>(s.shape.norm_eps));
+        float logit = 0;
+        kernels::matvec(out[b], x.data(), &logit, 1, 1, static_cast<std::size_t>(C), 1);
+        result[static_cast<std::size_t>(b * count + i)] = logit - sums[static_cast<std::size_t>(b * static_cast<std::int64_t>(rows.size()) + row)];
+      }
+    }
+  });
+  return result;
+}
+
+std::vector<float> Decoder::candidate_logits(const WeightView& view, std::span<const std::int64_t> rows,
+                                             std::span<const std::int32_t> candidates) {
+  State& s = *state_;
+  const int B = view.branches();
+  const std::int64_t C = s.shape.hidden;
+  const std::size_t n = rows.size(), m = candidates.size(), c = static_cast<std::size_t>(C);
+  const std::vector<float> gain = s.final_gain(view);
+  std::vector<float> weights(static_cast<std::size_t>(B) * m * c), result(static_cast<std::size_t>(B) * n * m), x(c);
+  for (std::size_t i = 0; i < m; ++i) {
+    float* out[Preparation<float>::kMaxBranches];
+    for (int b = 0; b < B; ++b) out[b] = weights.data() + (static_cast<std::size_t>(b) * m + i) * c;
+    view.rows(s.ids.head, candidates[i], candidates[i] + 1, out);
+  }
+  for (int b = 0; b < B; ++b) {
+    for (std::size_t i = 0; i < n; ++i) {
+      kernels::rms_norm(s.hidden.at(b, rows[i]), gain.data() + b * C, x.data(), 1, c, static_cast<float>(s.shape.norm_eps));
+      kernels::matvec(weights.data() + static_cast<std::size_t>(b) * m * c, x.data(), result.data() + (static_cast<std::size_t>(b) * n + i) * m, 1, m,
+                      c, m);
+    }
+  }
+  return result;
+}
+
+std::vector<float> Decoder::logits(const WeightView& view, std::int64_t row) {
+  State& s = *state_;
+  const std::int64_t C = s.shape.hidden, V = s.shape.vocab;
+  const std::vector<float> gain = s.final_gain(view);
+  std::vector<float> x(static_cast<std::size_t>(C)), result(static_cast<std::size_t>(V));
+  kernels::rms_norm(s.hidden.at(0, row), gain.data(), x.data(), 1, x.size(), static_cast<float>(s.shape.norm_eps));
+  const WeightStore& store = view.store();
+  const bool direct = view.is_plain() && store.type(s.ids.head) == WeightType::bf16;
+  constexpr std::int64_t kStep = 512;
+  s.threads.run((V + kStep - 1) / kStep, [&](std::int64_t item, int) {
+    const std::int64_t begin = item * kStep, end = std::min(V, begin + kStep);
+    const auto m = static_cast<std::size_t>(end - begin);
+    if (direct) return kernels::matvec(store.bf16(s.ids.head) + begin * C, x.data(), result.data() + begin, 1, m, x.size(), m);
+    std::vector<float> rows(m * x.size());
+    float* out[1] = {rows.data()};
+    view.rows(s.ids.head, begin, end, out);
+    kernels::matvec(rows.data(), x.data(), result.data() + begin, 1, m, x.size(), m);
+  });
+  return result;
+}
+
+}  // namespace frugal

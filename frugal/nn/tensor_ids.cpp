@@ -1,0 +1,35 @@
+#include "frugal/nn/tensor_ids.h"
+
+#include <string>
+#include <unordered_map>
+
+namespace frugal {
+
+DecoderIds::DecoderIds(const ModelShape& shape) {
+  std::unordered_map<std::string, std::size_t> ids;
+  for (const TensorSpec& spec : tensor_specs(shape)) ids.emplace(spec.name, ids.size());
+  const auto find = [&](const std::string& name) {
+    const auto found = ids.find(name);
+    return found == ids.end() ? kNoTensor : found->second;
+  };
+  embedding = find("model.embed_tokens.weight");
+  norm = find("model.norm.weight");
+  head = shape.tied_embeddings ? embedding : find("lm_head.weight");
+  for (std::size_t i = 0; i < shape.layers.size(); ++i) {
+    const std::string layer = "model.layers." + std::to_string(i) + ".";
+    const auto linear = [&](const std::string& part) {
+      return LinearIds{find(layer + part + ".weight"), find(layer + part + ".bias")};
+    };
+    layers.push_back({.input_norm = find(layer + "input_layernorm.weight"),
+                      .post_norm = find(layer + "post_attention_layernorm.weight"),
+                      .q = linear("self_attn.q_proj"),
+                      .k = linear("self_attn.k_proj"),
+                      .v = linear("self_attn.v_proj"),
+                      .o = linear("self_attn.o_proj"),
+                      .gate = linear("mlp.gate_proj"),
+                      .up = linear("mlp.up_proj"),
+                      .down = linear("mlp.down_proj")});
+  }
+}
+
+}  // namespace frugal

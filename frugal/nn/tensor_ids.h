@@ -1,0 +1,27 @@
+// Where each part of a decoder lies in the list of tensors of its shape.
+#pragma once
+#include <cstddef>
+#include <vector>
+
+#include "frugal/formats/model_shape.h"
+
+namespace frugal {
+
+inline constexpr std::size_t kNoTensor = static_cast<std::size_t>(-1);
+
+struct LinearIds {
+  std::size_t weight = kNoTensor, bias = kNoTensor;
+};
+
+struct LayerIds {
+  std::size_t input_norm, post_norm;
+  LinearIds q, k, v, o, gate, up, down;
+};
+
+struct DecoderIds {
+  explicit DecoderIds(const ModelShape& shape);
+  std::size_t embedding, norm, head;  // head == embedding when they are tied
+  std::vector<LayerIds> layers;
+};
+
+}  // namespace frugal

@@ -1,0 +1,52 @@
+// The weights a process computes with: its own copy in bf16 or fp32, or the file's blocks as stored.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "frugal/core/buffer.h"
+#include "frugal/core/kernels/kernels.h"
+#include "frugal/core/threads.h"
+#include "frugal/formats/model_source.h"
+
+namespace frugal {
+
+enum class WeightType { bf16, f32, stored };
+WeightType parse_weight_type(const std::string& text);  // Error(Exit::usage)
+
+class WeightStore {
+ public:
+  // Converts once, a tensor at a time, and releases the file's pages behind it. Vectors (norm gains, biases) are fp32 always.
+  WeightStore(std::shared_ptr<const ModelSource> source, WeightType type, Threads& threads);
+
+  const ModelShape& shape() const { return source_->shape(); }
+  const ModelSource& source() const { return *source_; }
+  std::size_t size() const { return tensors_.size(); }
+  const TensorSpec& spec(std::size_t id) const { return tensors_[id].spec; }
+  WeightType type(std::size_t id) const { return tensors_[id].type; }
+  std::int64_t elements(std::size_t id) const { return tensors_[id].spec.rows * tensors_[id].spec.cols; }
+
+  // The copy's own bytes, row-major. Error(Exit::internal) when the tensor is kept as stored.
+  std::span<std::byte> bytes(std::size_t id);
+  std::span<const std::byte> bytes(std::size_t id) const { return const_cast<WeightStore*>(this)->bytes(id); }
+  const float* f32(std::size_t id) const { return reinterpret_cast<const float*>(bytes(id).data()); }
+  const kernels::Bf16* bf16(std::size_t id) const { return reinterpret_cast<const kernels::Bf16*>(bytes(id).data()); }
+
+  // Rows [begin, end) in either type, converted as needed.
+  void read_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const;
+  void read_rows(std::size_t id, std::int64_t begin, std::int64_t end, kernels::Bf16* out) const;
+
+ private:
+  struct Tensor {
+    TensorSpec spec;
+    WeightType type;
+    std::size_t offset = 0, bytes = 0;
+  };
+  std::shared_ptr<const ModelSource> source_;
+  std::vector<Tensor> tensors_;
+  Buffer memory_;
+};
+
+}  // namespace frugal

