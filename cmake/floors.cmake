@@ -96,9 +96,17 @@ frugal_floor(formats formats frugal_base PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 frugal_floor(plan plan frugal_formats)
 frugal_floor(kernels core/kernels frugal_base PkgConfig::HWY)
 frugal_floor(data data frugal_formats)
+frugal_floor(run train/run frugal_plan)
+frugal_floor(budget core/budget frugal_base)
 
 foreach(floor base formats plan data)
   frugal_tests(${floor} frugal_${floor})
   frugal_fuzz(${floor} frugal_${floor})
 endforeach()
 frugal_tests(core/kernels frugal_kernels)
+frugal_tests(core/budget frugal_budget)
+frugal_tests(train/run frugal_run)
+frugal_fuzz(train/run frugal_run)
+
+# ---- the methods and the program ----
+include(cmake/methods.cmake)

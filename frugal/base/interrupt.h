@@ -3,9 +3,9 @@
 
 namespace frugal {
 
-void catch_interrupts();        // installs the handler for SIGINT and SIGTERM; call before long work
+void catch_interrupts();  // installs the handler for SIGINT and SIGTERM; call before long work
 bool is_interrupted();
-void throw_if_interrupted();    // Error(Exit::interrupted)
-void reset_interrupt();         // forgets a request and installs the handler again; for chat, and for tests
+void throw_if_interrupted();  // Error(Exit::interrupted)
+void reset_interrupt();       // forgets a request and installs the handler again; for chat, and for tests
 
 }  // namespace frugal

@@ -6,11 +6,12 @@ namespace frugal {
 
 void set_quiet(bool quiet);  // warnings and errors only
 bool is_quiet();
-bool is_terminal();          // stderr is one
-bool use_color();            // a terminal, without NO_COLOR in the environment (no-color.org)
+bool is_terminal();  // stderr is one
+bool use_color();    // a terminal, without NO_COLOR in the environment (no-color.org)
 
-void say(std::string_view line);   // plain text; nothing when quiet
-void note(std::string_view line);  // "note: ..." for anything changed or chosen on the user's behalf; nothing when quiet
+void say(std::string_view line);  // plain text; nothing when quiet
+void note(
+    std::string_view line);  // "note: ..." for anything changed or chosen on the user's behalf; nothing when quiet
 void warn(std::string_view line);  // "warning: ..." always
 
 }  // namespace frugal

@@ -11,7 +11,8 @@ namespace {
 constexpr double kSilent = 2, kRedraw = 0.2, kPlain = 30;  // seconds
 }
 
-std::string progress_line(std::uint64_t done, std::uint64_t all, double rate, std::string_view unit, std::string_view more) {
+std::string progress_line(std::uint64_t done, std::uint64_t all, double rate, std::string_view unit,
+                          std::string_view more) {
   char text[96];
   const double share = all > 0 ? 100.0 * static_cast<double>(done) / static_cast<double>(all) : 100.0;
   std::snprintf(text, sizeof text, "%5.1f%% %llu/%llu", share, static_cast<unsigned long long>(done),

@@ -10,7 +10,8 @@
 namespace frugal {
 
 // The line itself, without the end. rate in items a second, 0: unknown. `more` is put at the end as it stands.
-std::string progress_line(std::uint64_t done, std::uint64_t all, double rate, std::string_view unit, std::string_view more);
+std::string progress_line(std::uint64_t done, std::uint64_t all, double rate, std::string_view unit,
+                          std::string_view more);
 
 class Progress {
  public:

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-#include <numeric>
 
 namespace frugal {
 namespace {
@@ -14,18 +13,24 @@ namespace {
               flag_name(field.name) + ": " + std::string(field.help));
 }
 
+// Insertions, deletions, replacements and swaps of neighbours.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+  const std::size_t width = b.size() + 1;
+  std::vector<std::size_t> cost((a.size() + 1) * width);
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      std::size_t& here = cost[i * width + j];
+      if (i == 0 || j == 0) {
+        here = i + j;
+        continue;
+      }
+      here = std::min(
+          {(&here)[-1] + 1, cost[(i - 1) * width + j] + 1, cost[(i - 1) * width + j - 1] + (a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        here = std::min(here, cost[(i - 2) * width + j - 2] + 1);
     }
   }
-  return row[b.size()];
+  return cost.back();
 }
 
 std::string joined(const std::vector<std::string_view>& words) {
@@ -85,7 +90,8 @@ Json parse_integer(const Field& field, std::string_view text) {
 Json parse_number(const Field& field, std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) bad_value(field, text, "a number");
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+    bad_value(field, text, "a number");
   return value;
 }
 
@@ -153,7 +159,8 @@ void Settings::set_json(std::string_view name, const Json& given, const std::str
 void Settings::load_environment() {
   for (std::size_t i = 0; i < fields_.size(); ++i) {
     std::string variable = "FRUGAL_";
-    for (const char c : fields_[i].field.name) variable += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    for (const char c : fields_[i].field.name)
+      variable += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     if (const char* text = std::getenv(variable.c_str())) values_[i] = {fields_[i].parse(text), variable};
   }
 }

@@ -26,6 +26,10 @@ WeightStore::WeightStore(std::shared_ptr<const ModelSource> source, WeightType t
     total += (bytes + 63) / 64 * 64;
   }
   memory_ = Buffer(total);
+  load(threads);
+}
+
+void WeightStore::load(Threads& threads) {
   for (std::size_t id = 0; id < tensors_.size(); ++id) {
     const Tensor& tensor = tensors_[id];
     if (tensor.type == WeightType::stored) continue;

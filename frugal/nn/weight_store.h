@@ -21,6 +21,9 @@ class WeightStore {
   // Converts once, a tensor at a time, and releases the file's pages behind it. Vectors (norm gains, biases) are fp32 always.
   WeightStore(std::shared_ptr<const ModelSource> source, WeightType type, Threads& threads);
 
+  // Takes every weight from the file again.
+  void load(Threads& threads);
+
   const ModelShape& shape() const { return source_->shape(); }
   const ModelSource& source() const { return *source_; }
   std::size_t size() const { return tensors_.size(); }

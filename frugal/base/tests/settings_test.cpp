@@ -93,7 +93,8 @@ TEST(Settings, TomlFile) {
   const std::string path = ::testing::TempDir() + "settings_" + std::to_string(::getpid()) + ".toml";
   write_file(path, "lr = 1e-3\nmax-length = 9\nlabels = [\"a\", \"b,c\"]\nmemory = \"2GiB\"\n");
   Settings s(describe_fields<SampleConfig>());
-  for (const auto& [key, value] : read_settings_file(path).items()) s.set_json(key, value, path);
+  const Json file = read_settings_file(path);
+  for (const auto& [key, value] : file.items()) s.set_json(key, value, path);
   const auto c = from_json<SampleConfig>(s.values());
   EXPECT_EQ(c.max_length, 9);
   EXPECT_EQ(c.labels, (std::vector<std::string>{"a", "b,c"}));
@@ -104,7 +105,8 @@ TEST(Settings, TomlFile) {
   EXPECT_NE(refusal([&] { read_settings_file(path); }).find("line 2"), std::string::npos);
   write_file(path, "max_length = 1.5\n");
   const Json fraction = read_settings_file(path);
-  EXPECT_EQ(refusal([&] { s.set_json("max_length", fraction["max_length"], path); }), "--max-length is '1.5', expected a whole number");
+  EXPECT_EQ(refusal([&] { s.set_json("max_length", fraction["max_length"], path); }),
+            "--max-length is '1.5', expected a whole number");
   std::filesystem::remove(path);
 }
 
@@ -113,6 +115,7 @@ TEST(Settings, NamesOfFlagsAndKeys) {
   EXPECT_EQ(key_name("--max-length"), "max_length");
   EXPECT_EQ(key_name("--max_length"), "max_length");
   EXPECT_EQ(nearest_name("lerning_rate", {"eps", "learning_rate"}), "learning_rate");
+  EXPECT_EQ(nearest_name("stesp", {"test", "steps", "step_size"}), "steps");
   EXPECT_EQ(nearest_name("qqq", {"eps", "lr"}), "");
 }
 

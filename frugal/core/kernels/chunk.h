@@ -1,6 +1,6 @@
-// How random bits meet weights. A tensor's elements are cut into chunks of 1,024 from element 0. A stream's Philox blocks
-// 0, 1, 2, ... are taken in groups of 8; a group is 32 words: x0 and x1 of its 8 blocks in turn, then x2 and x3 in turn.
-// In blocks of 16 words (64 bytes), l counting words:
+// How random bits meet weights. A tensor's elements are cut into chunks of 1,024 from element 0. A stream's Philox
+// blocks 0, 1, 2, ... are taken in groups of 8; a group is 32 words: x0 and x1 of its 8 blocks in turn, then x2 and x3
+// in turn. In blocks of 16 words (64 bytes), l counting words:
 //   sign            512 weights a block: weight 16 v + l = bit 31 - v of word l, 1 means -1
 //   gaussian         64 weights a block: weight 16 v + l = byte v (from the low end) of word l
 //   gaussian_exact   32 weights two blocks (one group): words l and 16 + l make weights l (cosine) and 16 + l (sine)
@@ -13,8 +13,8 @@
 
 namespace frugal::kernels {
 
-inline constexpr std::size_t kChunk = 1024;       // weights
-inline constexpr std::size_t kGroup = 32;         // words of one Philox group
+inline constexpr std::size_t kChunk = 1024;              // weights
+inline constexpr std::size_t kGroup = 32;                // words of one Philox group
 inline constexpr float kTableDeviation = 0.0354107116f;  // 1 / sqrt(797.5), the variance of the two tables' sum
 
 // Elements [begin, end) of chunk `index`; `offset`: where `begin` lies in the caller's range.

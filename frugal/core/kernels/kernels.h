@@ -12,10 +12,13 @@ namespace frugal::kernels {
 
 struct Bf16 { std::uint16_t bits; };
 
-enum class Direction { sign, gaussian, gaussian_exact };  // +-1; 8-bit two-table Gaussian (115 levels); Box-Muller of 2 x 24 bits
+// +-1; 8-bit two-table Gaussian (115 levels); Box-Muller of 2 x 24 bits (absolute error below 2.1e-6, largest 5.77). Layout of the
+// random bits: chunk.h.
+enum class Direction { sign, gaussian, gaussian_exact };
 
 // Which weights take part. small/large compare |w| (of the unperturbed weight) with threshold: |w| <= t, |w| > t.
-// random: a weight takes part with probability `density`, decided by Philox(key, Stream::mask), fixed for a fixed key.
+// random: a weight takes part with probability `density` (rounded to a multiple of 2^-16), decided by Philox(key, Stream::mask),
+// fixed for a fixed key and tensor.
 // file: bit i % 8 of bits[i / 8] for element i of the tensor.
 struct Mask {
   enum class Rule { none, small, large, random, file } rule = Rule::none;
@@ -78,7 +81,7 @@ void rms_norm(const float* h, const float* gain, Bf16* out, std::size_t rows, st
 // In place on [rows, heads, head_dim] with row stride `stride`; cos and sin are [rows, head_dim / 2] (half-split layout).
 void rope(float* x, const float* cos, const float* sin, std::size_t rows, std::size_t heads, std::size_t head_dim, std::size_t stride);
 void rope(Bf16* x, const float* cos, const float* sin, std::size_t rows, std::size_t heads, std::size_t head_dim, std::size_t stride);
-// gate <- silu(gate) * up, element by element; error of the vector exp at most 2 ulp of fp32.
+// gate <- silu(gate) * up, element by element; error of the vector exp at most 2 ulp of fp32, 0 below e^-87.
 void silu_mul(float* gate, const float* up, std::size_t n);
 void silu_mul(Bf16* gate, const Bf16* up, std::size_t n);
 void add(float* h, const float* y, std::size_t n);                              // h += y

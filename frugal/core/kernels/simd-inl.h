@@ -25,7 +25,9 @@ inline constexpr std::size_t kLanes = hn::MaxLanes(F32());
 
 // A whole vector, or only its first n lanes (0 < n < kLanes).
 struct Whole {};
-struct Part { std::size_t n; };
+struct Part {
+  std::size_t n;
+};
 
 // Calls body(i, span) for i = 0, kLanes, ... : Whole for full vectors, then Part for what is left of n.
 template <class Body>
@@ -44,10 +46,12 @@ HWY_INLINE VF load(const Bf16* p, Whole) {
 // bf16 bits in the upper half of each lane, as they are (no rounding).
 HWY_INLINE void store_upper(VU bits, Bf16* p, Whole) {
   const hn::Rebind<std::int16_t, F32> half;  // signed: the arithmetic shift keeps the demotion from saturating
-  hn::StoreU(hn::DemoteTo(half, hn::ShiftRight<16>(hn::BitCast(I32(), bits))), half, reinterpret_cast<std::int16_t*>(p));
+  hn::StoreU(hn::DemoteTo(half, hn::ShiftRight<16>(hn::BitCast(I32(), bits))), half,
+             reinterpret_cast<std::int16_t*>(p));
 }
 
-// Nearest bf16, ties to even, in the upper half of each lane; the lower half is rubbish. Keeps a NaN whose lower half is zero.
+// Nearest bf16, ties to even, in the upper half of each lane; the lower half is rubbish. Keeps a NaN whose lower half
+// is zero.
 HWY_INLINE VU round_upper(VF v) {
   const VU bits = hn::BitCast(U32(), v);
   const VU odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(U32(), 1));

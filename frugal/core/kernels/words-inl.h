@@ -14,8 +14,8 @@ HWY_BEFORE_NAMESPACE();
 namespace frugal::kernels::HWY_NAMESPACE {
 
 // The words of `groups` groups from `first_group` on. `out` has room for one group more, which may be overwritten.
-inline void philox_words(std::uint64_t key, std::uint32_t tensor, Stream stream, std::uint64_t first_group, std::size_t groups,
-                         std::uint32_t* HWY_RESTRICT out) {
+inline void philox_words(std::uint64_t key, std::uint32_t tensor, Stream stream, std::uint64_t first_group,
+                         std::size_t groups, std::uint32_t* HWY_RESTRICT out) {
 #if HWY_TARGET == HWY_SCALAR
   for (std::size_t block = 0; block < 8 * groups; ++block) {
     const PhiloxBlock x = philox(key, 8 * first_group + block, tensor, stream);
@@ -38,7 +38,8 @@ inline void philox_words(std::uint64_t key, std::uint32_t tensor, Stream stream,
     hn::StoreU(hn::BitCast(U32(), hn::Or(hn::And(c0, low64), hn::ShiftLeft<32>(c1))), U32(), at);
     hn::StoreU(hn::BitCast(U32(), hn::Or(hn::And(c2, low64), hn::ShiftLeft<32>(c3))), U32(), at + 16);
   };
-  for (std::size_t block = 0; block < 8 * groups; block += 2 * blocks) {  // two vectors at once hide the latency of the products
+  for (std::size_t block = 0; block < 8 * groups;
+       block += 2 * blocks) {  // two vectors at once hide the latency of the products
     auto a0 = hn::Add(hn::Set(d64, 8 * first_group + block), hn::Iota(d64, 0));
     auto b0 = hn::Add(a0, hn::Set(d64, blocks));
     auto a1 = hn::ShiftRight<32>(a0), b1 = hn::ShiftRight<32>(b0);
@@ -60,8 +61,10 @@ inline void philox_words(std::uint64_t key, std::uint32_t tensor, Stream stream,
 #endif
 }
 
-// 16 random bits for each weight of a piece, at its place in the chunk; whole blocks of 32 around the piece are written.
-inline void halves(std::uint64_t key, std::uint32_t tensor, Stream stream, const Piece& piece, std::uint32_t* HWY_RESTRICT out) {
+// 16 random bits for each weight of a piece, at its place in the chunk; whole blocks of 32 around the piece are
+// written.
+inline void halves(std::uint64_t key, std::uint32_t tensor, Stream stream, const Piece& piece,
+                   std::uint32_t* HWY_RESTRICT out) {
   HWY_ALIGN std::uint32_t words[kChunk / 2 + kGroup];
   const std::size_t group = piece.begin / 64, groups = (piece.end + 63) / 64 - group;
   philox_words(key, tensor, stream, piece.index * (kChunk / 64) + group, groups, words);

@@ -46,7 +46,8 @@ class Columns {
   std::uint32_t id(const std::string& name, std::uint64_t line) {
     const auto [found, is_new] = ids_.try_emplace(name, static_cast<std::uint32_t>(records_.columns.size()));
     if (is_new) {
-      if (records_.columns.size() == kMaxColumns) refuse_line(records_.name, line, "over 1,000 different columns", kRecordFix);
+      if (records_.columns.size() == kMaxColumns)
+        refuse_line(records_.name, line, "over 1,000 different columns", kRecordFix);
       records_.columns.push_back(name);
     }
     return found->second;
@@ -54,8 +55,10 @@ class Columns {
   void add_header(const std::vector<std::string>& names, std::uint64_t line) {
     for (const auto& name : names) {
       const std::size_t before = records_.columns.size();
-      if (name.empty()) refuse_line(records_.name, line, "column " + std::to_string(before + 1) + " has no name", "name every column");
-      if (id(name, line) != before) refuse_line(records_.name, line, "column '" + name + "' is there twice", "name every column once");
+      if (name.empty())
+        refuse_line(records_.name, line, "column " + std::to_string(before + 1) + " has no name", "name every column");
+      if (id(name, line) != before)
+        refuse_line(records_.name, line, "column '" + name + "' is there twice", "name every column once");
     }
   }
 
@@ -116,7 +119,8 @@ void parse_jsonl(std::string_view text, std::size_t limit, Records& out) {
     if (is_blank(*line)) continue;
     TopLevel object;
     if (!Json::sax_parse(line->begin(), line->end(), &object)) {
-      refuse_line(out.name, lines.number(), object.problem, "write one object a line: {\"text\": \"...\", \"label\": \"...\"}");
+      refuse_line(out.name, lines.number(), object.problem,
+                  "write one object a line: {\"text\": \"...\", \"label\": \"...\"}");
     }
     Record record{lines.number(), {}};
     for (auto& [name, value] : object.values) {
@@ -133,11 +137,13 @@ void parse_jsonl(std::string_view text, std::size_t limit, Records& out) {
 
 void add_row(Records& out, std::uint64_t line, std::vector<std::string>&& fields) {
   if (fields.size() != out.columns.size()) {
-    refuse_line(out.name, line, std::to_string(fields.size()) + " fields, expected " + std::to_string(out.columns.size()),
+    refuse_line(out.name, line,
+                std::to_string(fields.size()) + " fields, expected " + std::to_string(out.columns.size()),
                 "give every line the same fields (a file without a header line needs --columns)");
   }
   Record record{line, {}};
-  for (std::size_t i = 0; i < fields.size(); ++i) record.values.emplace_back(static_cast<std::uint32_t>(i), std::move(fields[i]));
+  for (std::size_t i = 0; i < fields.size(); ++i)
+    record.values.emplace_back(static_cast<std::uint32_t>(i), std::move(fields[i]));
   out.rows.push_back(std::move(record));
 }
 
@@ -196,7 +202,8 @@ class CsvReader {
     if (end < text_.size() && text_[end] == '\n' && field.ends_with('\r')) field.remove_suffix(1);
     if (end == text_.size() && field.ends_with('\r')) field.remove_suffix(1);
     if (field.find('"') != std::string_view::npos) {
-      refuse_line(name_, line_, "a quote inside a field that is not quoted", "put the field in quotes and write its quotes twice");
+      refuse_line(name_, line_, "a quote inside a field that is not quoted",
+                  "put the field in quotes and write its quotes twice");
     }
     return std::string(field);
   }
@@ -206,7 +213,8 @@ class CsvReader {
     while (true) {
       const std::size_t end = text_.find('"', at_);
       if (end == std::string_view::npos || end - start > kMaxRecordBytes) {
-        refuse_line(name_, began_, "a quote is not closed within 16 MiB", "close it, or write a quote inside a field twice");
+        refuse_line(name_, began_, "a quote is not closed within 16 MiB",
+                    "close it, or write a quote inside a field twice");
       }
       const std::string_view part = text_.substr(at_, end - at_);
       line_ += static_cast<std::uint64_t>(std::count(part.begin(), part.end(), '\n'));
@@ -254,15 +262,17 @@ const std::string& Records::text(std::size_t row, std::uint32_t column) const {
   for (const auto& [id, value] : rows[row].values) {
     if (id == column) return value;
   }
-  refuse_line(name, rows[row].line, "no text in '" + columns[column] + "'", "give every record this column, as text or a number");
+  refuse_line(name, rows[row].line, "no text in '" + columns[column] + "'",
+              "give every record this column, as text or a number");
 }
 
-Records parse_records(std::string_view bytes, RecordFormat format, const std::string& name, const std::vector<std::string>& columns,
-                      std::size_t limit) {
+Records parse_records(std::string_view bytes, RecordFormat format, const std::string& name,
+                      const std::vector<std::string>& columns, std::size_t limit) {
   const std::string_view text = checked_text(bytes, name);
   Records out{name, {}, {}};
   if (format == RecordFormat::jsonl) {
-    if (!columns.empty()) throw Error(Exit::usage, "--columns was given, but " + name + " names its own columns", "leave --columns out");
+    if (!columns.empty())
+      throw Error(Exit::usage, "--columns was given, but " + name + " names its own columns", "leave --columns out");
     parse_jsonl(text, limit, out);
   } else {
     if (!columns.empty()) Columns(out).add_header(columns, 1);
@@ -278,7 +288,8 @@ Records read_records(const std::filesystem::path& path, const std::vector<std::s
                       : ending == ".csv"                        ? RecordFormat::csv
                                                                 : RecordFormat::tsv;
   if (format == RecordFormat::tsv && ending != ".tsv") {
-    throw Error(Exit::input, path.string() + " ends in '" + ending + "', expected .jsonl, .csv or .tsv", "convert it, or rename it to what it is");
+    throw Error(Exit::input, path.string() + " ends in '" + ending + "', expected .jsonl, .csv or .tsv",
+                "convert it, or rename it to what it is");
   }
   return parse_records(read_whole(path), format, path.string(), columns, limit);
 }

@@ -1,4 +1,5 @@
-// Tables of text: jsonl (one object a line), csv (RFC 4180) and tsv. UTF-8, a byte-order mark is skipped, lines end in LF or CRLF.
+// Tables of text: jsonl (one object a line), csv (RFC 4180) and tsv. UTF-8, a byte-order mark is skipped, lines end in
+// LF or CRLF.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -11,7 +12,8 @@ namespace frugal {
 
 struct Record {
   std::uint64_t line = 0;  // of the file, from 1; a csv record may go over several
-  std::vector<std::pair<std::uint32_t, std::string>> values;  // (column, text); a column that a jsonl line lacks is not there
+  std::vector<std::pair<std::uint32_t, std::string>>
+      values;  // (column, text); a column that a jsonl line lacks is not there
 };
 
 struct Records {
@@ -30,11 +32,12 @@ inline constexpr std::size_t kMaxColumns = 1000;
 
 enum class RecordFormat { jsonl, csv, tsv };
 
-// By the file's ending. columns: names of the columns of a csv or tsv file that has no header line; empty: the first line is it.
-// limit: at most so many records, 0: all.
-// Error(Exit::input), with the line: unknown ending, unreadable, empty, invalid UTF-8 or JSON, a NUL byte, a record over 16 MiB,
-// a line with another number of fields than columns, a column twice, over 1,000 columns, a quote that is not closed.
-Records read_records(const std::filesystem::path& path, const std::vector<std::string>& columns = {}, std::size_t limit = 0);
+// By the file's ending. columns: names of the columns of a csv or tsv file that has no header line; empty: the first
+// line is it. limit: at most so many records, 0: all. Error(Exit::input), with the line: unknown ending, unreadable,
+// empty, invalid UTF-8 or JSON, a NUL byte, a record over 16 MiB, a line with another number of fields than columns, a
+// column twice, over 1,000 columns, a quote that is not closed.
+Records read_records(const std::filesystem::path& path, const std::vector<std::string>& columns = {},
+                     std::size_t limit = 0);
 Records parse_records(std::string_view text, RecordFormat format, const std::string& name,
                       const std::vector<std::string>& columns = {}, std::size_t limit = 0);
 

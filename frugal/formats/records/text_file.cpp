@@ -24,7 +24,9 @@ std::string_view checked_text(std::string_view bytes, const std::string& name) {
     throw Error(Exit::input, name + " is UTF-16", "save it as UTF-8: iconv -f UTF-16 -t UTF-8");
   }
   const auto place = [&](std::size_t at) {
-    const auto line = static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(at), '\n')) + 1;
+    const auto line =
+        static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(at), '\n')) +
+        1;
     const std::size_t start = bytes.substr(0, at).rfind('\n');
     return std::pair(line, at - (start == std::string_view::npos ? 0 : start + 1) + 1);
   };
@@ -40,7 +42,8 @@ std::string_view checked_text(std::string_view bytes, const std::string& name) {
     const utf8proc_ssize_t taken = byte == 0 ? 0 : utf8proc_iterate(from, left, &code);
     if (taken <= 0) {
       const auto [line, column] = place(at);
-      refuse_line(name, line, std::string(byte == 0 ? "a NUL byte" : "invalid UTF-8") + " at byte " + std::to_string(column),
+      refuse_line(name, line,
+                  std::string(byte == 0 ? "a NUL byte" : "invalid UTF-8") + " at byte " + std::to_string(column),
                   byte == 0 ? "this is not a text file; check the path" : "save it as UTF-8: iconv -f LATIN1 -t UTF-8");
     }
     at += static_cast<std::size_t>(taken);
@@ -50,11 +53,14 @@ std::string_view checked_text(std::string_view bytes, const std::string& name) {
 
 std::string read_whole(const std::filesystem::path& path) {
   std::error_code failed;
-  if (!std::filesystem::exists(path, failed)) throw Error(Exit::input, path.string() + " does not exist", "check the path");
-  if (!std::filesystem::is_regular_file(path, failed)) throw Error(Exit::input, path.string() + " is not a file", "check the path");
+  if (!std::filesystem::exists(path, failed))
+    throw Error(Exit::input, path.string() + " does not exist", "check the path");
+  if (!std::filesystem::is_regular_file(path, failed))
+    throw Error(Exit::input, path.string() + " is not a file", "check the path");
   const std::uint64_t size = std::filesystem::file_size(path, failed);
   if (!failed && size > kMaxFile) {
-    throw Error(Exit::input, path.string() + " has " + format_bytes(size) + ", the most is " + format_bytes(kMaxFile), "split it");
+    throw Error(Exit::input, path.string() + " has " + format_bytes(size) + ", the most is " + format_bytes(kMaxFile),
+                "split it");
   }
   return read_file(path);
 }

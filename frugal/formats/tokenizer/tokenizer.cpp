@@ -24,7 +24,7 @@ constexpr std::size_t kCachedWords = 1 << 16, kCachedWordBytes = 64;
   throw Error(Exit::input, "the tokenizer is broken: " + what, "get the model again, or use its original tokenizer.json");
 }
 
-std::string quoted(std::string_view text) {
+std::string shown(std::string_view text) {
   std::string out = "'";
   out += text.substr(0, 60);
   return out + (text.size() > 60 ? "...'" : "'");
@@ -54,7 +54,7 @@ std::unordered_map<std::string_view, std::int32_t> ids_by_text(const std::vector
   for (std::size_t id = 0; id < tokens.size(); ++id) {
     if (tokens[id].empty()) continue;
     const auto [at, is_new] = ids.emplace(tokens[id], static_cast<std::int32_t>(id));
-    if (!is_new) broken("token " + quoted(tokens[id]) + " has ids " + std::to_string(at->second) + " and " + std::to_string(id));
+    if (!is_new) broken("token " + shown(tokens[id]) + " has ids " + std::to_string(at->second) + " and " + std::to_string(id));
   }
   return ids;
 }
@@ -71,10 +71,10 @@ void check_ids(const TokenizerModel& model) {
   check("unk", model.unk);
   check("pad", model.pad);
   for (const auto& added : model.added) {
-    check("added token " + quoted(added.text), added.id);
-    if (added.id < 0) broken("added token " + quoted(added.text) + " has no id");
+    check("added token " + shown(added.text), added.id);
+    if (added.id < 0) broken("added token " + shown(added.text) + " has no id");
     const std::string& token = model.tokens[static_cast<std::size_t>(added.id)];
-    if (added.text != token) broken("id " + std::to_string(added.id) + " is " + quoted(token) + " and added token " + quoted(added.text));
+    if (added.text != token) broken("id " + std::to_string(added.id) + " is " + shown(token) + " and added token " + shown(added.text));
   }
 }
 
@@ -108,7 +108,7 @@ struct Tokenizer::State {
     for (std::size_t rank = 0; rank < model.merges.size(); ++rank) {
       const std::string_view merge = model.merges[rank];
       const std::size_t space = merge.find(' ');
-      if (space == 0 || space == std::string_view::npos || space + 1 == merge.size()) broken("merge " + quoted(merge) + " is not a pair");
+      if (space == 0 || space == std::string_view::npos || space + 1 == merge.size()) broken("merge " + shown(merge) + " is not a pair");
       const std::string_view left = merge.substr(0, space), right = merge.substr(space + 1);
       (joined = left) += right;
       merges.add(id_in_merge(left, merge), id_in_merge(right, merge), {static_cast<std::int32_t>(rank), id_in_merge(joined, merge)});
@@ -117,7 +117,7 @@ struct Tokenizer::State {
 
   std::int32_t id_in_merge(std::string_view token, std::string_view merge) const {
     const auto found = ids.find(token);
-    if (found == ids.end()) broken("merge " + quoted(merge) + " needs token " + quoted(token) + ", which is not in the vocabulary");
+    if (found == ids.end()) broken("merge " + shown(merge) + " needs token " + shown(token) + ", which is not in the vocabulary");
     return found->second;
   }
 

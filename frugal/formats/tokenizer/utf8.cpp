@@ -37,7 +37,7 @@ CodePoint code_point_at(std::string_view text, std::size_t at) {
 
 std::size_t previous_code_point(std::string_view text, std::size_t at) {
   for (std::size_t length = 1; length <= 4 && length <= at; ++length) {
-    if (code_point_at(text.substr(0, at), at - length).length == length) return at - length;
+    if (valid_utf8_prefix(text.substr(at - length, length)) == length) return at - length;
   }
   return at - 1;
 }

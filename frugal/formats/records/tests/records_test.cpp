@@ -20,7 +20,9 @@ std::string refusal(std::string_view text, RecordFormat format, const std::vecto
 }
 
 TEST(Jsonl, ValuesAreTextsAndNumbersAsWritten) {
-  const Records r = parse_records("{\"text\":\"a\\n\\u00e9\",\"label\":1,\"x\":2.50}\r\n\n{\"label\":true,\"text\":\"\",\"deep\":{\"text\":[1]}}", jsonl, "f");
+  const Records r = parse_records(
+      "{\"text\":\"a\\n\\u00e9\",\"label\":1,\"x\":2.50}\r\n\n{\"label\":true,\"text\":\"\",\"deep\":{\"text\":[1]}}",
+      jsonl, "f");
   ASSERT_EQ(r.rows.size(), 2u);
   EXPECT_EQ(r.text(0, r.column("text")), "a\n\xC3\xA9");
   EXPECT_EQ(r.text(0, r.column("label")), "1");
@@ -61,7 +63,8 @@ TEST(Jsonl, NestingAndColumnsAreBounded) {
   std::string many;
   for (int i = 0; i <= 1000; ++i) many += "{\"c" + std::to_string(i) + "\":1}\n";
   EXPECT_EQ(refusal(many, jsonl), "f line 1001: over 1,000 different columns");
-  EXPECT_EQ(refusal("{\"a\":\"" + std::string(kMaxRecordBytes, 'x') + "\"}", jsonl), "f line 1: the line is over 16 MiB");
+  EXPECT_EQ(refusal("{\"a\":\"" + std::string(kMaxRecordBytes, 'x') + "\"}", jsonl),
+            "f line 1: the line is over 16 MiB");
 }
 
 TEST(Csv, QuotesCommasLineEndsAndCrLf) {
@@ -75,7 +78,8 @@ TEST(Csv, QuotesCommasLineEndsAndCrLf) {
 
 // Writing any field in quotes and reading it gives it back.
 TEST(Csv, RoundTrip) {
-  const std::vector<std::string> fields = {"", "a", "\"", "\"\"", ",", "\n", "\r\n", "a\"b,c\nd", " x ", "\xE2\x82\xAC"};
+  const std::vector<std::string> fields = {"",   "a",    "\"",        "\"\"", ",",
+                                           "\n", "\r\n", "a\"b,c\nd", " x ",  "\xE2\x82\xAC"};
   for (const auto& first : fields) {
     for (const auto& second : fields) {
       const auto quoted = [](const std::string& field) {

@@ -1,0 +1,45 @@
+#include "frugal/cli/inspect.h"
+
+#include "frugal/cli/validate.h"
+#include "frugal/data/text_windows.h"
+
+namespace frugal {
+
+void validate(const PromptConfig& config) {
+  require_given("--template", config.prompt_template, "--template \"Review: {text}\\nSentiment:\"");
+  if (config.labels.empty())
+    throw Error(Exit::usage, "--labels is missing", "give it, as in --labels negative,positive");
+  require_at_least("--max-length", config.max_length, 8);
+  PromptTemplate{config.prompt_template};
+  parse_labels(config.labels);
+}
+
+void check_context(const ModelSource& model, const char* option, std::int64_t length) {
+  const std::int64_t context = model.shape().context;
+  if (context > 0 && length > context) {
+    throw Error(Exit::input,
+                std::string(option) + " is " + std::to_string(length) + " tokens, but the model's context is " +
+                    std::to_string(context),
+                std::string(option) + " " + std::to_string(context) + " is the most");
+  }
+}
+
+InspectedTask::InspectedTask(const std::string& model, const PromptConfig& config)
+    : config_(config), model_(ModelSource::open(model)), tokenizer_(model_->tokenizer()) {
+  check_context(*model_, "--max-length", config.max_length);
+  task_ = std::make_unique<PromptTask>(config_, *tokenizer_);
+}
+
+InspectedTask::Split InspectedTask::encode(const std::string& path, std::size_t limit) const {
+  Records records = read_records(path, config_.columns, limit);
+  Dataset data = task_->encode(records);
+  return {std::move(records), std::move(data)};
+}
+
+void check_text(const std::string& model, const std::string& path, std::int64_t length) {
+  const auto source = ModelSource::open(model);
+  check_context(*source, "--length", length);
+  text_windows(*source->tokenizer(), read_text(path), length);
+}
+
+}  // namespace frugal

@@ -1,0 +1,37 @@
+// What can be known of a model and its data without LibTorch; refusals come from here in milliseconds.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "frugal/data/prompt_task.h"
+#include "frugal/formats/model_source.h"
+
+namespace frugal {
+
+void validate(const PromptConfig& config);  // template and labels are given, max_length in range
+
+class InspectedTask {
+ public:
+  // Opens the model's header and tokenizer. Error: not a model, max_length over the model's context, template or labels
+  // that do not serve.
+  InspectedTask(const std::string& model, const PromptConfig& config);
+
+  struct Split {
+    Records records;
+    Dataset data;
+  };
+  Split encode(const std::string& path, std::size_t limit = 0) const;
+  const PromptTask& task() const { return *task_; }
+  const ModelSource& model() const { return *model_; }
+
+ private:
+  PromptConfig config_;
+  std::unique_ptr<ModelSource> model_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::unique_ptr<PromptTask> task_;
+};
+
+void check_context(const ModelSource& model, const char* option, std::int64_t length);
+void check_text(const std::string& model, const std::string& path, std::int64_t length);
+
+}  // namespace frugal

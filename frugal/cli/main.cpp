@@ -1,0 +1,55 @@
+#include <algorithm>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "frugal/base/log.h"
+#include "frugal/cli/help.h"
+#include "frugal/cli/parse.h"
+#include "frugal/cli/report_error.h"
+#include "frugal/cli/verbs/config.h"
+#include "frugal/cli/verbs/doctor.h"
+
+namespace frugal {
+namespace {
+
+int run(const std::vector<std::string>& words) {
+  if (words.empty()) {
+    std::cerr << overview();
+    return static_cast<int>(Exit::usage);
+  }
+  const std::string& first = words.front();
+  if (first == "--help" || first == "-h" || first == "help") {
+    std::cout << (words.size() > 1 && first == "help" ? help_of(verb_named(words[1])) : overview());
+    return 0;
+  }
+  if (first == "--version") {
+    std::cout << "frugal " << version() << '\n';
+    return 0;
+  }
+  const Verb& verb = verb_named(first);
+  const std::vector<std::string> arguments(words.begin() + 1, words.end());
+  if (is_config_show(verb, arguments)) return show_config(arguments);
+  const Parsed parsed = parse_arguments(verb, arguments);
+  if (parsed.wants_help) {
+    std::cout << help_of(verb);
+    return 0;
+  }
+  set_quiet(parsed.settings.has("quiet") && parsed.settings.at("quiet").value.get<bool>());
+  return verb.run(parsed.settings);
+}
+
+}  // namespace
+}  // namespace frugal
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
+  try {
+    const int code = frugal::run(words);
+    std::cout.flush();
+    return code;
+  } catch (...) {
+    return frugal::report_exception(json);
+  }
+}

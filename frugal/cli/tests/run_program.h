@@ -1,0 +1,47 @@
+// Runs the built program and takes what it says.
+#pragma once
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "frugal/base/atomic_file.h"
+
+namespace frugal {
+
+struct Outcome {
+  int code = -1;
+  std::string out, err;
+};
+
+inline std::filesystem::path scratch() {
+  static const auto folder = [] {
+    auto path = std::filesystem::temp_directory_path() / ("frugal_cli_" + std::to_string(::getpid()));
+    std::filesystem::create_directories(path);
+    return path;
+  }();
+  return folder;
+}
+
+// `arguments` as a shell sees them; `environment` like "A=b C=d".
+inline Outcome run_program(const std::string& arguments, const std::string& environment = "") {
+  const auto err = scratch() / "stderr";
+  const std::string command =
+      environment + " " FRUGAL_BINARY_DIR "/bin/frugal " + arguments + " 2>" + err.string() + " </dev/null";
+  Outcome outcome;
+  FILE* pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) return outcome;
+  std::array<char, 4096> block;
+  for (std::size_t n; (n = std::fread(block.data(), 1, block.size(), pipe)) > 0;) outcome.out.append(block.data(), n);
+  const int status = ::pclose(pipe);
+  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  outcome.err = read_file(err);
+  return outcome;
+}
+
+inline std::string model_path() { return FRUGAL_SOURCE_DIR "/build/models/SmolLM2-135M-Instruct.Q4_1.gguf"; }
+
+}  // namespace frugal

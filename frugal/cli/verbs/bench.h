@@ -1,0 +1,31 @@
+// frugal bench step: seconds and memory of one step, on random tokens.
+#pragma once
+#include "frugal/cli/verbs/common.h"
+
+namespace frugal {
+
+struct BenchConfig {
+  std::string what = "step", model, method = "mezo";
+  std::int64_t batch = 8, length = 128, repeats = 10;
+  ComputeConfig compute;
+  OutputConfig output;
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "what", .help = "what is timed", .group = "arguments", .choices = {"step"}}, c.what);
+    v({.name = "model", .help = "a GGUF file or a Hugging Face folder", .group = "arguments"}, c.model);
+    v({.name = "method",
+       .help = "forward (one plain forward pass and loss), or a method of frugal list",
+       .group = "step"},
+      c.method);
+    v({.name = "batch", .help = "sequences a step, >= 1", .group = "step"}, c.batch);
+    v({.name = "length", .help = "tokens a sequence, >= 2", .group = "step"}, c.length);
+    v({.name = "repeats", .help = "timed steps after one that is not counted, >= 1", .group = "step"}, c.repeats);
+    ComputeConfig::fields(c.compute, v);
+    OutputConfig::fields(c.output, v);
+  }
+};
+
+void validate(const BenchConfig& config);
+
+}  // namespace frugal

@@ -1,0 +1,60 @@
+// Settings that several verbs have.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "frugal/base/config.h"
+
+namespace frugal {
+
+struct OutputConfig {
+  bool json = false;
+  bool quiet = false;
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "json", .help = "results and errors as JSON on stdout", .group = "output"}, c.json);
+    v({.name = "quiet", .help = "no notes and no progress on stderr", .group = "output"}, c.quiet);
+  }
+};
+
+struct ComputeConfig {
+  std::string weights = "bf16";
+  std::int64_t threads = 0;
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "weights",
+       .help = "weights in memory: bf16 or f32 made from the file once, or the file's blocks dequantised on use",
+       .group = "budget",
+       .choices = {"bf16", "f32", "stored"}},
+      c.weights);
+    v({.name = "threads", .help = "threads that compute; 0: one a core", .group = "budget"}, c.threads);
+  }
+};
+
+struct SamplingConfig {
+  std::int64_t max_new_tokens = 128;
+  bool greedy = false;
+  double temperature = 0.8;
+  std::int64_t top_k = 0;
+  double top_p = 0.95;
+  std::int64_t seed = 1;
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "max_new_tokens", .help = "the longest answer in tokens, >= 1", .group = "text"}, c.max_new_tokens);
+    v({.name = "greedy", .help = "always the likeliest token", .group = "text"}, c.greedy);
+    v({.name = "temperature", .help = "above 1 more varied, below 1 less; 0 is greedy", .group = "text"},
+      c.temperature);
+    v({.name = "top_k", .help = "only the k likeliest tokens; 0: all", .group = "text"}, c.top_k);
+    v({.name = "top_p", .help = "only the likeliest tokens that make up this probability, in (0, 1]", .group = "text"},
+      c.top_p);
+    v({.name = "seed", .help = "of the random choices", .group = "text"}, c.seed);
+  }
+};
+
+void validate(const ComputeConfig& config);
+void validate(const SamplingConfig& config);
+
+}  // namespace frugal

@@ -1,0 +1,75 @@
+#include "frugal/cli/verbs/convert.h"
+
+#include <filesystem>
+#include <iostream>
+
+#include "frugal/base/interrupt.h"
+#include "frugal/base/log.h"
+#include "frugal/base/progress.h"
+#include "frugal/base/units.h"
+#include "frugal/cli/print.h"
+#include "frugal/cli/validate.h"
+#include "frugal/cli/verbs/merge.h"
+#include "frugal/cli/verbs/verbs.h"
+#include "frugal/formats/model_source.h"
+
+namespace frugal {
+namespace {
+
+std::uint64_t bytes_below(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return std::filesystem::file_size(path);
+  std::uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  }
+  return bytes;
+}
+
+int convert(const ConvertConfig& config) {
+  validate(config);
+  const auto source = ModelSource::open(config.model);
+  catch_interrupts();
+  Progress progress(source->tensors().size(), "tensors");
+  const RowReader rows = [&](std::size_t index, std::int64_t begin, std::int64_t end, float* out) {
+    source->read_rows(index, begin, end, out);
+  };
+  const ExportProgress done = [&](std::size_t written, std::size_t) {
+    throw_if_interrupted();
+    source->release(written - 1);
+    progress.update(written);
+  };
+  const bool is_gguf = config.out.ends_with(".gguf");
+  (is_gguf ? export_gguf : export_hf_folder)(*source, rows, config.dtype, config.out, done);
+  const Json result = {{"out", config.out},
+                       {"format", is_gguf ? "gguf" : "safetensors"},
+                       {"dtype", config.dtype},
+                       {"bytes", bytes_below(config.out)},
+                       {"license", source->license()}};
+  if (config.output.json) {
+    print_json(result);
+  } else {
+    std::cout << config.out << ": " << config.dtype << ", " << format_bytes(result["bytes"].get<std::uint64_t>())
+              << '\n';
+    say("next: frugal generate " + config.out + " --prompt \"Once upon a time\"");
+  }
+  return 0;
+}
+
+}  // namespace
+
+void validate(const ConvertConfig& c) {
+  require_model(c.model);
+  validate_export(c.out, c.dtype);
+}
+
+Verb convert_verb() {
+  return {.name = "convert",
+          .summary = "write a model in another format or type",
+          .examples = {"frugal convert model.gguf --out model --dtype bf16",
+                       "frugal convert model/ --out model.gguf --dtype q8_0",
+                       "frugal convert model.gguf --out model-f32.gguf --dtype f32"},
+          .fields = describe_fields<ConvertConfig>(),
+          .run = [](const Settings& settings) { return convert(from_json<ConvertConfig>(settings.values())); }};
+}
+
+}  // namespace frugal

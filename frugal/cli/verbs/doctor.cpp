@@ -1,0 +1,131 @@
+#include "frugal/cli/verbs/doctor.h"
+
+#include <link.h>
+#include <sys/sysinfo.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "frugal/base/atomic_file.h"
+#include "frugal/base/units.h"
+#include "frugal/cli/machine.h"
+#include "frugal/cli/print.h"
+#include "frugal/cli/run_torch.h"
+#include "frugal/cli/verbs/common.h"
+#include "frugal/cli/verbs/verbs.h"
+#include "frugal/core/kernels/kernels.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct DoctorConfig {
+  OutputConfig output;
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    OutputConfig::fields(c.output, v);
+  }
+};
+
+// The value after "key ... :" in a file of /proc; empty when it is not there.
+std::string proc_value(const char* path, std::string_view key) {
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with(key)) return line.substr(std::min(line.find(':') + 2, line.size()));
+  }
+  return {};
+}
+
+// Where the loaded LibTorch lies, and the version it says it has.
+Json torch_report() {
+  Json report = {{"library", torch_library().string()}};
+  try {
+    load_torch_library();
+  } catch (const Error& error) {
+    report["error"] = error.what();
+    return report;
+  }
+  std::string path;
+  ::dl_iterate_phdr(
+      [](struct dl_phdr_info* info, std::size_t, void* out) {
+        const std::string name = info->dlpi_name;
+        if (name.find("libtorch_cpu.so") == std::string::npos) return 0;
+        *static_cast<std::string*>(out) = name;
+        return 1;
+      },
+      &path);
+  report["path"] = path;
+  const fs::path root = fs::path(path).parent_path().parent_path();
+  std::error_code failed;
+  if (fs::exists(root / "build-version", failed)) {  // LibTorch archives
+    const std::string text = read_file(root / "build-version");
+    report["version"] = text.substr(0, text.find_first_of(" \r\n"));
+  } else if (fs::exists(root / "version.py", failed)) {  // Python wheels: __version__ = '2.13.0+cpu'
+    const std::string text = read_file(root / "version.py");
+    const std::size_t at = text.find("__version__ = '");
+    if (at != std::string::npos) report["version"] = text.substr(at + 15, text.find('\'', at + 15) - at - 15);
+  }
+  return report;
+}
+
+Json examine() {
+  struct sysinfo memory {};
+  ::sysinfo(&memory);
+  std::uint64_t available = 0;
+  std::istringstream(proc_value("/proc/meminfo", "MemAvailable")) >> available;
+  std::error_code failed;
+  return {{"version", version()},
+          {"compiler", compiler()},
+          {"processor", proc_value("/proc/cpuinfo", "model name")},
+          {"cores", cores()},
+          {"instruction_set", kernels::isa()},
+          {"instruction_sets", kernels::isa_available()},
+          {"avx512_bf16", has_processor_flag("avx512_bf16")},
+          {"amx_bf16", has_processor_flag("amx_bf16")},
+          {"memory_bytes", std::uint64_t{memory.totalram} * memory.mem_unit},
+          {"available_bytes", available * 1024},
+          {"disk_free_bytes", fs::space(".", failed).available},
+          {"torch", torch_report()}};
+}
+
+int doctor(const DoctorConfig& config) {
+  const Json report = examine();
+  const Json& torch = report["torch"];
+  if (config.output.json) {
+    print_json(report);
+  } else {
+    const auto text = [&](const char* key) { return report[key].get<std::string>(); };
+    const auto size = [&](const char* key) { return format_bytes(report[key].get<std::uint64_t>()); };
+    const auto yes = [&](const char* key) { return std::string(report[key].get<bool>() ? "yes" : "no"); };
+    std::cout << table(
+        {{"frugal", text("version") + ", built with " + text("compiler")},
+         {"processor", text("processor") + ", " + std::to_string(report["cores"].get<std::int64_t>()) + " cores"},
+         {"kernels", text("instruction_set")},
+         {"bf16 products", "AVX512-BF16 " + yes("avx512_bf16") + ", AMX " + yes("amx_bf16")},
+         {"memory", size("memory_bytes") + ", " + size("available_bytes") + " available"},
+         {"disk here", size("disk_free_bytes") + " free"},
+         {"LibTorch", torch.contains("error")
+                          ? "not usable: " + torch["error"].get<std::string>()
+                          : torch.value("version", "version unknown") + " in " + torch.value("path", "")}});
+  }
+  return static_cast<int>(torch.contains("error") ? Exit::input : Exit::ok);
+}
+
+}  // namespace
+
+std::string version() { return FRUGAL_VERSION; }
+std::string compiler() { return FRUGAL_COMPILER; }
+
+Verb doctor_verb() {
+  return {.name = "doctor",
+          .summary = "what this machine has: cores, memory, instruction sets, LibTorch",
+          .examples = {"frugal doctor", "frugal doctor --json", "FRUGAL_ISA=AVX2 frugal doctor"},
+          .fields = describe_fields<DoctorConfig>(),
+          .run = [](const Settings& settings) { return doctor(from_json<DoctorConfig>(settings.values())); }};
+}
+
+}  // namespace frugal

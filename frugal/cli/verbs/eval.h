@@ -1,0 +1,31 @@
+// frugal eval: accuracy, balanced accuracy, F1 and loss on labelled examples, or perplexity on text.
+#pragma once
+#include "frugal/cli/verbs/common.h"
+#include "frugal/data/prompt_task.h"
+
+namespace frugal {
+
+struct EvalConfig {
+  std::string model, data, text;
+  PromptConfig task;
+  std::int64_t limit = 0, batch = 16, length = 512;
+  ComputeConfig compute;
+  OutputConfig output;
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "model", .help = "a GGUF file or a Hugging Face folder", .group = "arguments"}, c.model);
+    v({.name = "data", .help = "labelled examples: .jsonl, .csv or .tsv", .group = "data"}, c.data);
+    PromptConfig::fields(c.task, v);
+    v({.name = "limit", .help = "at most so many examples, from the front; 0: all", .group = "data"}, c.limit);
+    v({.name = "text", .help = "a text file; gives its perplexity instead", .group = "data"}, c.text);
+    v({.name = "length", .help = "tokens of a window of --text, >= 2", .group = "data"}, c.length);
+    v({.name = "batch", .help = "examples evaluated together, >= 1", .group = "budget"}, c.batch);
+    ComputeConfig::fields(c.compute, v);
+    OutputConfig::fields(c.output, v);
+  }
+};
+
+void validate(const EvalConfig& config);
+
+}  // namespace frugal

@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "frugal/base/atomic_file.h"
+#include "frugal/base/units.h"
+#include "frugal/cli/print.h"
+#include "frugal/cli/verbs/common.h"
+#include "frugal/cli/verbs/verbs.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ListConfig {
+  std::string folder = ".";
+  OutputConfig output;
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "folder", .help = "where models and runs are looked for, three folders deep", .group = "arguments"},
+      c.folder);
+    OutputConfig::fields(c.output, v);
+  }
+};
+
+struct Found {
+  Json models = Json::array(), runs = Json::array();
+};
+
+bool is_hf_model(const fs::path& folder) {
+  std::error_code failed;
+  return fs::exists(folder / "config.json", failed) && (fs::exists(folder / "model.safetensors", failed) ||
+                                                        fs::exists(folder / "model.safetensors.index.json", failed));
+}
+
+std::uint64_t weight_bytes(const fs::path& folder) {
+  std::error_code failed;
+  std::uint64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(folder, failed)) {
+    if (entry.path().extension() == ".safetensors") bytes += entry.file_size(failed);
+  }
+  return bytes;
+}
+
+// By names and sizes alone; no file but run.json is opened.
+void look(const fs::path& folder, int depth, Found& found) {
+  std::error_code failed;
+  if (is_hf_model(folder))
+    found.models.push_back({{"path", folder.string()}, {"format", "safetensors"}, {"bytes", weight_bytes(folder)}});
+  if (fs::exists(folder / "run.json", failed)) {
+    const Json run = Json::parse(read_file(folder / "run.json"), nullptr, false);
+    found.runs.push_back(
+        {{"path", folder.string()}, {"is_finished", run.is_object() && run.contains("weights_sha256")}});
+  }
+  std::vector<fs::directory_entry> entries;
+  for (const auto& entry : fs::directory_iterator(folder, fs::directory_options::skip_permission_denied, failed))
+    entries.push_back(entry);
+  std::sort(entries.begin(), entries.end());
+  for (const auto& entry : entries) {
+    if (entry.is_regular_file(failed) && entry.path().extension() == ".gguf") {
+      found.models.push_back({{"path", entry.path().string()}, {"format", "gguf"}, {"bytes", entry.file_size(failed)}});
+    }
+    const bool is_hidden = entry.path().filename().string().starts_with(".");
+    if (depth > 0 && !is_hidden && entry.is_directory(failed) && !entry.is_symlink(failed))
+      look(entry.path(), depth - 1, found);
+  }
+}
+
+int list(const ListConfig& config) {
+  const fs::path folder(config.folder);
+  std::error_code failed;
+  if (!fs::is_directory(folder, failed)) throw Error(Exit::input, config.folder + " is not a folder", "give a folder");
+  Found found;
+  look(folder == "." ? fs::path("./") : folder, 3, found);
+  Json json = {{"methods", Json::array()},
+               {"architectures", {"llama"}},
+               {"formats", {{"read", {"gguf", "safetensors"}}, {"write", {"gguf", "safetensors"}}}}};
+  std::vector<std::vector<std::string>> rows = {{"method", "what it does", "source"}};
+  for (const auto& method : methods().all()) {
+    json["methods"].push_back({{"name", method.name}, {"summary", method.summary}, {"source", method.source}});
+    rows.push_back({std::string(method.name), std::string(method.summary), std::string(method.source)});
+  }
+  json["models"] = found.models;
+  json["runs"] = found.runs;
+  if (config.output.json) return print_json(json), 0;
+  std::cout << table(rows) << "\narchitectures  llama\nformats        GGUF v3, Hugging Face folders (safetensors)\n";
+  rows = {{"model", "format", "size"}};
+  for (const auto& model : found.models) {
+    rows.push_back({model["path"].get<std::string>(), model["format"].get<std::string>(),
+                    format_bytes(model["bytes"].get<std::uint64_t>())});
+  }
+  if (rows.size() > 1) std::cout << '\n' << table(rows, {2});
+  rows = {{"run", "state"}};
+  for (const auto& run : found.runs)
+    rows.push_back({run["path"].get<std::string>(), run["is_finished"].get<bool>() ? "finished" : "unfinished"});
+  if (rows.size() > 1) std::cout << '\n' << table(rows);
+  return 0;
+}
+
+}  // namespace
+
+Verb list_verb() {
+  return {.name = "list",
+          .summary = "methods, architectures and formats; models and runs below a folder",
+          .examples = {"frugal list", "frugal list ~/models", "frugal list --json"},
+          .fields = describe_fields<ListConfig>(),
+          .run = [](const Settings& settings) { return list(from_json<ListConfig>(settings.values())); }};
+}
+
+}  // namespace frugal

@@ -1,0 +1,42 @@
+// frugal merge: a run replayed onto its base, written as a model that other tools load.
+#pragma once
+#include "frugal/cli/verbs/common.h"
+
+namespace frugal {
+
+struct MergeConfig {
+  std::string model, run, out, dtype = "bf16", data;
+  std::int64_t step = -1;
+  std::int64_t threads = 0;
+  OutputConfig output;
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "model", .help = "the base the run began with", .group = "arguments"}, c.model);
+    v({.name = "run", .help = "the run's folder, or its trajectory file alone", .group = "arguments"}, c.run);
+    v({.name = "out",
+       .help = "a folder for Hugging Face's format, or a file that ends in .gguf; must not be there yet",
+       .group = "output"},
+      c.out);
+    v({.name = "dtype",
+       .help = "of the matrices; q8_0 for GGUF alone",
+       .group = "output",
+       .choices = {"bf16", "f16", "f32", "q8_0"}},
+      c.dtype);
+    v({.name = "step",
+       .help = "the weights after this step; -1: the best checkpoint, or the last where there was no validation",
+       .group = "output"},
+      c.step);
+    v({.name = "data",
+       .help = "examples for the accuracy of the written model; default: the run's --test or --dev",
+       .group = "data"},
+      c.data);
+    v({.name = "threads", .help = "threads that compute; 0: one a core", .group = "budget"}, c.threads);
+    OutputConfig::fields(c.output, v);
+  }
+};
+
+void validate(const MergeConfig& config);
+void validate_export(const std::string& out, const std::string& dtype);  // shared with convert
+
+}  // namespace frugal

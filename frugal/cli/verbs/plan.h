@@ -1,0 +1,32 @@
+// frugal plan: memory by purpose and seconds a step of every method, from the file's header.
+#pragma once
+#include "frugal/cli/verbs/common.h"
+
+namespace frugal {
+
+struct PlanConfig {
+  std::string model;
+  std::int64_t batch = 16, length = 128;
+  bool all_tokens = false;
+  Bytes memory;
+  ComputeConfig compute;
+  OutputConfig output;
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "model", .help = "a GGUF file or a Hugging Face folder", .group = "arguments"}, c.model);
+    v({.name = "batch", .help = "sequences a step, >= 1", .group = "step"}, c.batch);
+    v({.name = "length", .help = "tokens of the longest sequence, >= 2", .group = "step"}, c.length);
+    v({.name = "all_tokens",
+       .help = "the loss is on every token, as bench step has it, not on a label word",
+       .group = "step"},
+      c.all_tokens);
+    v({.name = "memory", .help = "budget to compare with, like 700MiB; 0: none", .group = "budget"}, c.memory);
+    ComputeConfig::fields(c.compute, v);
+    OutputConfig::fields(c.output, v);
+  }
+};
+
+void validate(const PlanConfig& config);
+
+}  // namespace frugal

@@ -1,0 +1,201 @@
+#include "frugal/data/prompt_task.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+#include "frugal/base/error.h"
+
+namespace frugal {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  return begin == std::string_view::npos ? std::string_view()
+                                         : text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+std::string listed(const std::vector<Label>& labels) {
+  std::string text;
+  for (const auto& label : labels) text += (text.empty() ? "" : ", ") + label.value;
+  return text;
+}
+
+// Prompt lengths in equal bins, one row of '#' each.
+struct Histogram {
+  std::size_t shortest = 0, longest = 0, width = 1;
+  std::vector<std::size_t> counts;
+};
+
+Histogram histogram(const Dataset& data) {
+  constexpr std::size_t kBins = 8;
+  Histogram h;
+  for (const auto& example : data.examples) {
+    h.longest = std::max(h.longest, example.prompt.size());
+    h.shortest = h.shortest == 0 ? example.prompt.size() : std::min(h.shortest, example.prompt.size());
+  }
+  h.width = (h.longest - h.shortest) / kBins + 1;
+  h.counts.resize((h.longest - h.shortest) / h.width + 1);
+  for (const auto& example : data.examples) ++h.counts[(example.prompt.size() - h.shortest) / h.width];
+  return h;
+}
+
+std::string indented(const std::string& text) {
+  std::string out = "  | ";
+  for (const char c : text) out += c == '\n' ? std::string("\n  | ") : std::string(1, c);
+  return out;
+}
+
+}  // namespace
+
+std::vector<Label> parse_labels(const std::vector<std::string>& texts) {
+  std::vector<Label> labels;
+  const auto fix = "write them like --labels negative,positive or --labels ham=No,spam=Yes";
+  for (const auto& text : texts) {
+    const std::size_t equals = text.find('=');
+    const Label label =
+        equals == std::string::npos ? Label{text, text} : Label{text.substr(0, equals), text.substr(equals + 1)};
+    if (trimmed(label.value).empty() || trimmed(label.word).empty()) {
+      throw Error(Exit::usage, "label " + std::to_string(labels.size() + 1) + " of --labels is empty: '" + text + "'",
+                  fix);
+    }
+    for (const auto& other : labels) {
+      if (other.value == label.value) throw Error(Exit::usage, "label '" + label.value + "' is in --labels twice", fix);
+      if (other.word == label.word) throw Error(Exit::usage, "word '" + label.word + "' is in --labels twice", fix);
+    }
+    labels.push_back(label);
+  }
+  if (labels.size() < 2)
+    throw Error(Exit::usage, "--labels has " + std::to_string(labels.size()) + " labels, expected at least 2", fix);
+  return labels;
+}
+
+PromptTask::PromptTask(const PromptConfig& config, const Tokenizer& tokenizer)
+    : template_(config.prompt_template),
+      labels_(parse_labels(config.labels)),
+      label_column_(config.label_column),
+      max_length_(config.max_length),
+      tokenizer_(tokenizer) {
+  for (const auto& text : config.labels) is_mapped_ |= text.find('=') != std::string::npos;
+  for (const auto& column : template_.columns()) {
+    if (column == label_column_) {
+      throw Error(Exit::usage, "--template shows the answer: it holds {" + column + "}, the label column",
+                  "leave it out, or name another column with --label-column");
+    }
+  }
+  const std::string before = template_.ends_in_space() ? "" : " ";
+  for (const auto& label : labels_) {
+    options_.push_back(tokenizer.encode(before + label.word));
+    if (options_.back().empty())
+      throw Error(Exit::usage, "label word '" + label.word + "' has no tokens", "choose another word");
+    for (std::size_t i = 0; i + 1 < options_.size(); ++i) {
+      if (options_[i] == options_.back()) {
+        throw Error(Exit::usage, "label words '" + labels_[i].word + "' and '" + label.word + "' are the same tokens",
+                    "choose another word");
+      }
+    }
+    longest_option_ = std::max(longest_option_, static_cast<std::int64_t>(options_.back().size()));
+  }
+  const auto tail = static_cast<std::int64_t>(tokenizer.encode(template_.tail()).size());
+  const std::int64_t needed = tail + longest_option_ + 2;  // bos and one token of text
+  if (needed > max_length_) {
+    throw Error(Exit::input,
+                "--max-length is " + std::to_string(max_length_) +
+                    ", but the template's end and the label words need " + std::to_string(needed),
+                "raise --max-length to at least " + std::to_string(needed));
+  }
+}
+
+bool PromptTask::has_single_token_options() const { return longest_option_ == 1; }
+
+// A plain list also takes the index of a label, as many data sets have it.
+std::int32_t PromptTask::label_of(std::string_view value) const {
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    if (labels_[i].value == value) return static_cast<std::int32_t>(i);
+  }
+  std::size_t index = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), index);
+  const bool is_index =
+      !is_mapped_ && error == std::errc() && end == value.data() + value.size() && index < labels_.size();
+  return is_index ? static_cast<std::int32_t>(index) : -1;
+}
+
+Dataset PromptTask::encode(const Records& records) const {
+  const std::vector<std::uint32_t> columns = template_.bind(records);
+  const std::uint32_t label_column = records.column(label_column_);
+  const bool has_bos = tokenizer_.model().add_bos && tokenizer_.model().bos >= 0;
+  const auto room = static_cast<std::size_t>(max_length_ - longest_option_ - (has_bos ? 1 : 0));
+  Dataset data;
+  data.label_counts.resize(labels_.size());
+  for (std::size_t row = 0; row < records.rows.size(); ++row) {
+    const std::string_view value = trimmed(records.text(row, label_column));
+    Example example{.label = label_of(value), .row = static_cast<std::uint32_t>(row)};
+    if (example.label < 0) {
+      throw Error(Exit::input,
+                  records.name + " line " + std::to_string(records.rows[row].line) + ": label '" +
+                      std::string(value.substr(0, 80)) + "' is none of " + listed(labels_),
+                  "give its word with --labels, as in --labels value=word,..., or choose another --label-column");
+    }
+    std::vector<std::int32_t> ids = tokenizer_.encode(template_.render(records, row, columns));
+    if (ids.size() > room) {
+      ids.erase(ids.begin(), ids.end() - static_cast<std::ptrdiff_t>(room));
+      example.is_truncated = true;
+      ++data.truncated;
+    }
+    if (has_bos) ids.insert(ids.begin(), tokenizer_.model().bos);
+    example.prompt = std::move(ids);
+    ++data.label_counts[static_cast<std::size_t>(example.label)];
+    data.examples.push_back(std::move(example));
+  }
+  return data;
+}
+
+Json PromptTask::describe(const Records& records, const Dataset& data) const {
+  const Histogram h = histogram(data);
+  const Example& first = data.examples.front();
+  Json json = {{"file", records.name}, {"examples", data.examples.size()}};
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    json["labels"].push_back({{"value", labels_[i].value},
+                              {"word", labels_[i].word},
+                              {"tokens", options_[i].size()},
+                              {"examples", data.label_counts[i]}});
+  }
+  json["prompt_tokens"] = {{"shortest", h.shortest}, {"longest", h.longest}, {"bin", h.width}, {"counts", h.counts}};
+  json["truncated"] = data.truncated;
+  json["first"] = {{"prompt", tokenizer_.decode(first.prompt, false)},
+                   {"scored", tokenizer_.decode(options_[static_cast<std::size_t>(first.label)], false)}};
+  return json;
+}
+
+std::string PromptTask::describe_text(const Records& records, const Dataset& data) const {
+  const Json json = describe(records, data);
+  std::string text = records.name + ": " + std::to_string(data.examples.size()) +
+                     " examples; the first one, what is scored between >> and <<:\n";
+  text +=
+      indented(json["first"]["prompt"].get<std::string>() + ">>" + json["first"]["scored"].get<std::string>() + "<<") +
+      "\nlabels:";
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    text += (i == 0 ? " " : ", ") + labels_[i].value +
+            (labels_[i].value == labels_[i].word ? "" : " = '" + labels_[i].word + "'") + " " +
+            std::to_string(data.label_counts[i]);
+    if (options_[i].size() > 1) text += " (" + std::to_string(options_[i].size()) + " tokens)";
+  }
+  char line[160];
+  std::snprintf(line, sizeof line, "\ntruncated to %lld tokens: %llu of %zu (%.1f %%)\nprompt length in tokens:\n",
+                static_cast<long long>(max_length_), static_cast<unsigned long long>(data.truncated),
+                data.examples.size(),
+                100.0 * static_cast<double>(data.truncated) / static_cast<double>(data.examples.size()));
+  text += line;
+  const Histogram h = histogram(data);
+  const std::size_t most = *std::max_element(h.counts.begin(), h.counts.end());
+  for (std::size_t bin = 0; bin < h.counts.size(); ++bin) {
+    const std::size_t low = h.shortest + bin * h.width;
+    std::snprintf(line, sizeof line, "  %5zu-%-5zu %7zu ", low, low + h.width - 1, h.counts[bin]);
+    text += line + std::string((h.counts[bin] * 40 + most - 1) / most, '#') + "\n";
+  }
+  text.pop_back();
+  return text;
+}
+
+}  // namespace frugal

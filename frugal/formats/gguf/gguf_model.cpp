@@ -1,0 +1,151 @@
+#include "frugal/formats/gguf/gguf_model.h"
+
+#include "frugal/base/error.h"
+#include "frugal/formats/gguf/gguf_writer.h"
+#include "frugal/formats/gguf/llama_names.h"
+#include "frugal/formats/row_stream.h"
+
+namespace frugal {
+namespace {
+
+class GgufModel : public ModelSource {
+ public:
+  explicit GgufModel(const std::filesystem::path& path) : map_(path) {
+    path_ = path;
+    format_ = "gguf";
+    file_bytes_ = map_.bytes().size();
+    file_ = parse_gguf(map_.bytes(), path.string());
+    shape_ = shape_from_gguf(file_, path.string());
+    for (const TensorSpec& spec : tensor_specs(shape_)) {
+      const std::string theirs = gguf_name(spec.name);
+      const GgufTensor* tensor = file_.find(theirs);
+      if (tensor == nullptr) throw Error(Exit::input, path.string() + " has no tensor " + theirs, "download or convert the file again");
+      const bool same = spec.is_vector ? tensor->shape == std::vector<std::int64_t>{spec.cols}
+                                       : tensor->shape == std::vector<std::int64_t>{spec.cols, spec.rows};
+      if (!same) {
+        std::string shape;
+        for (auto it = tensor->shape.rbegin(); it != tensor->shape.rend(); ++it) shape += (shape.empty() ? "" : ", ") + std::to_string(*it);
+        throw Error(Exit::input,
+                    theirs + " has shape [" + shape + "], expected [" + (spec.is_vector ? "" : std::to_string(spec.rows) + ", ") + std::to_string(spec.cols) + "]",
+                    "download or convert the file again");
+      }
+      SourceTensor entry;
+      static_cast<TensorSpec&>(entry) = spec;
+      entry.type = tensor->type->name;
+      entry.bytes = tensor->data.size();
+      tensors_.push_back(std::move(entry));
+      stored_.push_back(tensor);
+      is_rotary_.push_back(has_rotary_rows(spec.name));
+    }
+  }
+
+  void read_rows(std::size_t index, std::int64_t begin, std::int64_t end, float* out) const override {
+    const SourceTensor& spec = tensors_[index];
+    const GgufTensor& tensor = *stored_[index];
+    const std::int64_t blocks = spec.cols / tensor.type->elements;
+    const auto row_bytes = blocks * tensor.type->bytes;
+    if (!is_rotary_[index]) return tensor.type->dequantize(tensor.data.data() + begin * row_bytes, (end - begin) * blocks, out);
+    if (spec.is_vector) {  // a bias: its elements are the rows
+      std::vector<float> theirs(static_cast<std::size_t>(spec.cols));
+      tensor.type->dequantize(tensor.data.data(), blocks, theirs.data());
+      for (std::int64_t i = 0; i < spec.cols; ++i) out[i] = theirs[static_cast<std::size_t>(gguf_row(i, shape_.head_dim))];
+      return;
+    }
+    for (std::int64_t row = begin; row < end; ++row, out += spec.cols) {
+      tensor.type->dequantize(tensor.data.data() + gguf_row(row, shape_.head_dim) * row_bytes, blocks, out);
+    }
+  }
+  void release(std::size_t index) const override { map_.release(stored_[index]->data); }
+  std::unique_ptr<Tokenizer> tokenizer() const override { return std::make_unique<Tokenizer>(tokenizer_from_gguf(file_, path_.string())); }
+  std::string chat_template() const override { return text("tokenizer.chat_template"); }
+  std::string license() const override { return text("general.license"); }
+  Json generation_config() const override {
+    Json config = Json::object();
+    const auto copy = [&](const char* key, const char* theirs) {
+      const auto found = file_.metadata.find(theirs);
+      if (found != file_.metadata.end() && found->second.is_number_integer()) config[key] = found->second;
+    };
+    copy("bos_token_id", "tokenizer.ggml.bos_token_id");
+    copy("eos_token_id", "tokenizer.ggml.eos_token_id");
+    copy("pad_token_id", "tokenizer.ggml.padding_token_id");
+    return config;
+  }
+
+ private:
+  std::string text(const char* key) const {
+    const auto found = file_.metadata.find(key);
+    return found != file_.metadata.end() && found->second.is_string() ? found->second.get<std::string>() : std::string();
+  }
+  MemoryMap map_;
+  GgufFile file_;
+  std::vector<const GgufTensor*> stored_;
+  std::vector<bool> is_rotary_;
+};
+
+const BlockType& export_type(const std::string& dtype) {
+  constexpr std::pair<const char*, const char*> kNames[] = {{"f32", "F32"}, {"f16", "F16"}, {"bf16", "BF16"}, {"q8_0", "Q8_0"}};
+  for (const auto& [ours, theirs] : kNames) {
+    if (dtype == ours) return *find_block_type(std::string_view(theirs));
+  }
+  throw Error(Exit::usage, "--dtype is '" + dtype + "'", "choose f32, f16, bf16 or q8_0 for a GGUF file");
+}
+
+std::uint32_t file_type(const std::string& dtype) {  // llama.cpp's LLAMA_FTYPE
+  return dtype == "f32" ? 0 : dtype == "f16" ? 1 : dtype == "q8_0" ? 7 : 32;
+}
+
+}  // namespace
+
+std::unique_ptr<ModelSource> open_gguf_model(const std::filesystem::path& path) { return std::make_unique<GgufModel>(path); }
+
+void export_gguf(const ModelSource& base, const RowReader& rows, const std::string& dtype, const std::filesystem::path& out,
+                 const ExportProgress& progress) {
+  const BlockType& wanted = export_type(dtype);
+  const BlockType& f32 = *find_block_type("F32");
+  if (std::filesystem::exists(out)) throw Error(Exit::input, out.string() + " exists", "choose another --out, or remove it first");
+  GgufWriter writer;
+  writer.set_text("general.architecture", "llama");
+  writer.set_text("general.name", base.path().stem().string());
+  if (!base.license().empty()) writer.set_text("general.license", base.license());
+  writer.set_u32("general.file_type", file_type(dtype));
+  writer.set_u32("general.quantization_version", 2);
+  write_shape(writer, base.shape());
+  write_tokenizer(writer, base.tokenizer()->model());
+  if (!base.chat_template().empty()) writer.set_text("tokenizer.chat_template", base.chat_template());
+  const std::vector<float> factors = rope_factors(base.shape());
+  if (!factors.empty()) writer.declare("rope_freqs.weight", {static_cast<std::int64_t>(factors.size())}, f32);
+  const auto type_of = [&](const TensorSpec& spec) -> const BlockType& {
+    return spec.is_vector || spec.cols % wanted.elements != 0 ? f32 : wanted;
+  };
+  for (const TensorSpec& spec : base.tensors()) {
+    writer.declare(gguf_name(spec.name), spec.is_vector ? std::vector<std::int64_t>{spec.cols} : std::vector<std::int64_t>{spec.cols, spec.rows}, type_of(spec));
+  }
+  AtomicFile file(out);
+  writer.write_header(file);
+  if (!factors.empty()) writer.write_data(file, factors.data(), factors.size() * 4);
+  const std::int64_t head_dim = base.shape().head_dim;
+  for (std::size_t index = 0; index < base.tensors().size(); ++index) {
+    const SourceTensor& spec = base.tensors()[index];
+    const BlockType& type = type_of(spec);
+    RowReader ordered = rows;
+    if (has_rotary_rows(spec.name)) {
+      ordered = [&](std::size_t id, std::int64_t begin, std::int64_t end, float* to) {
+        if (spec.is_vector) {
+          std::vector<float> ours(static_cast<std::size_t>(spec.cols));
+          rows(id, 0, 1, ours.data());
+          for (std::int64_t i = 0; i < spec.cols; ++i) to[i] = ours[static_cast<std::size_t>(canonical_row(i, head_dim))];
+          return;
+        }
+        for (std::int64_t row = begin; row < end; ++row, to += spec.cols) {
+          const std::int64_t from = canonical_row(row, head_dim);
+          rows(id, from, from + 1, to);
+        }
+      };
+    }
+    stream_rows(spec, index, ordered, type.name, [&](const void* bytes, std::size_t size) { writer.write_data(file, bytes, size); });
+    progress(index + 1, base.tensors().size());
+  }
+  file.commit();
+}
+
+}  // namespace frugal

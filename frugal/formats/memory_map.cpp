@@ -1,0 +1,47 @@
+#include "frugal/formats/memory_map.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "frugal/base/error.h"
+
+namespace frugal {
+
+MemoryMap::MemoryMap(const std::filesystem::path& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const auto fail = [&](const std::string& reason) {
+    if (file >= 0) ::close(file);
+    throw Error(Exit::input, "cannot read " + path.string() + ": " + reason, "check the path and its permissions");
+  };
+  if (file < 0) fail(std::strerror(errno));
+  struct stat status {};
+  if (::fstat(file, &status) != 0) fail(std::strerror(errno));
+  if (!S_ISREG(status.st_mode)) fail("it is not a file");
+  if (status.st_size <= 0) fail("it is empty");
+  size_ = static_cast<std::size_t>(status.st_size);
+  void* at = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file, 0);
+  if (at == MAP_FAILED) fail(std::strerror(errno));
+  ::close(file);
+  data_ = static_cast<const std::byte*>(at);
+}
+
+MemoryMap::MemoryMap(MemoryMap&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MemoryMap::~MemoryMap() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+void MemoryMap::release(std::span<const std::byte> range) const {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(range.data()) / page * page;
+  const auto end = (reinterpret_cast<std::uintptr_t>(range.data()) + range.size() + page - 1) / page * page;
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+}  // namespace frugal

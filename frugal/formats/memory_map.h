@@ -1,0 +1,26 @@
+// A file mapped read-only.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+namespace frugal {
+
+class MemoryMap {
+ public:
+  explicit MemoryMap(const std::filesystem::path& path);  // Error(Exit::input): unreadable, a folder, empty
+  MemoryMap(MemoryMap&& other) noexcept;
+  MemoryMap& operator=(MemoryMap&&) = delete;
+  ~MemoryMap();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  // Gives the resident pages that lie wholly or partly in the range back to the system; the next read loads them again.
+  void release(std::span<const std::byte> range) const;
+
+ private:
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace frugal

@@ -1,0 +1,170 @@
+#include "frugal/formats/model_shape.h"
+
+#include "frugal/base/error.h"
+
+namespace frugal {
+namespace {
+
+[[noreturn]] void refuse(const std::string& what, const std::string& fix) { throw Error(Exit::input, what, fix); }
+
+// An integer of config.json in [least, 2^24]: larger ones are not sizes of anything that exists.
+std::int64_t integer(const Json& config, const char* key, std::int64_t least) {
+  const auto found = config.find(key);
+  if (found == config.end() || !found->is_number_integer()) {
+    refuse(std::string("config.json has no integer '") + key + "'", "use the config.json that belongs to the model");
+  }
+  const auto value = found->get<std::int64_t>();
+  if (value < least || value > (std::int64_t{1} << 24)) {
+    refuse(std::string("config.json: ") + key + " is " + std::to_string(value) + ", expected " + std::to_string(least) + " to 16777216",
+           "use the config.json that belongs to the model");
+  }
+  return value;
+}
+
+template <class T>
+T optional(const Json& config, const char* key, T fallback) {
+  const auto found = config.find(key);
+  if (found == config.end() || found->is_null()) return fallback;
+  try {
+    return found->get<T>();
+  } catch (const nlohmann::json::exception&) {
+    refuse(std::string("config.json: ") + key + " cannot be " + found->dump().substr(0, 60), "use the config.json that belongs to the model");
+  }
+}
+
+// transformers 5 keeps everything in rope_parameters; before it was rope_theta and rope_scaling.
+Rope rope_from_config(const Json& config) {
+  const Json parameters = optional(config, "rope_parameters", optional(config, "rope_scaling", Json::object()));
+  Rope rope;
+  if (!parameters.is_object()) refuse("config.json: the rope parameters are not an object", "use the config.json that belongs to the model");
+  rope.theta = optional(parameters, "rope_theta", optional(config, "rope_theta", 10000.0));
+  const auto type = optional(parameters, "rope_type", optional(parameters, "type", std::string("default")));
+  if (type == "default") return rope;
+  if (type != "linear" && type != "llama3") {
+    refuse("config.json asks for rope scaling '" + type + "'", "use a model without it; known are linear and llama3");
+  }
+  rope.scaling = type;
+  rope.factor = optional(parameters, "factor", 1.0);
+  if (!(rope.factor > 0)) refuse("config.json: the rope factor is " + std::to_string(rope.factor), "it must be above 0");
+  if (type == "llama3") {
+    rope.low_freq_factor = optional(parameters, "low_freq_factor", 1.0);
+    rope.high_freq_factor = optional(parameters, "high_freq_factor", 4.0);
+    rope.original_context = integer(parameters, "original_max_position_embeddings", 1);
+    if (!(rope.low_freq_factor > 0 && rope.high_freq_factor > rope.low_freq_factor)) {
+      refuse("config.json: low_freq_factor " + std::to_string(rope.low_freq_factor) + " is not below high_freq_factor " +
+                 std::to_string(rope.high_freq_factor), "use the config.json that belongs to the model");
+    }
+  }
+  return rope;
+}
+
+}  // namespace
+
+std::vector<TensorSpec> tensor_specs(const ModelShape& shape) {
+  std::vector<TensorSpec> specs;
+  const auto matrix = [&](const std::string& name, std::int64_t rows, std::int64_t cols) { specs.push_back({name, rows, cols, false}); };
+  const auto vector = [&](const std::string& name, std::int64_t cols) { specs.push_back({name, 1, cols, true}); };
+  const auto linear = [&](const std::string& name, std::int64_t rows, std::int64_t cols, bool has_bias) {
+    matrix(name + ".weight", rows, cols);
+    if (has_bias) vector(name + ".bias", rows);
+  };
+  matrix("model.embed_tokens.weight", shape.vocab, shape.hidden);
+  for (std::size_t i = 0; i < shape.layers.size(); ++i) {
+    const LayerShape& layer = shape.layers[i];
+    const std::string name = "model.layers." + std::to_string(i) + ".";
+    const std::int64_t q = layer.heads * shape.head_dim, kv = layer.kv_heads * shape.head_dim;
+    vector(name + "input_layernorm.weight", shape.hidden);
+    linear(name + "self_attn.q_proj", q, shape.hidden, shape.attention_bias);
+    linear(name + "self_attn.k_proj", kv, shape.hidden, shape.attention_bias);
+    linear(name + "self_attn.v_proj", kv, shape.hidden, shape.attention_bias);
+    linear(name + "self_attn.o_proj", shape.hidden, q, shape.attention_bias);
+    vector(name + "post_attention_layernorm.weight", shape.hidden);
+    linear(name + "mlp.gate_proj", layer.ffn, shape.hidden, shape.mlp_bias);
+    linear(name + "mlp.up_proj", layer.ffn, shape.hidden, shape.mlp_bias);
+    linear(name + "mlp.down_proj", shape.hidden, layer.ffn, shape.mlp_bias);
+  }
+  vector("model.norm.weight", shape.hidden);
+  if (!shape.tied_embeddings) matrix("lm_head.weight", shape.vocab, shape.hidden);
+  return specs;
+}
+
+std::int64_t parameter_count(const ModelShape& shape) {
+  std::int64_t count = 0;
+  for (const TensorSpec& spec : tensor_specs(shape)) count += spec.rows * spec.cols;
+  return count;
+}
+
+ModelShape shape_from_config(const Json& config) {
+  if (!config.is_object()) refuse("config.json is not an object", "use the config.json that belongs to the model");
+  const auto type = optional(config, "model_type", std::string());
+  if (type != "llama" && type != "mistral") {
+    refuse("the model's type is '" + type + "'", "use a model of the llama family (model_type llama, or mistral without a sliding window)");
+  }
+  if (type == "mistral" && !optional(config, "sliding_window", Json()).is_null()) {
+    refuse("the model has a sliding window of " + config["sliding_window"].dump() + " tokens", "use a model with full attention");
+  }
+  ModelShape shape;
+  shape.architecture = "llama";
+  shape.vocab = integer(config, "vocab_size", 1);
+  shape.hidden = integer(config, "hidden_size", 1);
+  shape.context = integer(config, "max_position_embeddings", 1);
+  shape.norm_eps = optional(config, "rms_norm_eps", 1e-6);
+  shape.rope = rope_from_config(config);
+  shape.tied_embeddings = optional(config, "tie_word_embeddings", false);
+  shape.attention_bias = optional(config, "attention_bias", false);
+  shape.mlp_bias = optional(config, "mlp_bias", false);
+  shape.activation = optional(config, "hidden_act", std::string("silu"));
+  if (shape.activation != "silu") refuse("the activation is '" + shape.activation + "'", "use a model with silu");
+  const std::int64_t heads = integer(config, "num_attention_heads", 1);
+  const std::int64_t kv_heads = config.contains("num_key_value_heads") ? integer(config, "num_key_value_heads", 1) : heads;
+  if (heads % kv_heads != 0) {
+    refuse("config.json: " + std::to_string(heads) + " attention heads cannot share " + std::to_string(kv_heads) + " key-value heads",
+           "use the config.json that belongs to the model");
+  }
+  shape.head_dim = optional(config, "head_dim", Json()).is_null() ? shape.hidden / heads : integer(config, "head_dim", 2);
+  if (shape.head_dim < 2 || shape.head_dim % 2 != 0) {
+    refuse("config.json: the head size is " + std::to_string(shape.head_dim), "rotary positions need an even one");
+  }
+  const std::int64_t ffn = integer(config, "intermediate_size", 1), layers = integer(config, "num_hidden_layers", 1);
+  if (layers > 10000) refuse("config.json: num_hidden_layers is " + std::to_string(layers), "use the config.json that belongs to the model");
+  shape.layers.assign(static_cast<std::size_t>(layers), LayerShape{heads, kv_heads, ffn});
+  return shape;
+}
+
+Json config_from_shape(const ModelShape& shape, const std::string& dtype) {
+  const LayerShape& first = shape.layers.front();
+  for (const LayerShape& layer : shape.layers) {
+    if (layer.heads != first.heads || layer.kv_heads != first.kv_heads || layer.ffn != first.ffn) {
+      refuse("the layers have different sizes, which a llama config.json cannot say", "export to GGUF");
+    }
+  }
+  const Rope& rope = shape.rope;
+  Json config = {{"architectures", {"LlamaForCausalLM"}},
+                 {"model_type", "llama"},
+                 {"vocab_size", shape.vocab},
+                 {"hidden_size", shape.hidden},
+                 {"intermediate_size", first.ffn},
+                 {"num_hidden_layers", shape.layers.size()},
+                 {"num_attention_heads", first.heads},
+                 {"num_key_value_heads", first.kv_heads},
+                 {"head_dim", shape.head_dim},
+                 {"hidden_act", shape.activation},
+                 {"max_position_embeddings", shape.context},
+                 {"rms_norm_eps", shape.norm_eps},
+                 {"rope_theta", rope.theta},
+                 {"tie_word_embeddings", shape.tied_embeddings},
+                 {"attention_bias", shape.attention_bias},
+                 {"mlp_bias", shape.mlp_bias},
+                 {"torch_dtype", dtype}};
+  if (rope.scaling != "none") {
+    config["rope_scaling"] = {{"rope_type", rope.scaling}, {"factor", rope.factor}};
+    if (rope.scaling == "llama3") {
+      config["rope_scaling"]["low_freq_factor"] = rope.low_freq_factor;
+      config["rope_scaling"]["high_freq_factor"] = rope.high_freq_factor;
+      config["rope_scaling"]["original_max_position_embeddings"] = rope.original_context;
+    }
+  }
+  return config;
+}
+
+}  // namespace frugal

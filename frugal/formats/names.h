@@ -1,0 +1,24 @@
+// Names found in files, before they are believed.
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace frugal {
+
+// 1 to 256 printable ASCII characters, no blanks, no path parts: "model.layers.0.mlp.up_proj.weight".
+inline bool is_tensor_name(std::string_view name) {
+  if (name.empty() || name.size() > 256 || name.find("..") != std::string_view::npos) return false;
+  for (const char c : name) {
+    if (c <= ' ' || c > '~' || c == '/' || c == '\\') return false;
+  }
+  return true;
+}
+
+// The name in quotes for a message: at most 60 characters, others than printable ASCII as '?'.
+inline std::string printable(std::string_view name) {
+  std::string text = "'";
+  for (const char c : name.substr(0, 60)) text += c >= ' ' && c <= '~' ? c : '?';
+  return text + (name.size() > 60 ? "...'" : "'");
+}
+
+}  // namespace frugal

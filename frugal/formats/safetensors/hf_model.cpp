@@ -1,0 +1,200 @@
+#include "frugal/formats/safetensors/hf_model.h"
+
+#include <unistd.h>
+
+#include <set>
+
+#include "frugal/base/atomic_file.h"
+#include "frugal/base/error.h"
+#include "frugal/formats/ggml/blocks.h"
+#include "frugal/formats/memory_map.h"
+#include "frugal/formats/names.h"
+#include "frugal/formats/row_stream.h"
+#include "frugal/formats/safetensors/safetensors_file.h"
+#include "frugal/formats/tokenizer.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+Json read_json(const fs::path& path) {
+  Json json = Json::parse(read_file(path), nullptr, false);
+  if (json.is_discarded()) throw Error(Exit::input, path.string() + " is not JSON", "download the file again");
+  return json;
+}
+
+Json read_json_if_there(const fs::path& path) { return fs::exists(path) ? read_json(path) : Json(); }
+
+// The files the weights lie in, by model.safetensors or its index.
+std::vector<fs::path> weight_files(const fs::path& folder) {
+  if (fs::exists(folder / "model.safetensors")) return {folder / "model.safetensors"};
+  const fs::path index = folder / "model.safetensors.index.json";
+  if (!fs::exists(index)) {
+    throw Error(Exit::input, folder.string() + " has neither model.safetensors nor model.safetensors.index.json", "convert the weights to safetensors");
+  }
+  const Json json = read_json(index);
+  const auto map = json.is_object() ? json.find("weight_map") : json.end();
+  if (!json.is_object() || map == json.end() || !map->is_object()) throw Error(Exit::input, index.string() + " has no weight_map", "download the file again");
+  std::set<std::string> names;
+  for (const Json& file : *map) {
+    if (!file.is_string() || !is_tensor_name(file.get<std::string>())) {
+      throw Error(Exit::input, index.string() + " names the shard " + printable(file.is_string() ? file.get<std::string>() : file.dump()), "download the file again");
+    }
+    names.insert(file.get<std::string>());
+  }
+  std::vector<fs::path> files;
+  for (const std::string& name : names) files.push_back(folder / name);
+  return files;
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text = "[";
+  for (const std::int64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
+}
+
+class HfModel : public ModelSource {
+ public:
+  explicit HfModel(const fs::path& folder) {
+    path_ = folder;
+    format_ = "safetensors";
+    config_ = read_json(folder / "config.json");
+    shape_ = shape_from_config(config_);
+    std::map<std::string, std::pair<std::size_t, SafeTensor>> found;
+    for (const fs::path& file : weight_files(folder)) {
+      maps_.emplace_back(file);
+      file_bytes_ += maps_.back().bytes().size();
+      for (auto& [name, tensor] : parse_safetensors(maps_.back().bytes(), file.string())) {
+        if (!found.emplace(name, std::pair{maps_.size() - 1, tensor}).second) {
+          throw Error(Exit::input, "the tensor " + name + " lies in two shards of " + folder.string(), "download the files again");
+        }
+      }
+    }
+    // A checkpoint without lm_head.weight shares it with the embedding, whatever the configuration leaves out.
+    if (found.count("lm_head.weight") == 0) shape_.tied_embeddings = true;
+    for (const TensorSpec& spec : tensor_specs(shape_)) {
+      const auto entry = found.find(spec.name);
+      if (entry == found.end()) throw Error(Exit::input, folder.string() + " has no tensor " + spec.name, "download or convert the model again");
+      const auto& [map, tensor] = entry->second;
+      const std::vector<std::int64_t> expected = spec.is_vector ? std::vector{spec.cols} : std::vector{spec.rows, spec.cols};
+      if (tensor.shape != expected) {
+        throw Error(Exit::input, spec.name + " has shape " + shape_text(tensor.shape) + ", expected " + shape_text(expected), "use the config.json that belongs to the weights");
+      }
+      const BlockType* type = tensor.dtype == "F32" || tensor.dtype == "F16" || tensor.dtype == "BF16" ? find_block_type(tensor.dtype) : nullptr;
+      if (type == nullptr) throw Error(Exit::input, spec.name + " has the dtype " + tensor.dtype + ", known are F32, F16 and BF16", "convert the weights");
+      SourceTensor source;
+      static_cast<TensorSpec&>(source) = spec;
+      source.type = tensor.dtype;
+      source.bytes = tensor.data.size();
+      tensors_.push_back(std::move(source));
+      stored_.push_back({map, type, tensor.data});
+    }
+  }
+
+  void read_rows(std::size_t index, std::int64_t begin, std::int64_t end, float* out) const override {
+    const auto& [map, type, data] = stored_[index];
+    const std::int64_t cols = tensors_[index].cols;
+    type->dequantize(data.data() + begin * cols * type->bytes, (end - begin) * cols, out);
+  }
+  void release(std::size_t index) const override { maps_[stored_[index].map].release(stored_[index].data); }
+
+  std::unique_ptr<Tokenizer> tokenizer() const override {
+    if (!fs::exists(path_ / "tokenizer.json")) throw Error(Exit::input, path_.string() + " has no tokenizer.json", "copy it from where the model came from");
+    return std::make_unique<Tokenizer>(Tokenizer::parse_json(read_json(path_ / "tokenizer.json"), read_json_if_there(path_ / "tokenizer_config.json")));
+  }
+  std::string chat_template() const override {
+    if (fs::exists(path_ / "chat_template.jinja")) return read_file(path_ / "chat_template.jinja");
+    const Json config = read_json_if_there(path_ / "tokenizer_config.json");
+    const auto found = config.is_object() ? config.find("chat_template") : config.end();
+    return config.is_object() && found != config.end() && found->is_string() ? found->get<std::string>() : std::string();
+  }
+  Json generation_config() const override {
+    Json generation = read_json_if_there(path_ / "generation_config.json");
+    if (!generation.is_object()) generation = Json::object();
+    for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+      if (!generation.contains(key) && config_.contains(key) && !config_[key].is_null()) generation[key] = config_[key];
+    }
+    return generation;
+  }
+  std::string license() const override { return {}; }
+
+ private:
+  struct Stored {
+    std::size_t map;
+    const BlockType* type;
+    std::span<const std::byte> data;
+  };
+  Json config_;
+  std::vector<MemoryMap> maps_;
+  std::vector<Stored> stored_;
+};
+
+// A folder that is removed again unless it is committed under its final name.
+class AtomicFolder {
+ public:
+  explicit AtomicFolder(fs::path path) : path_(std::move(path)), temporary_(path_.string() + ".tmp-" + std::to_string(::getpid())) {
+    std::error_code error;
+    if (fs::exists(path_) && !(fs::is_directory(path_) && fs::is_empty(path_))) {
+      throw Error(Exit::input, path_.string() + " exists and is not an empty folder", "choose another --out, or remove it first");
+    }
+    fs::create_directories(temporary_, error);
+    if (error) throw Error(Exit::input, "cannot create " + path_.string() + ": " + error.message(), "check that you may write there");
+  }
+  ~AtomicFolder() {
+    std::error_code ignored;
+    if (!committed_) fs::remove_all(temporary_, ignored);
+  }
+  fs::path operator/(const char* name) const { return temporary_ / name; }
+  void commit() {
+    std::error_code error;
+    fs::remove(path_, error);
+    fs::rename(temporary_, path_, error);
+    if (error) throw Error(Exit::input, "cannot rename to " + path_.string() + ": " + error.message(), "check that you may write there");
+    committed_ = true;
+  }
+
+ private:
+  fs::path path_, temporary_;
+  bool committed_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<ModelSource> open_hf_model(const fs::path& folder) { return std::make_unique<HfModel>(folder); }
+
+void export_hf_folder(const ModelSource& base, const RowReader& rows, const std::string& dtype, const fs::path& out, const ExportProgress& progress) {
+  struct Type { const char *ours, *theirs, *torch; std::uint64_t bytes; };
+  constexpr Type kTypes[] = {{"bf16", "BF16", "bfloat16", 2}, {"f16", "F16", "float16", 2}, {"f32", "F32", "float32", 4}};
+  const Type* type = nullptr;
+  for (const Type& known : kTypes) {
+    if (dtype == known.ours) type = &known;
+  }
+  if (type == nullptr) throw Error(Exit::usage, "--dtype is '" + dtype + "'", "choose bf16, f16 or f32 for a Hugging Face folder; q8_0 needs --out NAME.gguf");
+  const auto tokenizer = base.tokenizer();
+  AtomicFolder folder(out);
+  Json config = config_from_shape(base.shape(), type->torch);
+  const TokenizerModel& model = tokenizer->model();
+  if (model.bos >= 0) config["bos_token_id"] = model.bos;
+  if (model.eos >= 0) config["eos_token_id"] = model.eos;
+  write_file(folder / "config.json", config.dump(2) + "\n");
+  write_file(folder / "generation_config.json", base.generation_config().dump(2) + "\n");
+  write_file(folder / "tokenizer.json", tokenizer->to_json().dump() + "\n");
+  write_file(folder / "tokenizer_config.json", tokenizer->config_json(base.chat_template()).dump(2) + "\n");
+
+  std::vector<SafeTensorHeader> headers;
+  for (const TensorSpec& spec : base.tensors()) {
+    headers.push_back({spec.name, type->theirs, spec.is_vector ? std::vector{spec.cols} : std::vector{spec.rows, spec.cols},
+                       static_cast<std::uint64_t>(spec.rows * spec.cols) * type->bytes});
+  }
+  AtomicFile file(folder / "model.safetensors");
+  file.write(make_safetensors_header(headers));
+  for (std::size_t index = 0; index < base.tensors().size(); ++index) {
+    stream_rows(base.tensors()[index], index, rows, type->theirs, [&](const void* bytes, std::size_t size) { file.write(bytes, size); });
+    progress(index + 1, base.tensors().size());
+  }
+  file.commit();
+  folder.commit();
+}
+
+}  // namespace frugal

@@ -1,0 +1,37 @@
+#include "frugal/train/run/events.h"
+
+#include <string>
+#include <string_view>
+
+#include "frugal/base/atomic_file.h"
+
+namespace frugal {
+namespace {
+
+// Calls event(value) for each whole line and returns the number of bytes they take.
+template <class Call>
+std::uint64_t scan(const std::filesystem::path& path, const Call& event) {
+  if (!std::filesystem::exists(path)) return 0;
+  const std::string text = read_file(path);
+  std::size_t good = 0;
+  for (std::size_t end; (end = text.find('\n', good)) != std::string::npos; good = end + 1) {
+    Json value = Json::parse(std::string_view(text).substr(good, end - good), nullptr, false);
+    if (!value.is_object()) break;
+    event(std::move(value));
+  }
+  return good;
+}
+
+}  // namespace
+
+EventLog::EventLog(const std::filesystem::path& path) : file_(path, scan(path, [](const Json&) {})) {}
+
+void EventLog::append(const Json& event) { file_.append(event.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
+
+std::vector<Json> read_events(const std::filesystem::path& path) {
+  std::vector<Json> events;
+  scan(path, [&](Json&& value) { events.push_back(std::move(value)); });
+  return events;
+}
+
+}  // namespace frugal

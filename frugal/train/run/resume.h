@@ -1,0 +1,27 @@
+// Where a run goes on: the newest whole snapshot that the log of steps leads past, and the records to replay on it.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "frugal/train/run/snapshot_store.h"
+#include "frugal/train/run/trajectory.h"
+
+namespace frugal {
+
+struct ResumePoint {
+  Trajectory trajectory;             // its good records
+  std::uint64_t snapshot_step = 0;   // 0: no snapshot is usable, begin with the base
+  std::filesystem::path snapshot;    // empty when snapshot_step is 0
+  std::vector<std::string> notes;    // what was damaged and is left out
+
+  std::uint64_t steps() const { return trajectory.steps.size(); }  // taken before the run stopped
+  std::span<const StepRecord> replay() const { return std::span(trajectory.steps).subspan(snapshot_step); }
+};
+
+// Error(Exit::input) when the log has no readable header.
+ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots);
+
+}  // namespace frugal

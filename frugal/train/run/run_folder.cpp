@@ -1,0 +1,177 @@
+#include "frugal/train/run/run_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include "frugal/base/atomic_file.h"
+#include "frugal/base/error.h"
+#include "frugal/train/run/machine.h"
+
+namespace frugal {
+namespace {
+
+constexpr int kFormat = 1;
+constexpr const char *kRecord = "run.json", *kLock = "lock";
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+// What a process killed before it wrote run.json leaves: nothing of a run.
+bool is_leftover(const std::string& name) { return name == kLock || name.starts_with("run.json.tmp-"); }
+
+bool is_unused(const std::filesystem::path& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (!is_leftover(entry.path().filename().string())) return false;
+  }
+  return true;
+}
+
+// Files a killed process was still writing; the caller holds the lock.
+void remove_unfinished(const std::filesystem::path& folder) {
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, missing)) {
+    if (entry.path().filename().string().find(".tmp-") != std::string::npos) std::filesystem::remove(entry.path());
+  }
+}
+
+}  // namespace
+
+const char* name(RunStatus status) {
+  switch (status) {
+    case RunStatus::running: return "running";
+    case RunStatus::done: return "done";
+    case RunStatus::interrupted: return "interrupted";
+    case RunStatus::diverged: return "diverged";
+  }
+  return "";
+}
+
+RunFolder RunFolder::create(const std::filesystem::path& path, const Json& description) {
+  namespace fs = std::filesystem;
+  RunFolder run(path);
+  const auto refuse_run = [&] {
+    throw Error(Exit::input, path.string() + " holds another run", "go on with it by --resume " + path.string() + ", or choose another --out");
+  };
+  std::error_code error;
+  if (fs::exists(path, error)) {
+    if (!fs::is_directory(path)) throw Error(Exit::input, path.string() + " is a file, expected a folder to be made", "choose another --out");
+    if (fs::exists(path / kRecord)) refuse_run();
+    if (!is_unused(path)) throw Error(Exit::input, path.string() + " is a folder that is not empty", "choose another --out");
+  } else {
+    for (auto at = fs::absolute(path).lexically_normal(); !at.empty() && !fs::exists(at); at = at.parent_path()) run.made_.insert(run.made_.begin(), at);
+    fs::create_directories(path, error);
+    if (error) throw Error(Exit::input, "cannot create " + path.string() + ": " + error.message(), "choose another --out, or check that you may write there");
+  }
+  run.on_trial_ = true;
+  run.lock();
+  if (fs::exists(path / kRecord)) {  // another process was faster
+    run.on_trial_ = false;
+    refuse_run();
+  }
+  run.record_ = {{"format", kFormat}, {"created", utc_now()}};
+  run.record_.update(description);
+  run.record_["machine"] = machine_record();
+  run.set_status(RunStatus::running);
+  return run;
+}
+
+Json RunFolder::read_record(const std::filesystem::path& path) {
+  constexpr const char* fix = "give the folder that --out of `frugal tune` named";
+  if (!std::filesystem::exists(path / kRecord)) throw Error(Exit::input, path.string() + " is not a run: it has no run.json", fix);
+  Json record = Json::parse(read_file(path / kRecord), nullptr, false);
+  if (!record.is_object() || !record.contains("format") || !record["format"].is_number_integer()) {
+    throw Error(Exit::input, (path / kRecord).string() + " is not the record of a run", fix);
+  }
+  if (record["format"] > kFormat) {
+    throw Error(Exit::input, path.string() + " has format " + record["format"].dump() + ", this program knows " + std::to_string(kFormat),
+                "use the version of frugal that wrote it, or a newer one");
+  }
+  return record;
+}
+
+RunFolder RunFolder::resume(const std::filesystem::path& path) {
+  RunFolder run(path);
+  read_record(path);  // so that a folder that is no run gets no lock file
+  run.lock();
+  remove_unfinished(run.path_);
+  remove_unfinished(run.snapshots());
+  run.record_ = read_record(path);
+  return run;
+}
+
+RunFolder::RunFolder(RunFolder&& other) noexcept
+    : path_(std::move(other.path_)), record_(std::move(other.record_)), lock_(std::exchange(other.lock_, -1)),
+      on_trial_(std::exchange(other.on_trial_, false)), made_(std::move(other.made_)) {}
+
+RunFolder::~RunFolder() {
+  std::error_code ignored;
+  if (on_trial_) {
+    for (const char* part : {kRecord, "events.jsonl", "trajectory.bin", "snapshots", kLock}) std::filesystem::remove_all(path_ / part, ignored);
+    for (auto at = made_.rbegin(); at != made_.rend(); ++at) std::filesystem::remove(*at, ignored);
+  }
+  if (lock_ >= 0) ::close(lock_);
+}
+
+void RunFolder::lock() {
+  const auto path = path_ / kLock;
+  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (lock_ < 0) {
+    throw Error(Exit::input, "cannot create " + path.string() + ": " + std::strerror(errno), "check that you may write to the run's folder");
+  }
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) {
+    const std::string id = std::to_string(::getpid());
+    if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, id.data(), id.size(), 0) < 0) {}  // only for the message below
+    return;
+  }
+  char id[16] = {};
+  if (::pread(lock_, id, sizeof id - 1, 0) <= 0) id[0] = '?';
+  on_trial_ = false;  // it is the other process's
+  throw Error(Exit::input, path_.string() + " is being written by process " + id, "wait until it ends, or stop it");
+}
+
+void RunFolder::write() const { write_file(path_ / kRecord, record_.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"); }
+
+void RunFolder::keep() { on_trial_ = false; }
+
+void RunFolder::set(std::string_view key, Json value) {
+  record_[std::string(key)] = std::move(value);
+  write();
+}
+
+void RunFolder::set_status(RunStatus status) {
+  record_.erase("results");
+  record_.erase("weights_sha256");
+  record_["updated"] = utc_now();
+  set("status", name(status));
+}
+
+void RunFolder::finish(RunStatus status, const Json& results, const std::string& weights_sha256) {
+  record_["status"] = name(status);
+  record_["updated"] = utc_now();
+  record_.erase("results");
+  record_.erase("weights_sha256");
+  record_["results"] = results;
+  set("weights_sha256", weights_sha256);
+}
+
+void RunFolder::require_base(const std::string& found) const {
+  const std::string began = record_.value("base", Json::object()).value("sha256", std::string());
+  if (found == began) return;
+  throw Error(Exit::input, "the base model changed: " + path_.string() + " began with SHA-256 " + began + ", now it is " + found,
+              "give the model file the run began with, or start a new run with another --out");
+}
+
+}  // namespace frugal

@@ -1,0 +1,58 @@
+// The folder of a run: run.json (what was asked, with what, on what, and how it ended), events.jsonl, trajectory.bin, snapshots/.
+// One process at a time writes to it.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "frugal/base/json.h"
+
+namespace frugal {
+
+enum class RunStatus { running, done, interrupted, diverged };
+const char* name(RunStatus status);
+
+class RunFolder {
+ public:
+  // A new run. description: {"settings", "base", "data", ...}, put into run.json with version, time, machine and status "running".
+  // Until keep() the folder is on trial: the destructor removes what create made, so a refused run leaves nothing.
+  // Error(Exit::input): the folder holds something, or another process is at it.
+  static RunFolder create(const std::filesystem::path& path, const Json& description);
+  // A run there is. Error(Exit::input): not a run, of a newer version, or another process is at it.
+  static RunFolder resume(const std::filesystem::path& path);
+  // run.json alone, without the lock, for readers. Same errors less the last.
+  static Json read_record(const std::filesystem::path& path);
+
+  RunFolder(RunFolder&& other) noexcept;
+  RunFolder& operator=(RunFolder&&) = delete;
+  ~RunFolder();
+
+  void keep();  // the run has begun
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path trajectory() const { return path_ / "trajectory.bin"; }
+  std::filesystem::path events() const { return path_ / "events.jsonl"; }
+  std::filesystem::path snapshots() const { return path_ / "snapshots"; }
+
+  // run.json as it stands. set() writes the file anew, whole or not at all.
+  const Json& record() const { return record_; }
+  void set(std::string_view key, Json value);
+  void set_status(RunStatus status);
+  // The end of a run: status, "results", and "weights_sha256" as the last key.
+  void finish(RunStatus status, const Json& results, const std::string& weights_sha256);
+
+  // Error(Exit::input) with both when `found`, SHA-256 of the base given now, is not record()["base"]["sha256"].
+  void require_base(const std::string& found) const;
+
+ private:
+  explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  void lock();
+  void write() const;
+  std::filesystem::path path_;
+  Json record_;
+  int lock_ = -1;
+  bool on_trial_ = false;
+  std::vector<std::filesystem::path> made_;  // folders that were not there, outermost first
+};
+
+}  // namespace frugal

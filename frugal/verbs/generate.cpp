@@ -1,0 +1,158 @@
+// frugal generate and frugal chat: text from a model, streamed as it comes.
+#include "frugal/nn/generate.h"
+
+#include <cstdio>
+#include <iostream>
+
+#include "frugal/base/error.h"
+#include "frugal/base/interrupt.h"
+#include "frugal/base/log.h"
+#include "frugal/formats/chat_template.h"
+#include "frugal/verbs/verbs.h"
+
+namespace frugal {
+namespace {
+
+// Bytes of tokens, handed on only in whole UTF-8 characters.
+class Utf8Stream {
+ public:
+  std::string take(std::string_view bytes) {
+    held_ += bytes;
+    std::size_t whole = held_.size();
+    for (std::size_t back = 1; back <= std::min<std::size_t>(4, held_.size()); ++back) {
+      const auto c = static_cast<unsigned char>(held_[held_.size() - back]);
+      if (c < 0x80) break;
+      if (c >= 0xC0) {
+        const std::size_t length = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
+        if (length > back) whole = held_.size() - back;
+        break;
+      }
+    }
+    std::string out = held_.substr(0, whole);
+    held_.erase(0, whole);
+    return out;
+  }
+
+ private:
+  std::string held_;
+};
+
+GenerationOptions generation_options(const Json& settings, const Session& session) {
+  GenerationOptions options;
+  options.max_new_tokens = settings.value("max_new_tokens", std::int64_t{128});
+  options.sampling.temperature = settings.value("greedy", false) ? 0.0 : settings.value("temperature", 1.0);
+  options.sampling.top_k = settings.value("top_k", std::int64_t{0});
+  options.sampling.top_p = settings.value("top_p", 1.0);
+  options.sampling.seed = static_cast<std::uint64_t>(settings.value("seed", std::int64_t{0}));
+  const Json ends = session.source->generation_config().value("eos_token_id", Json());
+  for (const Json& end : ends.is_array() ? ends : Json::array({ends})) {
+    if (end.is_number_integer()) options.stop_tokens.push_back(end.get<std::int32_t>());
+  }
+  const TokenizerModel& model = session.tokenizer->model();
+  if (model.eos >= 0) options.stop_tokens.push_back(model.eos);
+  return options;
+}
+
+struct Generated {
+  std::vector<std::int32_t> ids;
+  std::string text;
+  double prompt_seconds = 0, seconds = 0;
+};
+
+Generated run(Session& session, KvCache& cache, std::span<const std::int32_t> prompt, const GenerationOptions& options, bool stream) {
+  using Clock = std::chrono::steady_clock;
+  Generated result;
+  Utf8Stream characters;
+  const auto began = Clock::now();
+  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - began).count(); };
+  result.ids = generate(session.decoder, session.view, cache, prompt, options, [&](std::int32_t token) {
+    if (result.prompt_seconds == 0) result.prompt_seconds = elapsed();
+    const std::string text = characters.take(session.tokenizer->piece(token));
+    result.text += text;
+    if (stream) std::fwrite(text.data(), 1, text.size(), stdout), std::fflush(stdout);
+    return !is_interrupted();
+  });
+  result.seconds = elapsed();
+  return result;
+}
+
+std::string special_text(const Session& session, std::int32_t id) {
+  return id < 0 ? std::string() : session.tokenizer->model().tokens[static_cast<std::size_t>(id)];
+}
+
+std::string render(const Session& session, const std::string& chat_template, const Json& messages) {
+  const TokenizerModel& model = session.tokenizer->model();
+  return render_chat_template(chat_template, {{"messages", messages},
+                                              {"add_generation_prompt", true},
+                                              {"bos_token", special_text(session, model.bos)},
+                                              {"eos_token", special_text(session, model.eos)}});
+}
+
+std::string require_template(const Session& session) {
+  std::string text = session.source->chat_template();
+  if (text.empty()) {
+    throw Error(Exit::input, session.source->path().string() + " has no chat template", "use frugal generate, or a model tuned for chat");
+  }
+  return text;
+}
+
+}  // namespace
+
+int run_generate(const Json& settings) {
+  Session session(settings);
+  const GenerationOptions options = generation_options(settings, session);
+  const auto prompt = settings.value("chat", false)
+                          ? session.tokenizer->encode(render(session, require_template(session), Json::array({{{"role", "user"}, {"content", option(settings, "prompt")}}})), true)
+                          : session.tokenizer->encode_with_special(option(settings, "prompt"), false);
+  if (prompt.empty()) throw Error(Exit::usage, "the prompt has no token", "give some text with --prompt");
+  KvCache cache(session.store.shape(), std::min(session.store.shape().context, static_cast<std::int64_t>(prompt.size()) + options.max_new_tokens),
+                session.decoder.compute());
+  const bool json = settings.value("json", false);
+  const Generated out = run(session, cache, prompt, options, !json);
+  const double rest = out.seconds - out.prompt_seconds;
+  const double rate = rest > 0 && out.ids.size() > 1 ? static_cast<double>(out.ids.size() - 1) / rest : 0;
+  if (json) {
+    print_line(Json{{"text", out.text}, {"tokens", out.ids}, {"prompt_tokens", prompt.size()}, {"new_tokens", out.ids.size()},
+                    {"prompt_seconds", out.prompt_seconds}, {"tokens_per_second", rate}, {"seconds", session.seconds()},
+                    {"peak_rss_bytes", peak_rss_bytes()}, {"floor_rss_bytes", session.floor_bytes}}
+                   .dump(-1, ' ', false, Json::error_handler_t::replace));
+  } else {
+    std::printf("\n");
+    say(std::to_string(out.ids.size()) + " tokens, " + std::to_string(rate).substr(0, 5) + " tokens/s");
+  }
+  return is_interrupted() ? static_cast<int>(Exit::interrupted) : 0;
+}
+
+int run_chat(const Json& settings) {
+  Session session(settings);
+  const std::string chat_template = require_template(session);
+  const bool json = settings.value("json", false);
+  GenerationOptions options = generation_options(settings, session);
+  Json messages = Json::array();
+  if (const std::string system = option(settings, "system"); !system.empty()) messages.push_back({{"role", "system"}, {"content", system}});
+  KvCache cache(session.store.shape(), session.store.shape().context, session.decoder.compute());
+  std::vector<std::int32_t> held;  // what the cache holds
+  say("type a message; an empty line or Ctrl-D ends the chat");
+  for (std::string line;;) {
+    if (is_terminal() && !json) std::printf("> "), std::fflush(stdout);
+    if (!std::getline(std::cin, line) || line.empty()) break;
+    messages.push_back({{"role", "user"}, {"content", line}});
+    const auto ids = session.tokenizer->encode(render(session, chat_template, messages), true);
+    // Only what differs from the tokens already seen runs again; at least one token must, to have logits.
+    std::size_t same = 0;
+    while (same < held.size() && same + 1 < ids.size() && held[same] == ids[same]) ++same;
+    cache.length = static_cast<std::int64_t>(same);
+    reset_interrupt();
+    const Generated out = run(session, cache, std::span(ids).subspan(same), options, !json);
+    held.assign(ids.begin(), ids.end());
+    held.insert(held.end(), out.ids.begin(), out.ids.end());
+    held.resize(std::min(held.size(), static_cast<std::size_t>(cache.length)));
+    ++options.sampling.seed;  // another turn, other numbers
+    messages.push_back({{"role", "assistant"}, {"content", out.text}});
+    if (json) print_line(Json{{"role", "assistant"}, {"content", out.text}}.dump(-1, ' ', false, Json::error_handler_t::replace));
+    else std::printf("\n");
+  }
+  return 0;
+}
+
+}  // namespace frugal

@@ -1,0 +1,48 @@
+// A model made ready to compute: what every verb with LibTorch starts from.
+#pragma once
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "frugal/base/json.h"
+#include "frugal/core/threads.h"
+#include "frugal/data/prompt_task.h"
+#include "frugal/formats/tokenizer.h"
+#include "frugal/nn/decoder.h"
+#include "frugal/train/objective/label_objective.h"
+#include "frugal/train/objective/metrics.h"
+
+namespace frugal {
+
+class Session {
+ public:
+  // settings: model, weights, threads. floor_bytes is the peak before anything was loaded.
+  explicit Session(const Json& settings);
+  Session(std::shared_ptr<const ModelSource> source, const std::string& weights, std::int64_t threads);
+
+  double seconds() const;  // since the session began
+  std::uint64_t floor_bytes;
+  Threads threads;
+  std::shared_ptr<const ModelSource> source;
+  std::unique_ptr<Tokenizer> tokenizer;
+  WeightStore store;
+  BaseView view;
+  Decoder decoder;
+
+ private:
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
+// Scores every example of `data` (progress after two seconds) and reduces.
+struct Evaluation {
+  ClassificationMetrics metrics;
+  double loss = 0;
+  std::vector<std::int64_t> predicted;
+};
+Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task, const std::vector<Example>& examples,
+                    const std::string& what);
+
+std::uint64_t peak_rss_bytes();
+std::string option(const Json& settings, const char* name);  // a text setting, "" when absent
+
+}  // namespace frugal
