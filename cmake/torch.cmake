@@ -1,9 +1,24 @@
 # ---- floors with LibTorch ----
 find_package(Torch REQUIRED)
-frugal_floor(core core frugal_kernels ${TORCH_LIBRARIES})
+frugal_floor(core core frugal_kernels frugal_budget ${TORCH_LIBRARIES})
 target_compile_definitions(frugal_core PUBLIC AT_PER_OPERATOR_HEADERS)
 frugal_floor(nn nn frugal_core frugal_formats)
-frugal_floor(train train frugal_nn frugal_data)
+frugal_floor(train train frugal_nn frugal_data frugal_run)
+
+# Each method's part that computes.
+frugal_table(tuner_table tune tuner.cpp register_tuner TunerRegistry register_tuners frugal/train/tuner_registry.h)
+file(GLOB tuner_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/frugal/tune/*/tuner.cpp)
+add_library(frugal_tuners STATIC ${tuner_sources} ${tuner_table})
+target_link_libraries(frugal_tuners PUBLIC frugal_train frugal_methods)
+
+# What the program opens when a verb computes.
+frugal_sources(verb_sources verbs)
+add_library(frugal_torch SHARED ${verb_sources})
+target_link_libraries(frugal_torch PRIVATE frugal_tuners)
+add_dependencies(frugal frugal_torch)
+
 frugal_tests(core frugal_core)
 frugal_tests(nn frugal_nn)
 frugal_tests(train frugal_train)
+frugal_tests(tune frugal_tuners)
+frugal_tests(verbs frugal_tuners)

@@ -6,7 +6,7 @@
 #include "frugal/base/log.h"
 #include "frugal/cli/help.h"
 #include "frugal/cli/parse.h"
-#include "frugal/cli/report_error.h"
+#include "frugal/base/report_error.h"
 #include "frugal/cli/verbs/config.h"
 #include "frugal/cli/verbs/doctor.h"
 

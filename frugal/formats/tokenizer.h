@@ -33,8 +33,8 @@ struct TokenizerModel {
 class Tokenizer {
  public:
   // Error(Exit::input): no merges, a merge of unknown tokens, one text with two ids, ids out of range, unknown pre-tokenizer.
-  // A byte without a token is dropped when encoding, as the reference implementations do (SmolLM2 has 21 of them, all of
-  // which only occur in invalid or very rare text).
+  // A byte without a token is dropped when encoding, as the reference implementations do (SmolLM2 has 21 of them: some
+  // control characters and bytes that occur in no or very rare UTF-8).
   explicit Tokenizer(TokenizerModel model);
   ~Tokenizer();
   // tokenizer.json of Hugging Face (model type BPE with a byte-level pre-tokenizer), with its tokenizer_config.json (may be null).

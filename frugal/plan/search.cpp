@@ -7,6 +7,8 @@
 namespace frugal {
 namespace {
 
+constexpr std::uint64_t kMiB = 1ull << 20, kGiB = 1ull << 30;
+
 // The largest value in [1, below) that fits, 0 when none does; memory never falls when the value rises.
 template <class Fits>
 std::int64_t largest_that_fits(std::int64_t below, const Fits& fits) {
@@ -18,53 +20,77 @@ std::int64_t largest_that_fits(std::int64_t below, const Fits& fits) {
   return low;
 }
 
-std::string change(const std::string& options, std::uint64_t peak) { return options + " -> " + format_bytes(peak); }
-
-std::string find_what_gives(const Planner& planner, PlanRequest request, bool can_keep_stored, std::uint64_t smallest_budget) {
-  const auto peak_with = [&](std::int64_t batch, std::int64_t length) {
+// A smaller batch, then a shorter length as well, then weights as stored; more memory is always the other way.
+std::string find_what_gives(const Planner& planner, const PlanRequest& request) {
+  const auto peak_with = [&](std::int64_t batch, std::int64_t length, const std::string& weights) {
     PlanRequest changed = request;
     changed.batch = batch;
     changed.length = length;
-    return peak_of(planner(changed));
+    changed.weights = weights;
+    return peak_of(planner.plan(changed));
   };
-  const auto fits = [&](std::uint64_t peak) { return peak <= request.memory; };
-  const std::int64_t batch = largest_that_fits(request.batch, [&](std::int64_t b) { return fits(peak_with(b, request.length)); });
-  if (batch > 0) return change("--batch " + std::to_string(batch), peak_with(batch, request.length));
+  const std::string more = "--memory " + format_budget(smallest_budget(peak_of(planner.plan(request))));
+  const auto say = [&](const std::string& options, std::uint64_t peak) { return options + " -> " + format_bytes(peak) + "; or " + more; };
+
+  const std::string& weights = request.weights;
+  const std::int64_t batch = largest_that_fits(request.batch, [&](std::int64_t b) { return peak_with(b, request.length, weights) <= request.memory; });
+  if (batch > 0) return say("--batch " + std::to_string(batch), peak_with(batch, request.length, weights));
   // Lengths in eights: a prompt of fewer tokens says little.
-  const std::int64_t eights = largest_that_fits((request.length + 7) / 8, [&](std::int64_t e) { return fits(peak_with(1, 8 * e)); });
-  if (eights > 0) return change("--batch 1 --length " + std::to_string(8 * eights), peak_with(1, 8 * eights));
-  if (can_keep_stored && request.weights != PlanWeights::stored) {
-    request.weights = PlanWeights::stored;
-    const std::int64_t stored = largest_that_fits(request.batch + 1, [&](std::int64_t b) { return fits(peak_with(b, request.length)); });
-    const std::string option = "--weights stored";
-    if (stored == request.batch) return change(option, peak_with(stored, request.length));
-    if (stored > 0) return change(option + " --batch " + std::to_string(stored), peak_with(stored, request.length));
+  const std::int64_t eights = largest_that_fits((request.length + 7) / 8, [&](std::int64_t e) { return peak_with(1, 8 * e, weights) <= request.memory; });
+  if (eights > 0) return say("--batch 1 --length " + std::to_string(8 * eights), peak_with(1, 8 * eights, weights));
+  if (!planner.is_tuning && weights != "stored") {
+    const std::int64_t stored = largest_that_fits(request.batch + 1, [&](std::int64_t b) { return peak_with(b, request.length, "stored") <= request.memory; });
+    const std::string options = stored < request.batch ? "--weights stored --batch " + std::to_string(stored) : "--weights stored";
+    if (stored > 0) return say(options, peak_with(stored, request.length, "stored"));
   }
-  return "--memory " + std::to_string(smallest_budget >> 20) + "MiB";
+  return more;
 }
 
 }  // namespace
 
-std::uint64_t round_budget(std::uint64_t bytes) {
-  constexpr std::uint64_t mib = 1ull << 20, gib = 1ull << 30;
-  const std::uint64_t unit = bytes <= 1000 * mib ? 50 * mib : bytes <= 4 * gib ? 256 * mib : gib;
-  if (bytes > Saturating::kMost - unit) return Saturating::kMost;
-  return (bytes + unit - 1) / unit * unit;
-}
-
-PlanRow plan_row(std::string method, const Planner& planner, const PlanRequest& request, bool can_keep_stored) {
-  PlanRow row{std::move(method), planner(request), 0, true, 0, {}};
-  row.peak = peak_of(row.plan);
-  row.smallest_budget = round_budget(row.peak);
-  row.fits = request.memory == 0 || row.peak <= request.memory;
-  if (!row.fits) row.what_gives = find_what_gives(planner, request, can_keep_stored, row.smallest_budget);
+PlanRow plan_row(const Planner& planner, const PlanRequest& request) {
+  MethodPlan plan = planner.plan(request);
+  const std::uint64_t peak = peak_of(plan);
+  PlanRow row{planner.method, planner.is_tuning, std::move(plan.parts), peak, request.memory == 0 || peak <= request.memory, {}, plan.seconds_per_step};
+  if (!row.fits) row.what_gives = find_what_gives(planner, request);
   return row;
 }
 
-void require_fit(const PlanRow& row, std::uint64_t memory) {
-  if (memory == 0 || row.peak <= memory) return;
-  throw Error(Exit::budget, row.method + " needs " + format_bytes(row.peak) + " but --memory is " + format_bytes(memory),
-              row.what_gives + "; see frugal plan");
+std::vector<PlanRow> plan_methods(const PlanRequest& request) {
+  if (request.weights != "bf16" && request.weights != "f32" && request.weights != "stored") {
+    throw Error(Exit::usage, "--weights is '" + request.weights + "'", "choose bf16, f32 or stored");
+  }
+  const Planner planners[] = {{"eval", false, plan_forward},
+                              {"mezo", true, [](const PlanRequest& r) { return plan_zeroth_order(r, false); }},
+                              {"sparse-mezo", true, [](const PlanRequest& r) { return plan_zeroth_order(r, true); }}};
+  std::vector<PlanRow> rows;
+  for (const Planner& planner : planners) {
+    if (!planner.is_tuning || request.weights != "stored") rows.push_back(plan_row(planner, request));
+  }
+  return rows;
+}
+
+void require_fit(const PlanRequest& request, const std::string& method) {
+  std::string names;
+  for (const PlanRow& row : plan_methods(request)) {
+    names += (names.empty() ? "" : ", ") + row.method;
+    if (row.method != method) continue;
+    if (row.fits) return;
+    throw Error(Exit::budget, method + " needs " + format_bytes(row.peak) + " but --memory is " + format_bytes(request.memory),
+                row.what_gives + "; see frugal plan");
+  }
+  throw Error(Exit::usage, "there is no plan for '" + method + "' with --weights " + request.weights, "planned are " + names);
+}
+
+std::uint64_t smallest_budget(std::uint64_t peak) {
+  const std::uint64_t bytes = (Saturating(peak) + 16 * kMiB).count();
+  const std::uint64_t unit = bytes <= kGiB / (50 * kMiB) * (50 * kMiB) ? 50 * kMiB : bytes <= 8 * kGiB ? 256 * kMiB : kGiB;
+  return (Saturating(bytes / unit + (bytes % unit != 0)) * unit).count();
+}
+
+std::string format_budget(std::uint64_t bytes) {
+  if (bytes % kGiB == 0) return std::to_string(bytes / kGiB) + "GiB";
+  return bytes % kMiB == 0 ? std::to_string(bytes / kMiB) + "MiB" : std::to_string(bytes);
 }
 
 }  // namespace frugal

@@ -28,7 +28,7 @@ int run_bench_step(const Json& settings) {
   const std::string method = option(settings, "method");
   Session session(settings);
   const auto sequences = settings.value("batch", std::int64_t{8}), length = settings.value("length", std::int64_t{128});
-  const auto steps = settings.value("steps", std::int64_t{7});
+  const auto steps = settings.value("repeats", std::int64_t{7});
   PhiloxSequence random(1, Stream::initial);
   PackedBatch batch;
   std::vector<Decoder::Query> queries;

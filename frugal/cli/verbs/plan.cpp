@@ -3,7 +3,7 @@
 #include <iostream>
 
 #include "frugal/cli/inspect.h"
-#include "frugal/cli/machine.h"
+#include "frugal/cli/plan_request.h"
 #include "frugal/cli/print.h"
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/plan.h"
@@ -16,16 +16,10 @@ int plan(const PlanConfig& c) {
   validate(c);
   const auto model = ModelSource::open(c.model);
   check_context(*model, "--length", c.length);
-  PlanRequest request;
-  request.shape = model->shape();
-  request.file_bytes = model->file_bytes();
-  request.weights = c.compute.weights;
+  PlanRequest request = plan_request(*model, c.compute, c.memory);
   request.batch = c.batch;
   request.length = c.length;
-  request.threads = c.compute.threads > 0 ? c.compute.threads : cores();
-  request.bf16_compute = computes_in_bf16();
   request.all_tokens = c.all_tokens;
-  request.memory = c.memory.count;
   const auto rows = plan_methods(request);
   if (c.output.json)
     print_json(plan_json(request, rows));

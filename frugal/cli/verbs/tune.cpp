@@ -7,12 +7,11 @@
 #include "frugal/base/log.h"
 #include "frugal/base/units.h"
 #include "frugal/cli/inspect.h"
-#include "frugal/cli/machine.h"
+#include "frugal/cli/plan_request.h"
 #include "frugal/cli/print.h"
 #include "frugal/cli/run_torch.h"
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/verbs.h"
-#include "frugal/plan/plan.h"
 
 namespace frugal {
 namespace {
@@ -59,15 +58,12 @@ PlanRequest request_for(const TuneConfig& c, const Json& settings, const Inspect
   std::size_t longest_option = 0;
   for (const auto& option : task.task().options()) longest_option = std::max(longest_option, option.size());
   const auto parts = settings.value("accumulation", std::int64_t{1});
-  PlanRequest request;
-  request.shape = task.model().shape();
-  request.file_bytes = task.model().file_bytes();
-  request.weights = c.compute.weights;
+  PlanRequest request = plan_request(task.model(), c.compute, c.memory);
   request.batch = (c.batch + parts - 1) / parts;
   request.length = static_cast<std::int64_t>(longest_prompt + longest_option);
-  request.threads = c.compute.threads > 0 ? c.compute.threads : cores();
-  request.bf16_compute = computes_in_bf16();
-  request.memory = c.memory.count;
+  request.whole_head = !task.task().has_single_token_options();
+  request.constant_mask = !settings.value("dynamic_mask", true);
+  request.samples = settings.value("samples", std::int64_t{1});
   return request;
 }
 

@@ -27,7 +27,8 @@ Value path_of(Value value, const Value& path, Context& context) {
 
 Value length(const Value& value, const Arguments&, Context& context) {
   if (const std::string* text = value.text()) return static_cast<std::int64_t>(code_points(*text));
-  if (!value.list() && !value.dict() && !value.is_undefined()) context.fail("length of a value of type " + std::string(value.type_name()));
+  if (!value.list() && !value.dict() && !value.is_undefined())
+    context.fail("length of a value of type " + std::string(value.type_name()));
   return static_cast<std::int64_t>(value.list() ? value.list()->size() : value.dict() ? value.dict()->size() : 0);
 }
 
@@ -39,7 +40,8 @@ Value in_case(const Value& value, const Arguments&, Context& context) {
 Value trim(const Value& value, const Arguments& arguments, Context& context) {
   const Value chars = arguments.get(0, "chars");
   const std::string text = to_text(value, context);
-  return Value::text(chars.text() ? stripped(text, *chars.text(), true, true) : stripped(text, std::nullopt, true, true), context);
+  return Value::text(
+      chars.text() ? stripped(text, *chars.text(), true, true) : stripped(text, std::nullopt, true, true), context);
 }
 
 Value join(const Value& value, const Arguments& arguments, Context& context) {
@@ -74,8 +76,11 @@ Value otherwise(const Value& value, const Arguments& arguments, Context&) {
 
 Value replace(const Value& value, const Arguments& arguments, Context& context) {
   const Value count = arguments.get(2, "count");
-  const std::int64_t most = count.is_undefined() || count.is_none() ? -1 : integer_of(count, "replace's count", context);
-  return Value::text(replaced(to_text(value, context), to_text(arguments.get(0, "old"), context), to_text(arguments.get(1, "new"), context), most, kMaxText), context);
+  const std::int64_t most =
+      count.is_undefined() || count.is_none() ? -1 : integer_of(count, "replace's count", context);
+  return Value::text(replaced(to_text(value, context), to_text(arguments.get(0, "old"), context),
+                              to_text(arguments.get(1, "new"), context), most, kMaxText),
+                     context);
 }
 
 // select, reject, selectattr, rejectattr.
@@ -84,13 +89,16 @@ Value select(const Value& value, const Arguments& arguments, Context& context) {
   const std::size_t first = by_attribute ? 1 : 0;
   if (arguments.values.size() < first) context.fail("selectattr and rejectattr need an attribute");
   Arguments rest;
-  if (arguments.values.size() > first) rest.values.assign(arguments.values.begin() + static_cast<std::ptrdiff_t>(first) + 1, arguments.values.end());
+  if (arguments.values.size() > first)
+    rest.values.assign(arguments.values.begin() + static_cast<std::ptrdiff_t>(first) + 1, arguments.values.end());
   List out;
   for (const Value& item : iterate(value, context)) {
     context.step();
     const Value looked_at = by_attribute ? path_of(item, arguments.values[0], context) : item;
-    const bool holds = arguments.values.size() > first ? apply_test(text_of(arguments.values[first], "a test's name", context), looked_at, rest, context)
-                                                       : looked_at.truthy();
+    const bool holds =
+        arguments.values.size() > first
+            ? apply_test(text_of(arguments.values[first], "a test's name", context), looked_at, rest, context)
+            : looked_at.truthy();
     if (holds == keeps) out.push_back(item);
   }
   return Value::list(std::move(out), context);
@@ -114,8 +122,12 @@ Value map(const Value& value, const Arguments& arguments, Context& context) {
   return Value::list(std::move(out), context);
 }
 
-Value as_list(const Value& value, const Arguments&, Context& context) { return Value::list(iterate(value, context), context); }
-Value as_text(const Value& value, const Arguments&, Context& context) { return Value::text(to_text(value, context), context); }
+Value as_list(const Value& value, const Arguments&, Context& context) {
+  return Value::list(iterate(value, context), context);
+}
+Value as_text(const Value& value, const Arguments&, Context& context) {
+  return Value::text(to_text(value, context), context);
+}
 Value unchanged(const Value& value, const Arguments&, Context&) { return value; }
 
 Value first(const Value& value, const Arguments&, Context& context) {
@@ -131,7 +143,8 @@ Value last(const Value& value, const Arguments&, Context& context) {
 Value reverse(const Value& value, const Arguments&, Context& context) {
   List items = iterate(value, context);
   std::reverse(items.begin(), items.end());
-  return value.text() ? join(Value::list(std::move(items), context), {}, context) : Value::list(std::move(items), context);
+  return value.text() ? join(Value::list(std::move(items), context), {}, context)
+                      : Value::list(std::move(items), context);
 }
 
 Value items(const Value& value, const Arguments& arguments, Context& context) {
@@ -140,7 +153,8 @@ Value items(const Value& value, const Arguments& arguments, Context& context) {
 }
 
 Value absolute(const Value& value, const Arguments&, Context& context) {
-  if (const auto* whole = value.get<std::int64_t>()) return *whole < 0 ? binary("-", std::int64_t{0}, value, context) : value;
+  if (const auto* whole = value.get<std::int64_t>())
+    return *whole < 0 ? binary("-", std::int64_t{0}, value, context) : value;
   if (!value.is_number()) context.fail("abs of a value of type " + std::string(value.type_name()));
   return std::fabs(value.number());
 }
@@ -233,8 +247,12 @@ const std::map<std::string_view, TestEntry>& tests() {
       {"none", {[](const Value& v, const Value&, Context&) { return v.is_none(); }, 0}},
       {"string", {[](const Value& v, const Value&, Context&) { return v.text() != nullptr; }, 0}},
       {"mapping", {[](const Value& v, const Value&, Context&) { return v.dict() != nullptr; }, 0}},
-      {"iterable", {[](const Value& v, const Value&, Context&) { return v.text() || v.list() || v.dict() || v.is_undefined(); }, 0}},
-      {"sequence", {[](const Value& v, const Value&, Context&) { return v.text() || v.list() || v.dict() || v.is_undefined(); }, 0}},
+      {"iterable",
+       {[](const Value& v, const Value&, Context&) { return v.text() || v.list() || v.dict() || v.is_undefined(); },
+        0}},
+      {"sequence",
+       {[](const Value& v, const Value&, Context&) { return v.text() || v.list() || v.dict() || v.is_undefined(); },
+        0}},
       {"number", {[](const Value& v, const Value&, Context&) { return v.is_number(); }, 0}},
       {"integer", {[](const Value& v, const Value&, Context&) { return v.get<std::int64_t>() != nullptr; }, 0}},
       {"float", {[](const Value& v, const Value&, Context&) { return v.get<double>() != nullptr; }, 0}},
@@ -245,9 +263,21 @@ const std::map<std::string_view, TestEntry>& tests() {
       {"even", {[](const Value& v, const Value&, Context& c) { return whole(v, c) % 2 == 0; }, 0}},
       {"divisibleby", {is_divisible, 1}},
       {"in", {[](const Value& v, const Value& a, Context& c) { return contains(a, v, c); }, 1}},
-      {"eq", {equals, 1}},      {"equalto", {equals, 1}},      {"==", {equals, 1}},    {"ne", {differs, 1}},    {"!=", {differs, 1}},
-      {"lt", {below, 1}},       {"<", {below, 1}},             {"lessthan", {below, 1}}, {"le", {at_most, 1}},  {"<=", {at_most, 1}},
-      {"gt", {above, 1}},       {">", {above, 1}},             {"greaterthan", {above, 1}}, {"ge", {at_least, 1}}, {">=", {at_least, 1}},
+      {"eq", {equals, 1}},
+      {"equalto", {equals, 1}},
+      {"==", {equals, 1}},
+      {"ne", {differs, 1}},
+      {"!=", {differs, 1}},
+      {"lt", {below, 1}},
+      {"<", {below, 1}},
+      {"lessthan", {below, 1}},
+      {"le", {at_most, 1}},
+      {"<=", {at_most, 1}},
+      {"gt", {above, 1}},
+      {">", {above, 1}},
+      {"greaterthan", {above, 1}},
+      {"ge", {at_least, 1}},
+      {">=", {at_least, 1}},
   };
   return all;
 }
@@ -260,12 +290,15 @@ Value Arguments::get(std::size_t position, std::string_view name) const {
   return found == named.end() ? Value(Undefined{std::string(name)}) : found->second;
 }
 
-void Arguments::check(std::string_view callee, std::size_t most, const std::vector<std::string_view>& names, Context& context) const {
+void Arguments::check(std::string_view callee, std::size_t most, const std::vector<std::string_view>& names,
+                      Context& context) const {
   if (values.size() > most) {
-    context.fail("'" + std::string(callee) + "' is given " + std::to_string(values.size()) + " arguments, at most " + std::to_string(most) + " are supported");
+    context.fail("'" + std::string(callee) + "' is given " + std::to_string(values.size()) + " arguments, at most " +
+                 std::to_string(most) + " are supported");
   }
   for (const auto& [name, value] : named) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) context.unsupported("the argument '" + name + "' of '" + std::string(callee) + "'");
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      context.unsupported("the argument '" + name + "' of '" + std::string(callee) + "'");
   }
 }
 
@@ -281,7 +314,8 @@ bool apply_test(const std::string& name, const Value& value, const Arguments& ar
   const auto found = tests().find(name);
   if (found == tests().end()) context.unsupported("the test '" + name + "'");
   arguments.check(name, found->second.arguments, {}, context);
-  if (arguments.values.size() < found->second.arguments) context.fail("the test '" + name + "' needs a value to compare with");
+  if (arguments.values.size() < found->second.arguments)
+    context.fail("the test '" + name + "' needs a value to compare with");
   return found->second.test(value, arguments.get(0, ""), context);
 }
 

@@ -44,8 +44,10 @@ using Kind = Expression::Type;
 
 enum class Flow { on, leave, skip };
 
-const Macro kFunction{nullptr, nullptr};  // a function of the language, as a value: defined, and callable by its name only
-constexpr std::array<std::string_view, 5> kFunctions = {"raise_exception", "strftime_now", "range", "namespace", "dict"};
+const Macro kFunction{nullptr,
+                      nullptr};  // a function of the language, as a value: defined, and callable by its name only
+constexpr std::array<std::string_view, 5> kFunctions = {"raise_exception", "strftime_now", "range", "namespace",
+                                                        "dict"};
 
 class Interpreter {
  public:
@@ -60,7 +62,8 @@ class Interpreter {
   struct Depth {
     explicit Depth(Context& context) : context_(context) {
       context_.step();
-      if (++context_.depth > kMaxDepth) context_.fail("macros call each other more than " + std::to_string(kMaxDepth) + " evaluations deep");
+      if (++context_.depth > kMaxDepth)
+        context_.fail("macros call each other more than " + std::to_string(kMaxDepth) + " evaluations deep");
     }
     ~Depth() { --context_.depth; }
     Context& context_;
@@ -79,15 +82,22 @@ class Interpreter {
 
   Flow execute(const Statement& statement, Scope& scope) {
     switch (statement.type) {
-      case Statement::Type::text: put(statement.text); break;
-      case Statement::Type::output: put(to_text(evaluate(*statement.value, scope), context_)); break;
+      case Statement::Type::text:
+        put(statement.text);
+        break;
+      case Statement::Type::output:
+        put(to_text(evaluate(*statement.value, scope), context_));
+        break;
       case Statement::Type::condition:
         for (const auto& branch : statement.branches) {
           if (!branch.condition || evaluate(*branch.condition, scope).truthy()) return execute(branch.body, scope);
         }
         break;
-      case Statement::Type::loop: return loop(statement, scope);
-      case Statement::Type::assign: assign(statement, scope); break;
+      case Statement::Type::loop:
+        return loop(statement, scope);
+      case Statement::Type::assign:
+        assign(statement, scope);
+        break;
       case Statement::Type::capture: {
         Value text(captured(statement.branches[0].body, scope));
         if (statement.value) text = filtered(*statement.value, std::move(text), scope);
@@ -102,8 +112,10 @@ class Interpreter {
         Scope inner(&scope);
         return execute(statement.branches[0].body, inner);
       }
-      case Statement::Type::leave: return Flow::leave;
-      case Statement::Type::skip: return Flow::skip;
+      case Statement::Type::leave:
+        return Flow::leave;
+      case Statement::Type::skip:
+        return Flow::skip;
     }
     return Flow::on;
   }
@@ -140,14 +152,16 @@ class Interpreter {
     if (statement.text.empty()) return bind(statement.names, value, scope);
     const Value* target = scope.find(statement.names[0], context_);
     const auto* space = target ? target->get<std::shared_ptr<Namespace>>() : nullptr;
-    if (!space) context_.fail("'" + statement.names[0] + "' is not a namespace, so '" + statement.text + "' cannot be set");
+    if (!space)
+      context_.fail("'" + statement.names[0] + "' is not a namespace, so '" + statement.text + "' cannot be set");
     if (!value.is_data()) context_.unsupported("a " + std::string(value.type_name()) + " inside a namespace");
     put_entry((*space)->entries, statement.text, std::move(value));
   }
 
   void put_entry(Entries& entries, const std::string& key, Value value) {
     context_.step(entries.size() / 8);
-    const auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == key; });
+    const auto found =
+        std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == key; });
     if (found == entries.end()) {
       entries.emplace_back(key, std::move(value));
     } else {
@@ -183,8 +197,10 @@ class Interpreter {
     context_.line = e.line;
     const auto part = [&](std::size_t i) { return e.parts[i] ? evaluate(*e.parts[i], scope) : Value(); };
     switch (e.type) {
-      case Kind::literal: return e.value;
-      case Kind::name: return name(e.text, scope);
+      case Kind::literal:
+        return e.value;
+      case Kind::name:
+        return name(e.text, scope);
       case Kind::list: {
         List items;
         items.reserve(e.parts.size());
@@ -193,10 +209,12 @@ class Interpreter {
       }
       case Kind::dict: {
         Entries entries;
-        for (std::size_t i = 0; i < e.parts.size(); i += 2) put_entry(entries, text_of(part(i), "a dict's key", context_), part(i + 1));
+        for (std::size_t i = 0; i < e.parts.size(); i += 2)
+          put_entry(entries, text_of(part(i), "a dict's key", context_), part(i + 1));
         return Value::dict(std::move(entries), context_);
       }
-      case Kind::attribute: return attribute_of(part(0), e.text, context_);
+      case Kind::attribute:
+        return attribute_of(part(0), e.text, context_);
       case Kind::item: {
         const Value object = part(0);
         return item_of(object, part(1), context_);
@@ -205,20 +223,26 @@ class Interpreter {
         const Value object = part(0), from = part(1), to = part(2);
         return slice_of(object, from, to, part(3), context_);
       }
-      case Kind::call: return call(e, scope);
-      case Kind::filter: return filter(e, part(0), scope);
+      case Kind::call:
+        return call(e, scope);
+      case Kind::filter:
+        return filter(e, part(0), scope);
       case Kind::test: {
         const Value value = part(0);
         return apply_test(e.text, value, arguments(e, 1, scope), context_);
       }
-      case Kind::negate: return binary("-", std::int64_t{0}, number(part(0)), context_);
-      case Kind::plus: return number(part(0));
-      case Kind::invert: return !part(0).truthy();
+      case Kind::negate:
+        return binary("-", std::int64_t{0}, number(part(0)), context_);
+      case Kind::plus:
+        return number(part(0));
+      case Kind::invert:
+        return !part(0).truthy();
       case Kind::binary: {
         const Value left = part(0);
         return binary(e.text, left, part(1), context_);
       }
-      case Kind::compare: return compare(e, scope);
+      case Kind::compare:
+        return compare(e, scope);
       case Kind::both: {
         Value left = part(0);
         return left.truthy() ? part(1) : left;
@@ -227,7 +251,8 @@ class Interpreter {
         Value left = part(0);
         return left.truthy() ? left : part(1);
       }
-      case Kind::conditional: return part(0).truthy() ? part(1) : part(2);
+      case Kind::conditional:
+        return part(0).truthy() ? part(1) : part(2);
     }
     return {};
   }
@@ -248,14 +273,14 @@ class Interpreter {
     for (std::size_t i = 0; i < e.operators.size(); ++i) {
       Value right = evaluate(*e.parts[i + 1], scope);
       const std::string& op = e.operators[i];
-      const bool holds = op == "==" ? equal(left, right, context_)
-                         : op == "!=" ? !equal(left, right, context_)
-                         : op == "in" ? contains(right, left, context_)
+      const bool holds = op == "=="       ? equal(left, right, context_)
+                         : op == "!="     ? !equal(left, right, context_)
+                         : op == "in"     ? contains(right, left, context_)
                          : op == "not in" ? !contains(right, left, context_)
-                         : op == "<" ? less(left, right, context_)
-                         : op == "<=" ? !less(right, left, context_)
-                         : op == ">" ? less(right, left, context_)
-                                     : !less(left, right, context_);
+                         : op == "<"      ? less(left, right, context_)
+                         : op == "<="     ? !less(right, left, context_)
+                         : op == ">"      ? less(right, left, context_)
+                                          : !less(left, right, context_);
       if (!holds) return false;
       left = std::move(right);
     }
@@ -290,7 +315,8 @@ class Interpreter {
     }
     const Value target = evaluate(callee, scope);
     const auto* macro = target.get<const Macro*>();
-    const std::string shown = callee.type == Kind::name ? "'" + callee.text + "'" : "a value of type " + std::string(target.type_name());
+    const std::string shown =
+        callee.type == Kind::name ? "'" + callee.text + "'" : "a value of type " + std::string(target.type_name());
     if (!macro) context_.fail(shown + (target.is_undefined() ? " is undefined" : "") + ", and cannot be called");
     const Arguments given = arguments(e, 1, scope);
     context_.line = e.line;
@@ -307,7 +333,8 @@ class Interpreter {
     given.check(definition.names[0], names.size(), names, context_);
     for (std::size_t i = 0; i < names.size(); ++i) {
       const auto& [name, otherwise] = definition.parameters[i];
-      const bool is_given = i < given.values.size() || std::any_of(given.named.begin(), given.named.end(), [&](const auto& n) { return n.first == name; });
+      const bool is_given = i < given.values.size() || std::any_of(given.named.begin(), given.named.end(),
+                                                                   [&](const auto& n) { return n.first == name; });
       inner.set(name, is_given || !otherwise ? given.get(i, name) : evaluate(*otherwise, inner));
     }
     return Value(captured(definition.branches[0].body, inner));
@@ -316,7 +343,9 @@ class Interpreter {
   Value call_function(const std::string& name, const Arguments& given) {
     if (name == "raise_exception") {
       given.check(name, 1, {"message"}, context_);
-      throw Error(Exit::input, "the chat template refuses these messages (line " + std::to_string(context_.line) + "): " + to_text(given.get(0, "message"), context_),
+      throw Error(Exit::input,
+                  "the chat template refuses these messages (line " + std::to_string(context_.line) +
+                      "): " + to_text(given.get(0, "message"), context_),
                   "change the roles, order or content of the messages as it says");
     }
     if (name == "strftime_now") return now(text_of(given.get(0, "format"), "the format of strftime_now", context_));
@@ -340,7 +369,8 @@ class Interpreter {
     localtime_r(&seconds, &parts);
     std::array<char, 1024> buffer;
     const std::size_t size = std::strftime(buffer.data(), buffer.size(), format.c_str(), &parts);
-    if (size == 0 && !format.empty()) context_.fail("strftime_now cannot format the time as '" + format.substr(0, 60) + "'");
+    if (size == 0 && !format.empty())
+      context_.fail("strftime_now cannot format the time as '" + format.substr(0, 60) + "'");
     return Value(std::string(buffer.data(), size));
   }
 
@@ -354,7 +384,8 @@ class Interpreter {
     List out;
     std::int64_t i = begin;
     while (step > 0 ? i < end : i > end) {
-      if (static_cast<std::int64_t>(out.size()) >= kMaxRange) context_.fail("range has more than " + std::to_string(kMaxRange) + " elements");
+      if (static_cast<std::int64_t>(out.size()) >= kMaxRange)
+        context_.fail("range has more than " + std::to_string(kMaxRange) + " elements");
       out.emplace_back(i);
       if (__builtin_add_overflow(i, step, &i)) break;
     }

@@ -25,7 +25,8 @@ struct Arguments {
   // The argument at `position` or of that name; undefined when not given.
   Value get(std::size_t position, std::string_view name) const;
   // Error: more arguments than `most`, or a name that is none of `names`.
-  void check(std::string_view callee, std::size_t most, const std::vector<std::string_view>& names, Context& context) const;
+  void check(std::string_view callee, std::size_t most, const std::vector<std::string_view>& names,
+             Context& context) const;
 };
 
 // Error when there is no filter, test or method of that name.
@@ -38,7 +39,7 @@ Value attribute_of(const Value& value, const std::string& name, Context& context
 Value item_of(const Value& value, const Value& index, Context& context);
 Value slice_of(const Value& value, const Value& from, const Value& to, const Value& step, Context& context);
 Value binary(const std::string& op, const Value& a, const Value& b, Context& context);
-std::int64_t integer_of(const Value& value, const char* what, Context& context);  // Error: not a whole number
+std::int64_t integer_of(const Value& value, const char* what, Context& context);            // Error: not a whole number
 const std::string& text_of(const Value& value, const std::string& what, Context& context);  // Error: not a text
 
 std::string render(const Block& block, const Json& variables, Context& context);

@@ -65,7 +65,8 @@ class Lexer {
   }
 
   void move_to(std::size_t to) {
-    context_.line += static_cast<int>(std::count(source_.begin() + static_cast<std::ptrdiff_t>(at_), source_.begin() + static_cast<std::ptrdiff_t>(to), '\n'));
+    context_.line += static_cast<int>(std::count(source_.begin() + static_cast<std::ptrdiff_t>(at_),
+                                                 source_.begin() + static_cast<std::ptrdiff_t>(to), '\n'));
     at_ = to;
   }
 
@@ -238,7 +239,8 @@ class Lexer {
   std::int32_t number_of(std::string_view digits, int base) const {
     std::int64_t value = 0;
     for (const char c : digits) {
-      if (!std::isxdigit(static_cast<unsigned char>(c))) context_.fail("'" + std::string(digits) + "' is not a hexadecimal number");
+      if (!std::isxdigit(static_cast<unsigned char>(c)))
+        context_.fail("\\x, \\u or \\U is followed by '" + std::string(digits) + "', expected hexadecimal digits");
       value = value * base + (is_digit(c) ? c - '0' : (c | 32) - 'a' + 10);
     }
     return value > 0x10ffff ? 0xfffd : static_cast<std::int32_t>(value);

@@ -14,7 +14,8 @@ struct Token {
   int line = 1;
 };
 
-// The last token is of type end. Error(Exit::input) with the line: an open tag or comment, a character that starts no token.
+// The last token is of type end. Error(Exit::input) with the line: an open tag or comment, a character that starts no
+// token.
 std::vector<Token> lex(std::string_view source);
 
 }  // namespace frugal::chat_template

@@ -22,26 +22,31 @@ std::optional<std::string_view> text_or_none(const Value& value, const std::stri
 // startswith and endswith take one text or several.
 bool matches_end(const std::string& text, const Value& ends, bool at_start, Context& context) {
   const auto matches = [&](const Value& end) {
-    const std::string& part = text_of(end, at_start ? "the argument of startswith" : "the argument of endswith", context);
+    const std::string& part =
+        text_of(end, at_start ? "the argument of startswith" : "the argument of endswith", context);
     return at_start ? text.starts_with(part) : text.ends_with(part);
   };
   return ends.list() ? std::any_of(ends.list()->begin(), ends.list()->end(), matches) : matches(ends);
 }
 
 Value text_method(const std::string& name, const std::string& text, const Arguments& arguments, Context& context) {
-  const auto most = [&](std::size_t count, const std::vector<std::string_view>& names = {}) { arguments.check(name, count, names, context); };
+  const auto most = [&](std::size_t count, const std::vector<std::string_view>& names = {}) {
+    arguments.check(name, count, names, context);
+  };
   const auto made = [&](std::string out) { return Value::text(std::move(out), context); };
   context.step(text.size() / 64);
   if (name == "strip" || name == "lstrip" || name == "rstrip") {
     most(1);
-    return made(stripped(text, text_or_none(arguments.get(0, ""), "the argument of " + name, context), name != "rstrip", name != "lstrip"));
+    return made(stripped(text, text_or_none(arguments.get(0, ""), "the argument of " + name, context), name != "rstrip",
+                         name != "lstrip"));
   }
   if (name == "split") {
     most(2, {"sep", "maxsplit"});
     const Value separator = arguments.get(0, "sep"), count = arguments.get(1, "maxsplit");
     const auto by = text_or_none(separator, "the separator of split", context);
     if (by && by->empty()) context.fail("the separator of split is empty");
-    return list_of(split(text, by, count.is_undefined() ? -1 : integer_of(count, "the limit of split", context)), context);
+    return list_of(split(text, by, count.is_undefined() ? -1 : integer_of(count, "the limit of split", context)),
+                   context);
   }
   if (name == "startswith" || name == "endswith") {
     most(1);
@@ -71,7 +76,8 @@ Value text_method(const std::string& name, const std::string& text, const Argume
     const std::string& part = text_of(arguments.get(0, ""), "the argument of " + name, context);
     if (name == "find") {
       const std::size_t at = text.find(part);
-      return at == std::string::npos ? std::int64_t{-1} : static_cast<std::int64_t>(code_points(std::string_view(text).substr(0, at)));
+      return at == std::string::npos ? std::int64_t{-1}
+                                     : static_cast<std::int64_t>(code_points(std::string_view(text).substr(0, at)));
     }
     return static_cast<std::int64_t>(part.empty() ? code_points(text) + 1 : split(text, part, -1).size() - 1);
   }
@@ -114,7 +120,8 @@ Value dict_method(const std::string& name, const Value& value, const Arguments& 
 Value call_method(const std::string& name, const Value& value, const Arguments& arguments, Context& context) {
   if (const std::string* text = value.text()) return text_method(name, *text, arguments, context);
   if (value.dict()) return dict_method(name, value, arguments, context);
-  if (const auto* undefined = value.get<Undefined>()) context.fail("'" + undefined->name + "' is undefined, so it has no '" + name + "'");
+  if (const auto* undefined = value.get<Undefined>())
+    context.fail("'" + undefined->name + "' is undefined, so it has no '" + name + "'");
   context.unsupported("the method '" + name + "' of a " + std::string(value.type_name()));
 }
 

@@ -56,15 +56,19 @@ Value repeated(const Value& value, std::int64_t times, Context& context) {
   }
   List out;
   context.step(value.list()->size() * count);
-  for (std::size_t i = 0; i < count && !value.list()->empty(); ++i) out.insert(out.end(), value.list()->begin(), value.list()->end());
+  for (std::size_t i = 0; i < count && !value.list()->empty(); ++i)
+    out.insert(out.end(), value.list()->begin(), value.list()->end());
   return Value::list(std::move(out), context);
 }
 
-std::int64_t whole_of(const Value& value) { return value.get<bool>() ? *value.get<bool>() : *value.get<std::int64_t>(); }
+std::int64_t whole_of(const Value& value) {
+  return value.get<bool>() ? *value.get<bool>() : *value.get<std::int64_t>();
+}
 bool is_whole(const Value& value) { return value.get<bool>() || value.get<std::int64_t>(); }
 
 // Elements a slice takes, as Python's slice.indices.
-std::vector<std::size_t> indices(std::size_t size, const Value& from, const Value& to, const Value& by, Context& context) {
+std::vector<std::size_t> indices(std::size_t size, const Value& from, const Value& to, const Value& by,
+                                 Context& context) {
   const auto given = [](const Value& v) { return !v.is_undefined() && !v.is_none(); };
   const auto length = static_cast<std::int64_t>(size);
   const std::int64_t step = given(by) ? integer_of(by, "a slice's step", context) : 1;
@@ -152,7 +156,8 @@ Value slice_of(const Value& value, const Value& from, const Value& to, const Val
 Value binary(const std::string& op, const Value& a, const Value& b, Context& context) {
   if (op == "~") return Value::text(to_text(a, context) + to_text(b, context), context);
   if (a.is_number() && b.is_number()) {
-    return is_whole(a) && is_whole(b) && op != "/" ? whole(op, whole_of(a), whole_of(b), context) : real(op, a.number(), b.number(), context);
+    return is_whole(a) && is_whole(b) && op != "/" ? whole(op, whole_of(a), whole_of(b), context)
+                                                   : real(op, a.number(), b.number(), context);
   }
   if (op == "+" && a.text() && b.text()) {
     context.text(a.text()->size() + b.text()->size());

@@ -43,10 +43,14 @@ class Parser {
   }
   std::string shown() const {
     switch (token().type) {
-      case Type::end: return "the end";
-      case Type::output_end: return "'}}'";
-      case Type::block_end: return "'%}'";
-      default: return "'" + token().text.substr(0, 40) + "'";
+      case Type::end:
+        return "the end";
+      case Type::output_end:
+        return "'}}'";
+      case Type::block_end:
+        return "'%}'";
+      default:
+        return "'" + token().text.substr(0, 40) + "'";
     }
   }
   [[noreturn]] void fail(const std::string& what) const { context().fail(what); }
@@ -222,7 +226,8 @@ class Parser {
     ExpressionPtr first = expression();
     if (!is_symbol(",")) return first;
     ExpressionPtr tuple = join(Kind::list, "", std::move(first));
-    while (skip_symbol(",") && token().type != Type::output_end && token().type != Type::block_end) add(*tuple, expression());
+    while (skip_symbol(",") && token().type != Type::output_end && token().type != Type::block_end)
+      add(*tuple, expression());
     return tuple;
   }
 
@@ -231,7 +236,8 @@ class Parser {
     ExpressionPtr value = without_condition();
     if (!skip_name("if")) return value;
     ExpressionPtr condition = without_condition();
-    return join(Kind::conditional, "", std::move(condition), std::move(value), skip_name("else") ? expression() : nullptr);
+    return join(Kind::conditional, "", std::move(condition), std::move(value),
+                skip_name("else") ? expression() : nullptr);
   }
 
   ExpressionPtr without_condition() {
@@ -256,8 +262,8 @@ class Parser {
     ExpressionPtr made;
     for (;;) {
       std::string op;
-      if (token().type == Type::symbol && (token().text == "==" || token().text == "!=" || token().text == "<" || token().text == "<=" ||
-                                           token().text == ">" || token().text == ">=")) {
+      if (token().type == Type::symbol && (token().text == "==" || token().text == "!=" || token().text == "<" ||
+                                           token().text == "<=" || token().text == ">" || token().text == ">=")) {
         op = tokens_[at_++].text;
       } else if (skip_name("in")) {
         op = "in";
@@ -278,7 +284,9 @@ class Parser {
     ExpressionPtr left = (this->*next)();
     for (;;) {
       if (is_symbol("**")) unsupported("the operator '**'");
-      if (token().type != Type::symbol || std::find(operators.begin(), operators.end(), token().text) == operators.end()) return left;
+      if (token().type != Type::symbol ||
+          std::find(operators.begin(), operators.end(), token().text) == operators.end())
+        return left;
       std::string op = tokens_[at_++].text;
       left = join(Kind::binary, std::move(op), std::move(left), (this->*next)());
     }
@@ -394,7 +402,8 @@ class Parser {
       is_slice = true;
     }
     expect_symbol("]");
-    if (is_slice) return join(Kind::slice, "", std::move(value), std::move(parts[0]), std::move(parts[1]), std::move(parts[2]));
+    if (is_slice)
+      return join(Kind::slice, "", std::move(value), std::move(parts[0]), std::move(parts[1]), std::move(parts[2]));
     if (!parts[0]) fail("an index is missing between '[' and ']'");
     return join(Kind::item, "", std::move(value), std::move(parts[0]));
   }
@@ -438,10 +447,10 @@ class Parser {
     const bool is_inverted = skip_name("not");
     std::string name = expect_name();
     ExpressionPtr made = join(Kind::test, std::move(name), std::move(value));
-    const bool takes_value = token().type == Type::text || token().type == Type::integer || token().type == Type::real ||
-                             is_symbol("[") || is_symbol("{") ||
-                             (token().type == Type::name && !is_name("else") && !is_name("or") && !is_name("and") && !is_name("is") &&
-                              !is_name("if") && !is_name("in") && !is_name("not"));
+    const bool takes_value = token().type == Type::text || token().type == Type::integer ||
+                             token().type == Type::real || is_symbol("[") || is_symbol("{") ||
+                             (token().type == Type::name && !is_name("else") && !is_name("or") && !is_name("and") &&
+                              !is_name("is") && !is_name("if") && !is_name("in") && !is_name("not"));
     if (skip_symbol("(")) {
       arguments(*made);
     } else if (takes_value) {

@@ -15,13 +15,15 @@ std::string real_text(double x) {
   std::array<char, 512> buffer;
   const double size = std::fabs(x);
   const bool plain = size == 0 || (size >= 1e-4 && size < 1e16);
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), x, plain ? std::chars_format::fixed : std::chars_format::scientific);
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), x,
+                                 plain ? std::chars_format::fixed : std::chars_format::scientific);
   std::string text(buffer.data(), end.ptr);
   if (plain && text.find('.') == std::string::npos) text += ".0";
   return text;
 }
 
-// Text is appended to one string, whose size is watched as it grows: shared parts can be printed more often than they were made.
+// Text is appended to one string, whose size is watched as it grows: shared parts can be printed more often than they
+// were made.
 class Printer {
  public:
   explicit Printer(Context& context) : context_(context) {}
@@ -71,7 +73,7 @@ class Printer {
         separate(i, indent, level + 1);
         json((*items)[i], indent, level + 1);
       }
-      close(indent, level);
+      new_line(indent, level);
       return put("]");
     }
     if (const Entries* entries = value.dict()) {
@@ -83,7 +85,7 @@ class Printer {
         put(": ");
         json((*entries)[i].second, indent, level + 1);
       }
-      close(indent, level);
+      new_line(indent, level);
       return put("}");
     }
     if (value.is_none()) return put("null");
@@ -106,9 +108,10 @@ class Printer {
     if (i > 0) put(indent < 0 ? ", " : ",");
     new_line(indent, level);
   }
-  void close(int indent, int level) { new_line(indent, level); }
   void new_line(int indent, int level) {
-    if (indent >= 0) put("\n" + std::string(static_cast<std::size_t>(indent * level), ' '));
+    if (indent < 0) return;
+    put("\n");
+    put(std::string(static_cast<std::size_t>(indent * level), ' '));
   }
 
   static std::string hex(unsigned char c, const char* prefix) {

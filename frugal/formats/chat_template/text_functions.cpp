@@ -41,7 +41,8 @@ std::string with_case(std::string_view text, Case wanted) {
 
 std::string stripped(std::string_view text, std::optional<std::string_view> chars, bool left, bool right) {
   const auto goes = [&](std::size_t at, std::size_t length) {
-    return chars ? chars->find(text.substr(at, length)) != std::string_view::npos : is_python_space(code_point_at(text, at).value);
+    return chars ? chars->find(text.substr(at, length)) != std::string_view::npos
+                 : is_python_space(code_point_at(text, at).value);
   };
   while (left && !text.empty()) {
     const std::size_t length = code_point_at(text, 0).length;
@@ -61,7 +62,8 @@ std::vector<std::string> split(std::string_view text, std::optional<std::string_
   const auto may_split = [&] { return most < 0 || static_cast<std::int64_t>(out.size()) < most; };
   if (separator) {
     std::size_t from = 0;
-    for (std::size_t at; may_split() && (at = text.find(*separator, from)) != std::string_view::npos; from = at + separator->size()) {
+    for (std::size_t at; may_split() && (at = text.find(*separator, from)) != std::string_view::npos;
+         from = at + separator->size()) {
       out.emplace_back(text.substr(from, at - from));
     }
     out.emplace_back(text.substr(from));
@@ -71,7 +73,8 @@ std::vector<std::string> split(std::string_view text, std::optional<std::string_
   std::string_view left = rest;
   while (!left.empty()) {
     std::size_t end = 0;
-    while (end < left.size() && !is_python_space(code_point_at(left, end).value)) end += code_point_at(left, end).length;
+    while (end < left.size() && !is_python_space(code_point_at(left, end).value))
+      end += code_point_at(left, end).length;
     if (!may_split()) {
       out.push_back(stripped(left, std::nullopt, false, true));
       break;
@@ -88,8 +91,8 @@ std::vector<std::string> split_lines(std::string_view text) {
   std::size_t from = 0;
   for (std::size_t at = 0; at < text.size();) {
     const CodePoint c = code_point_at(text, at);
-    const bool ends = (c.value >= 0x0a && c.value <= 0x0d) || (c.value >= 0x1c && c.value <= 0x1e) || c.value == 0x85 || c.value == 0x2028 ||
-                      c.value == 0x2029;
+    const bool ends = (c.value >= 0x0a && c.value <= 0x0d) || (c.value >= 0x1c && c.value <= 0x1e) || c.value == 0x85 ||
+                      c.value == 0x2028 || c.value == 0x2029;
     std::size_t next = at + c.length;
     if (ends) {
       out.emplace_back(text.substr(from, at - from));
@@ -102,7 +105,8 @@ std::vector<std::string> split_lines(std::string_view text) {
   return out;
 }
 
-std::string replaced(std::string_view text, std::string_view old, std::string_view with, std::int64_t most, std::size_t max_bytes) {
+std::string replaced(std::string_view text, std::string_view old, std::string_view with, std::int64_t most,
+                     std::size_t max_bytes) {
   std::string out;
   std::size_t from = 0;
   for (std::int64_t done = 0; (most < 0 || done < most) && out.size() <= max_bytes; ++done) {

@@ -13,7 +13,8 @@ constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 28;
 constexpr int kMaxDepth = 64;
 
 int depth_over(int depth, const Value& element, Context& context) {
-  if (!element.is_data()) context.unsupported("a " + std::string(element.type_name()) + " inside a list, dict or namespace");
+  if (!element.is_data())
+    context.unsupported("a " + std::string(element.type_name()) + " inside a list, dict or namespace");
   if (element.depth() >= kMaxDepth) context.fail("values are nested more than " + std::to_string(kMaxDepth) + " deep");
   return std::max(depth, element.depth() + 1);
 }
@@ -21,13 +22,17 @@ int depth_over(int depth, const Value& element, Context& context) {
 Value convert(const Json& json, int depth, Context& context) {
   if (depth > kMaxDepth) context.fail("the variables are nested more than " + std::to_string(kMaxDepth) + " deep");
   switch (json.type()) {
-    case Json::value_t::boolean: return json.get<bool>();
-    case Json::value_t::number_integer: return json.get<std::int64_t>();
+    case Json::value_t::boolean:
+      return json.get<bool>();
+    case Json::value_t::number_integer:
+      return json.get<std::int64_t>();
     case Json::value_t::number_unsigned:
       if (json.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX)) return json.get<double>();
       return json.get<std::int64_t>();
-    case Json::value_t::number_float: return json.get<double>();
-    case Json::value_t::string: return Value(json.get<std::string>());
+    case Json::value_t::number_float:
+      return json.get<double>();
+    case Json::value_t::string:
+      return Value(json.get<std::string>());
     case Json::value_t::array: {
       List items;
       items.reserve(json.size());
@@ -40,7 +45,8 @@ Value convert(const Json& json, int depth, Context& context) {
       for (const auto& [key, item] : json.items()) entries.emplace_back(key, convert(item, depth + 1, context));
       return Value::dict(std::move(entries), context);
     }
-    default: return None{};
+    default:
+      return None{};
   }
 }
 
@@ -52,7 +58,8 @@ void Context::step(std::size_t count) {
 }
 
 void Context::text(std::size_t size) {
-  if (size > kMaxText) fail("a text has " + std::to_string(size) + " bytes, at most " + std::to_string(kMaxText) + " are allowed");
+  if (size > kMaxText)
+    fail("a text has " + std::to_string(size) + " bytes, at most " + std::to_string(kMaxText) + " are allowed");
   step(size / 64);
   bytes += size;
   if (bytes > kMaxBytes) fail("rendering makes more than " + std::to_string(kMaxBytes) + " bytes of text");
@@ -128,7 +135,8 @@ bool Value::truthy() const {
 }
 
 std::string_view Value::type_name() const {
-  constexpr std::string_view names[] = {"Undefined", "NoneType", "bool", "int", "float", "str", "list", "dict", "namespace", "loop", "macro"};
+  constexpr std::string_view names[] = {"Undefined", "NoneType", "bool",      "int",  "float", "str",
+                                        "list",      "dict",     "namespace", "loop", "macro"};
   static_assert(std::size(names) == std::variant_size_v<Data>);
   return names[data_.index()];
 }
@@ -136,7 +144,8 @@ std::string_view Value::type_name() const {
 const Value* Value::find(std::string_view key) const {
   const Entries* entries = dict();
   if (!entries) return nullptr;
-  const auto found = std::find_if(entries->begin(), entries->end(), [&](const auto& entry) { return entry.first == key; });
+  const auto found =
+      std::find_if(entries->begin(), entries->end(), [&](const auto& entry) { return entry.first == key; });
   return found == entries->end() ? nullptr : &found->second;
 }
 

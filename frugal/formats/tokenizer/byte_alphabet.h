@@ -6,8 +6,8 @@
 
 namespace frugal {
 
-std::string byte_to_letter(unsigned char byte);           // UTF-8 of the character that stands for `byte`
-std::string bytes_to_letters(std::string_view bytes);     // "a b" -> "aĠb"
+std::string byte_to_letter(unsigned char byte);                         // UTF-8 of the character that stands for `byte`
+std::string bytes_to_letters(std::string_view bytes);                   // "a b" -> "aĠb"
 std::optional<std::string> letters_to_bytes(std::string_view letters);  // none: a character outside the alphabet
 
 }  // namespace frugal

@@ -29,7 +29,9 @@ void Merges::add(std::int32_t left, std::int32_t right, Rule rule) {
   slots_[slot_of(key)] = {key, rule};
 }
 
-Merges::Rule Merges::find(std::int32_t left, std::int32_t right) const { return slots_[slot_of(key_of(left, right))].rule; }
+Merges::Rule Merges::find(std::int32_t left, std::int32_t right) const {
+  return slots_[slot_of(key_of(left, right))].rule;
+}
 
 void Merges::encode(std::string_view word, const std::array<std::int32_t, 256>& byte_ids, Scratch& scratch,
                     std::vector<std::int32_t>& out) const {
@@ -51,7 +53,8 @@ void Merges::encode(std::string_view word, const std::array<std::int32_t, 256>& 
   const auto consider = [&](std::int32_t at) {
     const std::int32_t next = at < 0 ? -1 : symbols[static_cast<std::size_t>(at)].next;
     if (next < 0) return;
-    const std::int32_t left = symbols[static_cast<std::size_t>(at)].id, right = symbols[static_cast<std::size_t>(next)].id;
+    const std::int32_t left = symbols[static_cast<std::size_t>(at)].id,
+                       right = symbols[static_cast<std::size_t>(next)].id;
     const Rule rule = find(left, right);
     if (rule.rank < 0) return;
     heap.push_back({rule.rank, at, left, right});

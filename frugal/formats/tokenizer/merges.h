@@ -26,7 +26,7 @@ class Merges {
     std::vector<Candidate> heap;
   };
 
-  explicit Merges(std::size_t rules);  // how many add() will bring
+  explicit Merges(std::size_t rules);                          // how many add() will bring
   void add(std::int32_t left, std::int32_t right, Rule rule);  // the last one for a pair counts
   Rule find(std::int32_t left, std::int32_t right) const;
 

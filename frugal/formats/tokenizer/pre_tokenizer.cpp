@@ -17,8 +17,7 @@ constexpr std::size_t kMaxPatterns = 16, kMaxPatternBytes = 4096;
 // Patterns of the models' published tokenizer.json files.
 constexpr const char* kDigit = R"(\p{N})";
 constexpr const char* kDigits = R"(\p{N}+)";
-constexpr const char* kGpt2 =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+constexpr const char* kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 constexpr const char* kLlama3 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr const char* kQwen2 =
@@ -31,14 +30,22 @@ struct Named {
   bool ignore_merges;
 };
 constexpr Named kNamed[] = {
-    {"gpt-2", {kGpt2, nullptr}, false},       {"phi-2", {kGpt2, nullptr}, false},
-    {"mpt", {kGpt2, nullptr}, false},         {"olmo", {kGpt2, nullptr}, false},
-    {"smollm", {kDigit, kGpt2}, false},       {"starcoder", {kDigit, kGpt2}, false},
-    {"refact", {kDigit, kGpt2}, false},       {"command-r", {kDigit, kGpt2}, false},
-    {"codeshell", {kDigit, kGpt2}, false},    {"llama-bpe", {kLlama3, nullptr}, true},
-    {"llama3", {kLlama3, nullptr}, true},     {"llama-v3", {kLlama3, nullptr}, true},
-    {"falcon3", {kLlama3, nullptr}, true},    {"dbrx", {kLlama3, nullptr}, false},
-    {"smaug-bpe", {kLlama3, nullptr}, false}, {"qwen2", {kQwen2, nullptr}, false},
+    {"gpt-2", {kGpt2, nullptr}, false},
+    {"phi-2", {kGpt2, nullptr}, false},
+    {"mpt", {kGpt2, nullptr}, false},
+    {"olmo", {kGpt2, nullptr}, false},
+    {"smollm", {kDigit, kGpt2}, false},
+    {"starcoder", {kDigit, kGpt2}, false},
+    {"refact", {kDigit, kGpt2}, false},
+    {"command-r", {kDigit, kGpt2}, false},
+    {"codeshell", {kDigit, kGpt2}, false},
+    {"llama-bpe", {kLlama3, nullptr}, true},
+    {"llama3", {kLlama3, nullptr}, true},
+    {"llama-v3", {kLlama3, nullptr}, true},
+    {"falcon3", {kLlama3, nullptr}, true},
+    {"dbrx", {kLlama3, nullptr}, false},
+    {"smaug-bpe", {kLlama3, nullptr}, false},
+    {"qwen2", {kQwen2, nullptr}, false},
     {"deepseek-r1-qwen", {kQwen2, nullptr}, false},
 };
 
@@ -50,7 +57,8 @@ std::vector<std::string> patterns_of(const Named& named) {
   return patterns;
 }
 
-// PCRE2's \s has U+180E, which is not white space in Unicode any more nor in the engines these patterns were written for.
+// PCRE2's \s has U+180E, which is not white space in Unicode any more nor in the engines these patterns were written
+// for.
 std::string with_unicode_spaces(std::string_view pattern) {
   std::string out;
   for (std::size_t at = 0; at < pattern.size(); ++at) {
@@ -99,7 +107,8 @@ void append_patterns(const Json& node, int depth, std::vector<std::string>& patt
   const std::string type = text_of(node, "type");
   if (type == "Sequence") {
     const auto parts = node.find("pretokenizers");
-    if (parts == node.end() || !parts->is_array() || depth >= 4) unsupported("a pre_tokenizer Sequence without a list of parts");
+    if (parts == node.end() || !parts->is_array() || depth >= 4)
+      unsupported("a pre_tokenizer Sequence without a list of parts");
     bool closed = false;
     for (const Json& part : *parts) {
       if (closed) unsupported("a pre_tokenizer after ByteLevel");
@@ -112,7 +121,8 @@ void append_patterns(const Json& node, int depth, std::vector<std::string>& patt
   } else if (type == "Digits") {
     patterns.emplace_back(flag(node, "individual_digits", false) ? kDigit : kDigits);
   } else if (type == "Split") {
-    if (text_of(node, "behavior") != "Isolated") unsupported("a Split pre_tokenizer with behavior '" + text_of(node, "behavior") + "'");
+    if (text_of(node, "behavior") != "Isolated")
+      unsupported("a Split pre_tokenizer with behavior '" + text_of(node, "behavior") + "'");
     const auto pattern = node.find("pattern");
     if (pattern == node.end() || !pattern->is_object()) unsupported("a Split pre_tokenizer without a pattern");
     const std::string regex = text_of(*pattern, "Regex"), text = text_of(*pattern, "String");
@@ -143,13 +153,15 @@ class PreTokenizer::Pattern {
     if (source_.size() > kMaxPatternBytes) fail("is longer than " + std::to_string(kMaxPatternBytes) + " bytes");
     if (valid_utf8_prefix(pattern) != pattern.size()) fail("is not UTF-8");
     constexpr std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
-    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options, &error, &at, nullptr));
+    code_.reset(
+        pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options, &error, &at, nullptr));
     if (!code_) {
       std::array<PCRE2_UCHAR, 256> message{};
       pcre2_get_error_message(error, message.data(), message.size());
       fail("does not compile: " + std::string(reinterpret_cast<const char*>(message.data())));
     }
-    pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);  // where there is no JIT, the interpreter gives the same matches
+    pcre2_jit_compile(code_.get(),
+                      PCRE2_JIT_COMPLETE);  // where there is no JIT, the interpreter gives the same matches
     limits_.reset(pcre2_match_context_create(nullptr));
     if (!limits_) throw std::bad_alloc();
     pcre2_set_match_limit(limits_.get(), 5'000'000);
@@ -180,13 +192,14 @@ class PreTokenizer::Pattern {
  private:
   bool search(std::string_view text, std::size_t from, pcre2_match_data* match) const {
     const auto run = [&](std::uint32_t options) {
-      return pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, options | PCRE2_NO_UTF_CHECK,
-                         match, limits_.get());
+      return pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                         options | PCRE2_NO_UTF_CHECK, match, limits_.get());
     };
     int found = run(0);
     if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = run(PCRE2_NO_JIT);
     if (found == PCRE2_ERROR_NOMATCH) return false;
-    if (found < 0) fail("gives up on a text of " + std::to_string(text.size()) + " bytes (error " + std::to_string(found) + ")");
+    if (found < 0)
+      fail("gives up on a text of " + std::to_string(text.size()) + " bytes (error " + std::to_string(found) + ")");
     return true;
   }
 
@@ -219,7 +232,8 @@ PreTokenizer::PreTokenizer(const std::string& pre) {
                   "use a model with one of these");
     }
     for (const Json& source : list) {
-      if (!source.is_string() || sources.size() >= kMaxPatterns) unsupported("more than 16 patterns, or one that is not text");
+      if (!source.is_string() || sources.size() >= kMaxPatterns)
+        unsupported("more than 16 patterns, or one that is not text");
       sources.push_back(source.get<std::string>());
     }
   }
@@ -228,7 +242,8 @@ PreTokenizer::PreTokenizer(const std::string& pre) {
 
 PreTokenizer::~PreTokenizer() = default;
 
-void PreTokenizer::split(std::string_view text, std::vector<std::string_view>& words, std::vector<std::string_view>& spare) const {
+void PreTokenizer::split(std::string_view text, std::vector<std::string_view>& words,
+                         std::vector<std::string_view>& spare) const {
   words.assign(1, text);
   for (const auto& pattern : patterns_) {
     spare.swap(words);
@@ -244,7 +259,8 @@ Json PreTokenizer::to_json() const {
     if (source == kDigit) {
       parts.push_back({{"type", "Digits"}, {"individual_digits", true}});
     } else {
-      parts.push_back({{"type", "Split"}, {"pattern", {{"Regex", source}}}, {"behavior", "Isolated"}, {"invert", false}});
+      parts.push_back(
+          {{"type", "Split"}, {"pattern", {{"Regex", source}}}, {"behavior", "Isolated"}, {"invert", false}});
     }
   }
   const bool gpt2 = !patterns_.empty() && patterns_.back()->source() == kGpt2;

@@ -1,4 +1,5 @@
-// Cuts text into words before byte pair encoding: regular expressions in a row, each splitting what the one before left.
+// Cuts text into words before byte pair encoding: regular expressions in a row, each splitting what the one before
+// left.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -12,7 +13,8 @@ namespace frugal {
 
 class PreTokenizer {
  public:
-  // `pre` as in TokenizerModel. Error(Exit::input): unknown name (the known ones are listed), a pattern that does not compile.
+  // `pre` as in TokenizerModel. Error(Exit::input): unknown name (the known ones are listed), a pattern that does not
+  // compile.
   explicit PreTokenizer(const std::string& pre);
   ~PreTokenizer();
 

@@ -21,7 +21,8 @@ constexpr std::size_t kMaxTextBytes = std::size_t{1} << 30;
 constexpr std::size_t kCachedWords = 1 << 16, kCachedWordBytes = 64;
 
 [[noreturn]] void broken(const std::string& what) {
-  throw Error(Exit::input, "the tokenizer is broken: " + what, "get the model again, or use its original tokenizer.json");
+  throw Error(Exit::input, "the tokenizer is broken: " + what,
+              "get the model again, or use its original tokenizer.json");
 }
 
 std::string shown(std::string_view text) {
@@ -33,8 +34,8 @@ std::string shown(std::string_view text) {
 std::string normal_form_c(std::string_view text) {
   utf8proc_uint8_t* out = nullptr;
   const auto length =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()), &out,
-                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
+                   &out, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(out, std::free);
   if (length < 0) throw Error(Exit::input, utf8proc_errmsg(length), "split the text into smaller parts");
   return std::string(reinterpret_cast<const char*>(out), static_cast<std::size_t>(length));
@@ -54,7 +55,8 @@ std::unordered_map<std::string_view, std::int32_t> ids_by_text(const std::vector
   for (std::size_t id = 0; id < tokens.size(); ++id) {
     if (tokens[id].empty()) continue;
     const auto [at, is_new] = ids.emplace(tokens[id], static_cast<std::int32_t>(id));
-    if (!is_new) broken("token " + shown(tokens[id]) + " has ids " + std::to_string(at->second) + " and " + std::to_string(id));
+    if (!is_new)
+      broken("token " + shown(tokens[id]) + " has ids " + std::to_string(at->second) + " and " + std::to_string(id));
   }
   return ids;
 }
@@ -64,7 +66,8 @@ void check_ids(const TokenizerModel& model) {
   if (size > INT32_MAX / 2) broken("it has " + std::to_string(size) + " tokens");
   if (model.merges.empty()) broken("it has no merges");
   const auto check = [&](const std::string& what, std::int32_t id) {
-    if (id < -1 || id >= size) broken(what + " has id " + std::to_string(id) + " but there are " + std::to_string(size) + " tokens");
+    if (id < -1 || id >= size)
+      broken(what + " has id " + std::to_string(id) + " but there are " + std::to_string(size) + " tokens");
   };
   check("bos", model.bos);
   check("eos", model.eos);
@@ -74,7 +77,8 @@ void check_ids(const TokenizerModel& model) {
     check("added token " + shown(added.text), added.id);
     if (added.id < 0) broken("added token " + shown(added.text) + " has no id");
     const std::string& token = model.tokens[static_cast<std::size_t>(added.id)];
-    if (added.text != token) broken("id " + std::to_string(added.id) + " is " + shown(token) + " and added token " + shown(added.text));
+    if (added.text != token)
+      broken("id " + std::to_string(added.id) + " is " + shown(token) + " and added token " + shown(added.text));
   }
 }
 
@@ -108,16 +112,19 @@ struct Tokenizer::State {
     for (std::size_t rank = 0; rank < model.merges.size(); ++rank) {
       const std::string_view merge = model.merges[rank];
       const std::size_t space = merge.find(' ');
-      if (space == 0 || space == std::string_view::npos || space + 1 == merge.size()) broken("merge " + shown(merge) + " is not a pair");
+      if (space == 0 || space == std::string_view::npos || space + 1 == merge.size())
+        broken("merge " + shown(merge) + " is not a pair");
       const std::string_view left = merge.substr(0, space), right = merge.substr(space + 1);
       (joined = left) += right;
-      merges.add(id_in_merge(left, merge), id_in_merge(right, merge), {static_cast<std::int32_t>(rank), id_in_merge(joined, merge)});
+      merges.add(id_in_merge(left, merge), id_in_merge(right, merge),
+                 {static_cast<std::int32_t>(rank), id_in_merge(joined, merge)});
     }
   }
 
   std::int32_t id_in_merge(std::string_view token, std::string_view merge) const {
     const auto found = ids.find(token);
-    if (found == ids.end()) broken("merge " + shown(merge) + " needs token " + shown(token) + ", which is not in the vocabulary");
+    if (found == ids.end())
+      broken("merge " + shown(merge) + " needs token " + shown(token) + ", which is not in the vocabulary");
     return found->second;
   }
 
@@ -132,7 +139,8 @@ struct Tokenizer::State {
     const std::size_t before = out.size();
     merge_word(word, work, out);
     if (work.cache.size() >= kCachedWords) work.cache.clear();
-    work.cache.emplace(work.key, std::vector<std::int32_t>(out.begin() + static_cast<std::ptrdiff_t>(before), out.end()));
+    work.cache.emplace(work.key,
+                       std::vector<std::int32_t>(out.begin() + static_cast<std::ptrdiff_t>(before), out.end()));
   }
 
   void merge_word(std::string_view word, Workspace& work, std::vector<std::int32_t>& out) const {
@@ -192,7 +200,9 @@ std::int64_t Tokenizer::size() const { return static_cast<std::int64_t>(state_->
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool parse_special) const {
   if (text.size() > kMaxTextBytes) {
-    throw Error(Exit::input, "a text has " + std::to_string(text.size()) + " bytes, at most " + std::to_string(kMaxTextBytes) + " can be encoded at once",
+    throw Error(Exit::input,
+                "a text has " + std::to_string(text.size()) + " bytes, at most " + std::to_string(kMaxTextBytes) +
+                    " can be encoded at once",
                 "split it into several texts");
   }
   std::vector<std::int32_t> out;

@@ -13,11 +13,15 @@ namespace {
 // Ids that no token has are allowed (padded vocabularies), but not so many that a small file asks for much memory.
 constexpr std::uint64_t kMaxUnusedIds = 1 << 16, kMaxTokens = 1 << 24;
 
-[[noreturn]] void refuse(const std::string& what, const char* fix = "use a model with a byte-level BPE tokenizer (GPT-2, SmolLM, Llama 3, Qwen), or its GGUF file") {
+[[noreturn]] void refuse(
+    const std::string& what,
+    const char* fix = "use a model with a byte-level BPE tokenizer (GPT-2, SmolLM, Llama 3, Qwen), or its GGUF file") {
   throw Error(Exit::input, "tokenizer.json " + what, fix);
 }
 
-[[noreturn]] void malformed(const std::string& what) { refuse(what, "get the model again; this is not a whole tokenizer.json"); }
+[[noreturn]] void malformed(const std::string& what) {
+  refuse(what, "get the model again; this is not a whole tokenizer.json");
+}
 
 template <class AnyJson>
 const AnyJson& member(const AnyJson& node, const char* key) {
@@ -40,19 +44,26 @@ std::string text_or_empty(const AnyJson& node) {
 template <class AnyJson>
 std::int32_t id_of(const AnyJson& node, const std::string& token) {
   if (!node.is_number_unsigned() && !(node.is_number_integer() && node.template get<std::int64_t>() >= 0)) {
-    malformed("gives token '" + token.substr(0, 60) + "' the id " + node.dump(-1, ' ', false, AnyJson::error_handler_t::replace).substr(0, 40) + ", expected a number from 0");
+    malformed("gives token '" + token.substr(0, 60) + "' the id " +
+              node.dump(-1, ' ', false, AnyJson::error_handler_t::replace).substr(0, 40) +
+              ", expected a number from 0");
   }
   const auto id = node.template get<std::uint64_t>();
-  if (id >= kMaxTokens) malformed("gives token '" + token.substr(0, 60) + "' the id " + std::to_string(id) + ", at most " + std::to_string(kMaxTokens - 1) + " is supported");
+  if (id >= kMaxTokens)
+    malformed("gives token '" + token.substr(0, 60) + "' the id " + std::to_string(id) + ", at most " +
+              std::to_string(kMaxTokens - 1) + " is supported");
   return static_cast<std::int32_t>(id);
 }
 
 void put_token(TokenizerModel& model, std::int32_t id, const std::string& text, std::size_t most) {
   const auto at = static_cast<std::size_t>(id);
-  if (at >= most) malformed("gives token '" + text.substr(0, 60) + "' the id " + std::to_string(id) + ", but has too few tokens for it");
+  if (at >= most)
+    malformed("gives token '" + text.substr(0, 60) + "' the id " + std::to_string(id) +
+              ", but has too few tokens for it");
   if (at >= model.tokens.size()) model.tokens.resize(at + 1);
   if (!model.tokens[at].empty() && model.tokens[at] != text) {
-    malformed("gives the id " + std::to_string(id) + " to '" + model.tokens[at].substr(0, 60) + "' and to '" + text.substr(0, 60) + "'");
+    malformed("gives the id " + std::to_string(id) + " to '" + model.tokens[at].substr(0, 60) + "' and to '" +
+              text.substr(0, 60) + "'");
   }
   model.tokens[at] = text;
 }
@@ -61,8 +72,10 @@ template <class AnyJson>
 void read_vocabulary(const AnyJson& tokenizer, TokenizerModel& model) {
   const AnyJson& bpe = member(tokenizer, "model");
   const std::string type = text_or_empty(member(bpe, "type"));
-  const AnyJson &vocab = member(bpe, "vocab"), &merges = member(bpe, "merges"), &added = member(tokenizer, "added_tokens");
-  if (type != "BPE" && !(type.empty() && merges.is_array())) refuse("has a model of type '" + type + "', expected 'BPE'");
+  const AnyJson &vocab = member(bpe, "vocab"), &merges = member(bpe, "merges"),
+                &added = member(tokenizer, "added_tokens");
+  if (type != "BPE" && !(type.empty() && merges.is_array()))
+    refuse("has a model of type '" + type + "', expected 'BPE'");
   if (is_true(member(bpe, "byte_fallback"))) refuse("has byte_fallback, which is not supported");
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     if (!text_or_empty(member(bpe, key)).empty()) refuse(std::string("has a ") + key + ", which is not supported");
@@ -78,10 +91,12 @@ void read_vocabulary(const AnyJson& tokenizer, TokenizerModel& model) {
   for (const AnyJson& token : added) {
     const std::string text = text_or_empty(member(token, "content"));
     if (text.empty()) malformed("has an added token without content");
-    if (is_true(member(token, "single_word"))) refuse("has the added token '" + text.substr(0, 60) + "' with single_word, which is not supported");
+    if (is_true(member(token, "single_word")))
+      refuse("has the added token '" + text.substr(0, 60) + "' with single_word, which is not supported");
     const std::int32_t id = id_of(member(token, "id"), text);
     put_token(model, id, text, most);
-    model.added.push_back({id, text, is_true(member(token, "special")), is_true(member(token, "lstrip")), is_true(member(token, "rstrip"))});
+    model.added.push_back({id, text, is_true(member(token, "special")), is_true(member(token, "lstrip")),
+                           is_true(member(token, "rstrip"))});
   }
   model.merges.reserve(merges.size());
   for (const AnyJson& merge : merges) {
@@ -112,7 +127,8 @@ bool read_template(const Json& node, const TokenizerModel& model, bool& add_bos,
   const std::string type = text_or_empty(member(node, "type"));
   if (type == "Sequence" && depth < 4) {
     bool found = false;
-    for (const Json& part : member(node, "processors")) found |= read_template(part, model, add_bos, add_eos, depth + 1);
+    for (const Json& part : member(node, "processors"))
+      found |= read_template(part, model, add_bos, add_eos, depth + 1);
     return found;
   }
   if (type == "ByteLevel" || node.is_null()) return false;
@@ -127,7 +143,8 @@ bool read_template(const Json& node, const TokenizerModel& model, bool& add_bos,
     const std::string text = text_or_empty(member(special, "id"));
     const auto is = [&](std::int32_t id) { return id >= 0 && model.tokens[static_cast<std::size_t>(id)] == text; };
     if (after ? !is(model.eos) : !is(model.bos)) {
-      refuse("puts '" + text.substr(0, 60) + "' " + (after ? "after" : "before") + " each text, which is not the " + (after ? "eos" : "bos") + " token of tokenizer_config.json");
+      refuse("puts '" + text.substr(0, 60) + "' " + (after ? "after" : "before") + " each text, which is not the " +
+             (after ? "eos" : "bos") + " token of tokenizer_config.json");
     }
     (after ? add_eos : add_bos) = true;
   }
@@ -140,7 +157,9 @@ std::int32_t named_token(const Json& config, const char* key, const TokenizerMod
   if (text.empty()) return -1;
   const auto found = std::find(model.tokens.begin(), model.tokens.end(), text);
   if (found == model.tokens.end()) {
-    throw Error(Exit::input, "tokenizer_config.json has " + std::string(key) + " '" + text.substr(0, 60) + "', which tokenizer.json does not have",
+    throw Error(Exit::input,
+                "tokenizer_config.json has " + std::string(key) + " '" + text.substr(0, 60) +
+                    "', which tokenizer.json does not have",
                 "correct " + std::string(key) + " in tokenizer_config.json");
   }
   return static_cast<std::int32_t>(found - model.tokens.begin());
@@ -149,7 +168,8 @@ std::int32_t named_token(const Json& config, const char* key, const TokenizerMod
 template <class AnyJson>
 TokenizerModel parse(const AnyJson& tokenizer, const Json& config) {
   if (!tokenizer.is_object()) malformed("is not a JSON object");
-  if (!config.is_null() && !config.is_object()) throw Error(Exit::input, "tokenizer_config.json is not a JSON object", "get the model again");
+  if (!config.is_null() && !config.is_object())
+    throw Error(Exit::input, "tokenizer_config.json is not a JSON object", "get the model again");
   TokenizerModel model;
   read_vocabulary(tokenizer, model);
   model.pre = parse_pre_tokenizer(Json(member(tokenizer, "pre_tokenizer")), model.ignore_merges);
@@ -165,7 +185,8 @@ TokenizerModel parse(const AnyJson& tokenizer, const Json& config) {
   if (!text_or_empty(member(member(tokenizer, "model"), "unk_token")).empty()) {
     for (int byte = 0; byte < 256; ++byte) {
       const std::string letter = byte_to_letter(static_cast<unsigned char>(byte));
-      if (!member(member(tokenizer, "model"), "vocab").contains(letter)) refuse("has an unk_token and no token '" + letter + "', which is not supported");
+      if (!member(member(tokenizer, "model"), "vocab").contains(letter))
+        refuse("has an unk_token and no token '" + letter + "', which is not supported");
     }
   }
   return model;
@@ -209,7 +230,8 @@ TokenizerModel Tokenizer::parse_json_text(std::string_view tokenizer, const Json
 Json Tokenizer::to_json() const {
   const TokenizerModel& m = model();
   Json vocab = Json::object(), merges = Json::array(), added = Json::array();
-  auto& entries = vocab.get_ref<Json::object_t&>();  // appended without a search for equal keys: the constructor has checked them
+  auto& entries =
+      vocab.get_ref<Json::object_t&>();  // appended without a search for equal keys: the constructor has checked them
   entries.reserve(m.tokens.size());
   for (std::size_t id = 0; id < m.tokens.size(); ++id) {
     if (!m.tokens[id].empty()) entries.emplace_back(m.tokens[id], id);
@@ -221,8 +243,13 @@ Json Tokenizer::to_json() const {
   std::vector<TokenizerModel::Added> by_id = m.added;
   std::sort(by_id.begin(), by_id.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   for (const auto& token : by_id) {
-    added.push_back({{"id", token.id}, {"content", token.text}, {"single_word", false}, {"lstrip", token.lstrip},
-                     {"rstrip", token.rstrip}, {"normalized", false}, {"special", token.special}});
+    added.push_back({{"id", token.id},
+                     {"content", token.text},
+                     {"single_word", false},
+                     {"lstrip", token.lstrip},
+                     {"rstrip", token.rstrip},
+                     {"normalized", false},
+                     {"special", token.special}});
   }
   const bool has_template = (m.add_bos && m.bos >= 0) || (m.add_eos && m.eos >= 0);
   Json post = byte_level(false);

@@ -29,7 +29,8 @@ TEST(ChatTemplate, RendersModelsTemplatesAsTheReference) {
   std::size_t refused = 0;
   for (const Json& test : file.at("cases")) {
     const std::string name = test[0];
-    EXPECT_EQ(rendered(file.at("templates").at(name), file.at("variables").at(test[1].get<std::size_t>())), test[2]) << name << " " << test[1];
+    EXPECT_EQ(rendered(file.at("templates").at(name), file.at("variables").at(test[1].get<std::size_t>())), test[2])
+        << name << " " << test[1];
     refused += test[2].is_null();
   }
   EXPECT_GT(refused, 5u);  // alternating roles are checked by some of them
@@ -37,7 +38,8 @@ TEST(ChatTemplate, RendersModelsTemplatesAsTheReference) {
 
 TEST(ChatTemplate, RendersEachConstructAsTheReference) {
   const Json file = golden("snippets.json");
-  for (const Json& snippet : file.at("snippets")) EXPECT_EQ(rendered(snippet[0], file.at("variables")), snippet[1]) << snippet[0];
+  for (const Json& snippet : file.at("snippets"))
+    EXPECT_EQ(rendered(snippet[0], file.at("variables")), snippet[1]) << snippet[0];
 }
 
 // What is refused, and the parts of the message that must name the place and the construct.
@@ -46,7 +48,8 @@ void expect_refused(const std::string& source, const std::vector<std::string>& p
     const std::string out = render_chat_template(source, {{"x", 1}, {"text", "t"}});
     ADD_FAILURE() << source.substr(0, 200) << " gave " << out.substr(0, 200);
   } catch (const Error& error) {
-    for (const std::string& part : parts) EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    for (const std::string& part : parts)
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
   }
 }
 
@@ -74,11 +77,19 @@ TEST(ChatTemplate, NothingRunsAway) {
   expect_refused("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", {"steps"});
   expect_refused("{% for a in range(99999) %}0123456789012345{% endfor %}", {"output has more than"});
   expect_refused("{{ 'a' * 99999999 }}", {"bytes"});
-  expect_refused("{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", {"bytes"});
-  expect_refused("{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = [ns.l] %}{% endfor %}", {"nested more than"});
-  expect_refused("{% set ns = namespace(l=[1]) %}{% for i in range(40) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}", {"line 1"});
-  expect_refused("{% set ns = namespace(l=[1]) %}{% for i in range(40) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l == [ns.l[0], ns.l[1]] }}", {"steps"});
-  expect_refused("{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = ns.l + ns.l %}{% endfor %}", {"steps"});
+  expect_refused("{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
+                 {"bytes"});
+  expect_refused("{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = [ns.l] %}{% endfor %}",
+                 {"nested more than"});
+  expect_refused(
+      "{% set ns = namespace(l=[1]) %}{% for i in range(40) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}",
+      {"line 1"});
+  expect_refused(
+      "{% set ns = namespace(l=[1]) %}{% for i in range(40) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l == "
+      "[ns.l[0], ns.l[1]] }}",
+      {"steps"});
+  expect_refused("{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = ns.l + ns.l %}{% endfor %}",
+                 {"steps"});
   expect_refused("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", {"deep"});
   expect_refused("{{ " + repeat("(", 5000) + "1" + repeat(")", 5000) + " }}", {"deep"});
   expect_refused("{{ " + repeat("[", 5000) + repeat("]", 5000) + "}}", {"deep"});
@@ -96,17 +107,20 @@ TEST(ChatTemplate, NothingRunsAway) {
 
 TEST(ChatTemplate, LongConversationsAreFine) {
   Json messages = Json::array();
-  for (int i = 0; i < 2000; ++i) messages.push_back({{"role", i % 2 ? "assistant" : "user"}, {"content", std::string(200, 'x')}});
+  for (int i = 0; i < 2000; ++i)
+    messages.push_back({{"role", i % 2 ? "assistant" : "user"}, {"content", std::string(200, 'x')}});
   const Json file = golden("chat.json");
   for (const auto& [name, source] : file.at("templates").items()) {
-    const std::string text = render_chat_template(source.get<std::string>(), {{"messages", messages}, {"bos_token", ""}, {"eos_token", ""}});
+    const std::string text =
+        render_chat_template(source.get<std::string>(), {{"messages", messages}, {"bos_token", ""}, {"eos_token", ""}});
     EXPECT_GT(text.size(), 400'000u) << name;
   }
 }
 
 TEST(ChatTemplate, VariablesMayBeAnything) {
   EXPECT_EQ(render_chat_template("{{ s }}", {{"s", "\xff\xfe"}}), "\xff\xfe");
-  EXPECT_EQ(render_chat_template("{{ s|length }}{{ s[0] == s[1] }}{{ s|upper }}", {{"s", "\xff\xfe"}}), "2False\xff\xfe");
+  EXPECT_EQ(render_chat_template("{{ s|length }}{{ s[0] == s[1] }}{{ s|upper }}", {{"s", "\xff\xfe"}}),
+            "2False\xff\xfe");
   EXPECT_EQ(render_chat_template("{{ n }}", {{"n", 18446744073709551615u}}), "1.8446744073709552e+19");
   Json deep = 1;
   for (int i = 0; i < 100; ++i) deep = Json::array({deep});

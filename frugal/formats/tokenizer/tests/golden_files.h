@@ -25,7 +25,8 @@ inline void expect_encodes_as(const Tokenizer& tokenizer, const Json& reference)
     const Json& with = reference.at("ids")[i];
     const auto plain = reference.at("plain").find(std::to_string(i));
     EXPECT_EQ(Json(tokenizer.encode(all[i], true)), with) << Json(all[i]).dump();
-    EXPECT_EQ(Json(tokenizer.encode(all[i], false)), plain == reference.at("plain").end() ? with : *plain) << Json(all[i]).dump();
+    EXPECT_EQ(Json(tokenizer.encode(all[i], false)), plain == reference.at("plain").end() ? with : *plain)
+        << Json(all[i]).dump();
   }
 }
 

@@ -25,10 +25,13 @@ Json small_json(const Json& variant) {
   return json;
 }
 
-TokenizerModel small_model(const std::string& pre) { return Tokenizer::parse_json(small_json(golden("small_" + pre + ".json")), nullptr); }
+TokenizerModel small_model(const std::string& pre) {
+  return Tokenizer::parse_json(small_json(golden("small_" + pre + ".json")), nullptr);
+}
 
 class Variant : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Tokenizer, Variant, testing::Values("gpt-2", "smollm", "llama-bpe", "qwen2", "custom", "whole"),
+INSTANTIATE_TEST_SUITE_P(Tokenizer, Variant,
+                         testing::Values("gpt-2", "smollm", "llama-bpe", "qwen2", "custom", "whole"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::erase(name, '-');
@@ -56,14 +59,15 @@ TEST_P(Variant, WrittenJsonReadsBackAsTheSameTokenizer) {
 
 TEST_P(Variant, DecodeUndoesEncodeForAnyBytes) {
   TokenizerModel model = small_model(GetParam());
-  model.nfc = false;                                       // a normal form cannot be undone
+  model.nfc = false;                                                    // a normal form cannot be undone
   for (auto& added : model.added) added.lstrip = added.rstrip = false;  // nor swallowed white space
   const Tokenizer tokenizer(model);
   std::mt19937 random(1);
   const char pool[] = "ab 1\n\r\t'<|im_start|>\x80\xc3\xa9\xe4\xbd\xa0\xff\xf0\x9f\x98\x80";
   for (int round = 0; round < 2000; ++round) {
     std::string text;
-    for (auto length = random() % 24; length > 0; --length) text += round % 2 ? static_cast<char>(random()) : pool[random() % (sizeof pool - 1)];
+    for (auto length = random() % 24; length > 0; --length)
+      text += round % 2 ? static_cast<char>(random()) : pool[random() % (sizeof pool - 1)];
     for (const bool special : {false, true}) EXPECT_EQ(tokenizer.decode(tokenizer.encode(text, special), false), text);
   }
 }
@@ -77,7 +81,8 @@ TEST(Tokenizer, MergesLikeTheRuleSaysWordByWord) {  // second implementation: lo
     for (;;) {
       std::size_t best = model.merges.size(), at = 0;
       for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
-        const auto rank = static_cast<std::size_t>(std::find(model.merges.begin(), model.merges.end(), parts[i] + " " + parts[i + 1]) - model.merges.begin());
+        const auto rank = static_cast<std::size_t>(
+            std::find(model.merges.begin(), model.merges.end(), parts[i] + " " + parts[i + 1]) - model.merges.begin());
         if (rank < best) best = rank, at = i;
       }
       if (best == model.merges.size()) return parts;
@@ -186,8 +191,10 @@ TEST(TokenizerJson, RefusesWhatItDoesNotSupportByName) {
   const auto split = [](const std::string& behavior, const std::string& regex) {
     return [=](Json& j) {
       const Json byte_level = j["pre_tokenizer"];
-      j["pre_tokenizer"] = {{"type", "Sequence"},
-                            {"pretokenizers", {{{"type", "Split"}, {"behavior", behavior}, {"pattern", {{"Regex", regex}}}}, byte_level}}};
+      j["pre_tokenizer"] = {
+          {"type", "Sequence"},
+          {"pretokenizers",
+           {{{"type", "Split"}, {"behavior", behavior}, {"pattern", {{"Regex", regex}}}}, byte_level}}};
     };
   };
   expect_refused(split("Removed", "a"), "'Removed'");
