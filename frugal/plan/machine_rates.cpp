@@ -1,6 +1,9 @@
 #include "frugal/plan/machine_rates.h"
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -10,7 +13,9 @@ namespace {
 bool has_cpu_flag(std::string_view wanted) {
   std::ifstream in("/proc/cpuinfo");
   for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("flags")) return (line + " ").find(" " + std::string(wanted) + " ") != std::string::npos;
+    if (!line.starts_with("flags")) continue;
+    std::istringstream flags(line);
+    return std::find(std::istream_iterator<std::string>(flags), {}, wanted) != std::istream_iterator<std::string>();
   }
   return false;
 }

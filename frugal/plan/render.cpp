@@ -31,9 +31,9 @@ std::string bytes_for(const PlanRow& row, const std::string& purpose) {
 
 std::string step_time(double seconds) {
   if (!(seconds < 1e9)) return "years";
-  if (seconds >= 10) return "~" + format_seconds(seconds);
   char text[32];
-  std::snprintf(text, sizeof text, "~%.2f s", seconds);
+  if (seconds >= 10) std::snprintf(text, sizeof text, "~%s", format_seconds(seconds).c_str());
+  else std::snprintf(text, sizeof text, "~%.2f s", seconds);
   return text;
 }
 

@@ -17,13 +17,17 @@ struct Outcome {
   std::string out, err;
 };
 
-inline std::filesystem::path scratch() {
-  static const auto folder = [] {
-    auto path = std::filesystem::temp_directory_path() / ("frugal_cli_" + std::to_string(::getpid()));
-    std::filesystem::create_directories(path);
-    return path;
-  }();
-  return folder;
+// A folder of this test program's own, removed at its end.
+inline const std::filesystem::path& scratch() {
+  static const struct Folder {
+    std::filesystem::path path = std::filesystem::temp_directory_path() / ("frugal_cli_" + std::to_string(::getpid()));
+    Folder() { std::filesystem::create_directories(path); }
+    ~Folder() {
+      std::error_code ignored;
+      std::filesystem::remove_all(path, ignored);
+    }
+  } folder;
+  return folder.path;
 }
 
 // `arguments` as a shell sees them; `environment` like "A=b C=d".

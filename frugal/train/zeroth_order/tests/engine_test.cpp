@@ -135,7 +135,9 @@ TEST_P(Masks, FrozenWeightsKeepTheirBits) {
       for (std::size_t i = 0; i < now[id].size(); ++i) {
         const auto& reference = dynamic ? now[id][i] : start[id][i];
         const bool allowed = rule == kernels::Mask::Rule::small ? std::fabs(reference) <= t : std::fabs(reference) > t;
-        if (rule != kernels::Mask::Rule::random && !allowed) EXPECT_EQ(now[id][i], then[id][i]) << f.store.spec(id).name << " " << i;
+        if (rule != kernels::Mask::Rule::random && !allowed) {
+          EXPECT_EQ(now[id][i], then[id][i]) << f.store.spec(id).name << " " << i;
+        }
         moved += now[id][i] != then[id][i];
       }
       const auto n = static_cast<double>(now[id].size());
