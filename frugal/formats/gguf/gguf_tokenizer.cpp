@@ -35,7 +35,6 @@ TokenizerModel tokenizer_from_gguf(const GgufFile& file, const std::string& name
   }
   const Json* pre = find("pre");
   model.pre = pre != nullptr && pre->is_string() ? pre->get<std::string>() : "gpt-2";
-  if (model.pre == "default") model.pre = "gpt-2";
   const auto id = [&](const char* key) -> std::int32_t {
     const Json* value = find(key);
     if (value == nullptr) return -1;
@@ -55,6 +54,9 @@ TokenizerModel tokenizer_from_gguf(const GgufFile& file, const std::string& name
 }
 
 void write_tokenizer(GgufWriter& out, const TokenizerModel& model) {
+  if (model.pre.starts_with('[') || model.nfc) {
+    throw Error(Exit::input, "the tokenizer splits or normalises text in a way GGUF has no name for", "export a Hugging Face folder");
+  }
   std::vector<std::int32_t> types(model.tokens.size(), kNormal);
   std::vector<std::string> tokens = model.tokens;
   for (const auto& added : model.added) {

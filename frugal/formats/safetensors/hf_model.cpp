@@ -101,7 +101,7 @@ class HfModel : public ModelSource {
 
   std::unique_ptr<Tokenizer> tokenizer() const override {
     if (!fs::exists(path_ / "tokenizer.json")) throw Error(Exit::input, path_.string() + " has no tokenizer.json", "copy it from where the model came from");
-    return std::make_unique<Tokenizer>(Tokenizer::parse_json(read_json(path_ / "tokenizer.json"), read_json_if_there(path_ / "tokenizer_config.json")));
+    return std::make_unique<Tokenizer>(Tokenizer::parse_json_text(read_file(path_ / "tokenizer.json"), read_json_if_there(path_ / "tokenizer_config.json")));
   }
   std::string chat_template() const override {
     if (fs::exists(path_ / "chat_template.jinja")) return read_file(path_ / "chat_template.jinja");

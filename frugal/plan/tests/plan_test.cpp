@@ -1,0 +1,252 @@
+#include "frugal/plan/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "frugal/base/error.h"
+#include "frugal/base/units.h"
+#include "frugal/plan/saturating.h"
+
+namespace frugal {
+namespace {
+
+constexpr std::uint64_t kMiB = 1 << 20;
+
+ModelShape shape_of(std::int64_t vocab, std::int64_t hidden, std::int64_t head_dim, std::vector<LayerShape> layers) {
+  ModelShape shape;
+  shape.vocab = vocab;
+  shape.hidden = hidden;
+  shape.head_dim = head_dim;
+  shape.layers = std::move(layers);
+  shape.tied_embeddings = true;
+  return shape;
+}
+
+// SmolLM2-135M.
+PlanRequest smollm() {
+  PlanRequest r;
+  r.shape = shape_of(49152, 576, 64, std::vector<LayerShape>(30, {9, 3, 1536}));
+  r.file_bytes = 98'000'000;
+  r.bf16_compute = true;
+  r.all_tokens = true;
+  r.rates = {};
+  return r;
+}
+
+std::uint64_t part(const PlanRow& row, const std::string& purpose) {
+  for (const PlanPart& p : row.parts) {
+    if (p.purpose == purpose) return p.bytes;
+  }
+  return 0;
+}
+
+PlanRow row_of(const PlanRequest& request, const std::string& method) {
+  for (PlanRow& row : plan_methods(request)) {
+    if (row.method == method) return row;
+  }
+  throw std::runtime_error("no row " + method);
+}
+
+TEST(Plan, ClosedFormOfAZerothOrderStep) {
+  const PlanRow row = row_of(smollm(), "mezo");
+  // 28,311,552 embedding + 30 x (331,776 + 2 x 110,592 + 331,776 + 3 x 884,736) in linears, 61 gains of 576 in fp32.
+  EXPECT_EQ(part(row, "weights"), 2ull * (28311552 + 30ull * 3538944) + 4ull * 61 * 576);
+  // Two branches of one layer's linears and two blocks of 2,048 rows of the head, bf16.
+  EXPECT_EQ(part(row, "scratch"), 2ull * 2 * (3538944 + 2ull * 2048 * 576));
+  // 1,024 tokens: residual fp32, 960 of q k v, 576 of attention, 576 normed for the head; sines and cosines of 32 angles.
+  EXPECT_EQ(part(row, "activations"), 2ull * 1024 * (576 * 4 + (960 + 576) * 2 + 576 * 2) + 1024ull * 64 * 4);
+  // Two threads: a chunk of 512 tokens, the wider of norm-to-down (2 x 576 + 2 x 1,536) and a block of logits; attention's
+  // result for one sequence; 4 MiB inside LibTorch.
+  EXPECT_EQ(part(row, "threads"), 2ull * (512 * 4224 * 2 + 128 * 576 * 2 + 4 * kMiB));
+  EXPECT_EQ(part(row, "libtorch"), kLibTorchFloor);
+  std::uint64_t sum = 0;
+  for (const PlanPart& p : row.parts) sum += p.bytes;
+  EXPECT_EQ(row.peak, sum);
+  // Beside weights and LibTorch a step of 8 x 128 tokens takes at most 128 MiB.
+  EXPECT_LT(row.peak - part(row, "weights") - kLibTorchFloor, 128 * kMiB);
+}
+
+TEST(Plan, WhatMasksAndWidthsAdd) {
+  PlanRequest r = smollm();
+  EXPECT_EQ(row_of(r, "sparse-mezo").peak, row_of(r, "mezo").peak);
+  r.constant_mask = true;
+  EXPECT_EQ(row_of(r, "sparse-mezo").peak - row_of(r, "mezo").peak, (28311552 + 30ull * 3538944) / 8);
+  r.weights = "f32";
+  EXPECT_EQ(part(row_of(r, "mezo"), "weights"), 4ull * (28311552 + 30ull * 3538944) + 4ull * 61 * 576);
+  r.shape.tied_embeddings = false;
+  EXPECT_EQ(part(row_of(r, "mezo"), "weights"), 4ull * (2 * 28311552ull + 30ull * 3538944) + 4ull * 61 * 576);
+}
+
+TEST(Plan, StoredWeightsAreForEvaluationAlone) {
+  PlanRequest r = smollm();
+  r.weights = "stored";
+  const auto rows = plan_methods(r);
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(part(rows[0], "weights"), 98'000'000ull + 4 * 61 * 576);
+  EXPECT_THROW(require_fit(r, "mezo"), Error);
+  r.weights = "int3";
+  EXPECT_THROW(plan_methods(r), Error);
+}
+
+TEST(Plan, NeverFallsWithBatchAndLength) {
+  for (const bool all_tokens : {true, false}) {
+    PlanRequest r = smollm();
+    r.all_tokens = all_tokens;
+    std::vector<PlanRow> before;
+    for (std::int64_t size = 1; size <= 4096; size = size * 3 / 2 + 1) {
+      for (std::int64_t PlanRequest::*member : {&PlanRequest::batch, &PlanRequest::length}) {
+        PlanRequest smaller = r, larger = r;
+        smaller.*member = size;
+        larger.*member = size + 1;
+        const auto a = plan_methods(smaller), b = plan_methods(larger);
+        for (std::size_t i = 0; i < a.size(); ++i) {
+          EXPECT_LE(a[i].peak, b[i].peak) << a[i].method << " " << size;
+          EXPECT_LE(a[i].seconds_per_step, b[i].seconds_per_step) << a[i].method << " " << size;
+        }
+      }
+    }
+  }
+}
+
+// Label words are scored in parts of 1,024 tokens: a larger batch takes longer and no more memory.
+TEST(Plan, LabelBatchesAreCut) {
+  PlanRequest r = smollm();
+  r.all_tokens = false;
+  r.batch = 8;
+  const PlanRow eight = row_of(r, "mezo");
+  r.batch = 80;
+  const PlanRow eighty = row_of(r, "mezo");
+  EXPECT_EQ(eight.peak, eighty.peak);
+  EXPECT_NEAR(eighty.seconds_per_step / eight.seconds_per_step, 10, 2);
+  r.length = 8000;  // goes alone
+  EXPECT_GT(row_of(r, "mezo").peak, eighty.peak);
+}
+
+TEST(Plan, FitsFlipsAtThePeak) {
+  PlanRequest r = smollm();
+  const std::uint64_t peak = row_of(r, "mezo").peak;
+  r.memory = peak;
+  EXPECT_TRUE(row_of(r, "mezo").fits);
+  EXPECT_NO_THROW(require_fit(r, "mezo"));
+  r.memory = peak - 1;
+  const PlanRow row = row_of(r, "mezo");
+  EXPECT_FALSE(row.fits);
+  EXPECT_TRUE(row.what_gives.starts_with("--batch 7 -> ")) << row.what_gives;
+  try {
+    require_fit(r, "mezo");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Exit::budget);
+    EXPECT_NE(error.fix().find("--batch 7"), std::string::npos);
+  }
+}
+
+// What is named does fit, and the next larger one does not.
+TEST(Plan, WhatGivesIsTheLargestThatFits) {
+  PlanRequest r = smollm();
+  for (std::uint64_t memory = 480 * kMiB; memory < row_of(smollm(), "mezo").peak; memory += 7 * kMiB) {
+    r.memory = memory;
+    const std::string gives = row_of(r, "mezo").what_gives;
+    PlanRequest changed = r;
+    long long batch = 0, length = r.length;
+    if (std::sscanf(gives.c_str(), "--batch %lld --length %lld", &batch, &length) < 1) {
+      EXPECT_TRUE(gives.starts_with("--memory ")) << gives;
+      changed.batch = 1;
+      changed.length = 8;
+      EXPECT_FALSE(row_of(changed, "mezo").fits);
+      continue;
+    }
+    changed.batch = batch;
+    changed.length = length;
+    EXPECT_TRUE(row_of(changed, "mezo").fits) << gives;
+    length == r.length ? changed.batch += 1 : changed.length += 8;
+    EXPECT_FALSE(row_of(changed, "mezo").fits) << gives;
+  }
+}
+
+TEST(Plan, EvaluationFallsBackOnStoredWeights) {
+  PlanRequest r = smollm();
+  r.memory = 350 * kMiB;
+  EXPECT_TRUE(row_of(r, "eval").what_gives.starts_with("--weights stored")) << row_of(r, "eval").what_gives;
+  EXPECT_TRUE(row_of(r, "mezo").what_gives.starts_with("--memory ")) << row_of(r, "mezo").what_gives;
+}
+
+TEST(Plan, BudgetsAreRound) {
+  EXPECT_EQ(smallest_budget(612 * kMiB), 650 * kMiB);
+  EXPECT_EQ(smallest_budget(634 * kMiB), 650 * kMiB);
+  EXPECT_EQ(smallest_budget(634 * kMiB + 1), 700 * kMiB);
+  EXPECT_EQ(smallest_budget(984 * kMiB), 1000 * kMiB);
+  EXPECT_EQ(smallest_budget(985 * kMiB), 1024 * kMiB);
+  EXPECT_EQ(smallest_budget(9000 * kMiB), 9216 * kMiB);
+  EXPECT_EQ(smallest_budget(UINT64_MAX), UINT64_MAX);
+  EXPECT_EQ(format_budget(700 * kMiB), "700MiB");
+  EXPECT_EQ(format_budget(2048 * kMiB), "2GiB");
+}
+
+// Absurd headers: sizes stop at the largest number; nothing wraps to a plan that fits.
+TEST(Plan, AbsurdShapesDoNotWrap) {
+  PlanRequest r = smollm();
+  r.memory = 1024 * kMiB;
+  r.shape.layers.assign(1'000'000, {INT64_MAX, INT64_MAX, INT64_MAX});
+  r.shape.hidden = r.shape.vocab = r.shape.head_dim = INT64_MAX;
+  r.file_bytes = UINT64_MAX;
+  for (const PlanRow& row : plan_methods(r)) {
+    EXPECT_EQ(row.peak, UINT64_MAX);
+    EXPECT_FALSE(row.fits);
+    EXPECT_FALSE(row.what_gives.empty());
+  }
+  EXPECT_NE(plan_table(r, plan_methods(r)).find("years"), std::string::npos);
+  r.batch = r.length = r.threads = INT64_MAX;
+  EXPECT_FALSE(plan_methods(r)[0].fits);
+  r = smollm();
+  r.batch = r.length = INT64_MAX;
+  r.memory = 1024 * kMiB;
+  EXPECT_FALSE(row_of(r, "mezo").fits);
+  r.shape = shape_of(-1, -1, -1, {{-1, -1, -1}});
+  EXPECT_NO_THROW(plan_methods(r));
+}
+
+TEST(Saturating, StopsAtTheEnds) {
+  EXPECT_EQ((Saturating(UINT64_MAX) + 1).count(), UINT64_MAX);
+  EXPECT_EQ((Saturating(1ull << 40) * (1ull << 40)).count(), UINT64_MAX);
+  EXPECT_EQ((Saturating(INT64_MAX) * 0).count(), 0u);
+  EXPECT_EQ(Saturating(-5).count(), 0u);
+  EXPECT_EQ((Saturating(6) * 7 + 1).count(), 43u);
+}
+
+// 2 branches x 2 x (106 M linears + 28 M head) x 1,024 tokens at 120 GFLOP/s on two threads, and twice through the weights.
+TEST(Plan, SecondsAreWorkOverRates) {
+  PlanRequest r = smollm();
+  const double weights = 134479872, tokens = 1024, attention = 30 * 2 * tokens * 128 * 576;
+  const double expected = 2 * (2 * weights * tokens + attention) / 120e9 + weights / 3.8e9 + weights / 2.6e9;
+  EXPECT_NEAR(row_of(r, "mezo").seconds_per_step, expected, 1e-6 * expected);
+  r.samples = 3;
+  EXPECT_NEAR(row_of(r, "mezo").seconds_per_step, 3 * expected, 1e-5 * expected);
+}
+
+TEST(Plan, TableIsAlignedAndComplete) {
+  PlanRequest r = smollm();
+  r.memory = 620 * kMiB;
+  const std::string table = plan_table(r, plan_methods(r));
+  std::vector<std::string> lines;
+  for (std::size_t at = 0, end; (end = table.find('\n', at)) != std::string::npos; at = end + 1) lines.push_back(table.substr(at, end - at));
+  ASSERT_EQ(lines.size(), 5u) << table;
+  const std::size_t column = lines[0].find("fits 620 MiB");
+  ASSERT_NE(column, std::string::npos) << table;
+  for (int i = 1; i <= 3; ++i) EXPECT_TRUE(lines[i].substr(column).starts_with("yes") || lines[i].substr(column).starts_with("no: --")) << table;
+  EXPECT_TRUE(lines[4].starts_with("the smallest round budget for mezo: --memory ")) << table;
+  EXPECT_EQ(plan_table(r, {}), "");
+}
+
+TEST(Plan, JsonHoldsTheRows) {
+  PlanRequest r = smollm();
+  const Json json = plan_json(r, plan_methods(r));
+  ASSERT_EQ(json["rows"].size(), 3u);
+  EXPECT_EQ(json["rows"][1]["method"], "mezo");
+  EXPECT_EQ(json["rows"][1]["peak"], row_of(r, "mezo").peak);
+  EXPECT_EQ(parse_bytes(json["smallest_budget"].get<std::string>()).count, json["smallest_budget_bytes"]);
+}
+
+}  // namespace
+}  // namespace frugal

@@ -1,0 +1,158 @@
+#include "frugal/train/run/run_folder.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "frugal/base/atomic_file.h"
+#include "frugal/base/error.h"
+#include "frugal/train/run/events.h"
+#include "frugal/train/run/machine.h"
+#include "frugal/train/run/tests/temporary_folder.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+const Json kDescription = {{"settings", {{"steps", 10}}}, {"base", {{"path", "m.gguf"}, {"sha256", "aaa"}}}};
+
+template <class Call>
+std::string error_of(const Call& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Exit::input);
+    EXPECT_FALSE(error.fix().empty());
+    return error.what();
+  }
+  return "no error";
+}
+void expect_has(const std::string& text, const std::string& part) { EXPECT_NE(text.find(part), std::string::npos) << text; }
+
+TEST(RunFolder, RecordsARunToItsEnd) {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "a/b/run";
+  {
+    RunFolder run = RunFolder::create(path, kDescription);
+    run.keep();
+    const Json record = RunFolder::read_record(path);
+    EXPECT_EQ(record["status"], "running");
+    EXPECT_EQ(record["settings"], kDescription["settings"]);
+    EXPECT_GE(record["machine"]["cores"], 1);
+    run.finish(RunStatus::done, {{"seconds", 1.5}}, "beef");
+  }
+  const std::string text = read_file(path / "run.json");
+  const Json record = Json::parse(text);
+  EXPECT_EQ(record.back(), "beef");
+  EXPECT_EQ(std::prev(record.end()).key(), "weights_sha256");
+  EXPECT_EQ(record["status"], "done");
+  RunFolder again = RunFolder::resume(path);
+  again.set_status(RunStatus::running);  // what ended before is over
+  EXPECT_FALSE(RunFolder::read_record(path).contains("weights_sha256"));
+}
+
+TEST(RunFolder, ARefusedRunLeavesNoFolder) {
+  const TemporaryFolder folder;
+  { RunFolder run = RunFolder::create(folder / "a/b/run", kDescription); }
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+  fs::create_directories(folder / "given");
+  { RunFolder run = RunFolder::create(folder / "given/", kDescription); }
+  EXPECT_TRUE(fs::is_empty(folder / "given"));
+}
+
+TEST(RunFolder, RefusesFoldersInUse) {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "mine");
+  write_file(folder / "mine/thesis.txt", "years of work");
+  expect_has(error_of([&] { RunFolder::create(folder / "mine", kDescription); }), "not empty");
+  EXPECT_EQ(read_file(folder / "mine/thesis.txt"), "years of work");
+  expect_has(error_of([&] { RunFolder::create(folder / "mine/thesis.txt", kDescription); }), "is a file");
+  RunFolder::create(folder / "run", kDescription).keep();
+  expect_has(error_of([&] { RunFolder::create(folder / "run", kDescription); }), "holds another run");
+  EXPECT_TRUE(fs::exists(folder / "run/run.json"));
+}
+
+TEST(RunFolder, OneProcessWrites) {
+  const TemporaryFolder folder;
+  RunFolder run = RunFolder::create(folder / "run", kDescription);
+  run.keep();
+  expect_has(error_of([&] { RunFolder::resume(folder / "run"); }), "process " + std::to_string(::getpid()));
+  EXPECT_NO_THROW(RunFolder::read_record(folder / "run"));
+}
+
+// The lock goes with the process; what it was writing is swept up.
+TEST(RunFolder, KilledRunsGoOn) {
+  const TemporaryFolder folder;
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    RunFolder run = RunFolder::create(folder / "run", kDescription);
+    fs::create_directories(run.snapshots());
+    write_file(run.snapshots() / "step-000050.frugal.tmp-123", "half");
+    ::kill(::getpid(), SIGKILL);
+  }
+  ::waitpid(child, nullptr, 0);
+  RunFolder run = RunFolder::resume(folder / "run");
+  EXPECT_EQ(run.record()["status"], "running");
+  EXPECT_TRUE(fs::is_empty(run.snapshots()));
+}
+
+// A process killed before it wrote run.json leaves a lock and a part; the folder is still free.
+TEST(RunFolder, LeftoversAreNoRun) {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "run");
+  write_file(folder / "run/lock", "1");
+  write_file(folder / "run/run.json.tmp-1", "{");
+  EXPECT_NO_THROW(RunFolder::create(folder / "run", kDescription).keep());
+}
+
+TEST(RunFolder, RefusesWhatIsNoRun) {
+  const TemporaryFolder folder;
+  expect_has(error_of([&] { RunFolder::resume(folder / "none"); }), "not a run");
+  for (const char* text : {"", "[1]", "{}", R"({"format": "one"})"}) {
+    write_file(folder / "run.json", text);
+    expect_has(error_of([&] { RunFolder::resume(folder.path()); }), "not the record of a run");
+  }
+  write_file(folder / "run.json", R"({"format": 2})");
+  expect_has(error_of([&] { RunFolder::resume(folder.path()); }), "has format 2, this program knows 1");
+  EXPECT_FALSE(fs::exists(folder / "lock"));
+}
+
+TEST(RunFolder, NamesBothBases) {
+  const TemporaryFolder folder;
+  const RunFolder run = RunFolder::create(folder / "run", kDescription);
+  EXPECT_NO_THROW(run.require_base("aaa"));
+  const std::string error = error_of([&] { run.require_base("bbb"); });
+  expect_has(error, "aaa");
+  expect_has(error, "bbb");
+}
+
+TEST(EventLog, GoesOnBehindTheLastWholeLine) {
+  const TemporaryFolder folder;
+  const auto path = folder / "events.jsonl";
+  EXPECT_TRUE(read_events(path).empty());
+  {
+    EventLog log(path);
+    for (int i = 0; i < 3; ++i) log.append({{"event", "step"}, {"step", i}});
+  }
+  const std::string whole = read_file(path);
+  for (std::size_t cut = 1; cut < 20; ++cut) {
+    write_file(path, whole.substr(0, whole.size() - cut));
+    EXPECT_EQ(read_events(path).size(), 2u);
+    EventLog(path).append({{"event", "again"}});
+    const auto events = read_events(path);
+    ASSERT_EQ(events.size(), 3u);
+    EXPECT_EQ(events[2]["event"], "again");
+  }
+}
+
+TEST(Machine, IsDescribed) {
+  const Json machine = machine_record();
+  EXPECT_GE(machine["cores"], 1);
+  EXPECT_GT(machine["memory_bytes"], std::uint64_t{1} << 20);
+  EXPECT_FALSE(machine["isa"].get<std::string>().empty());
+}
+
+}  // namespace
+}  // namespace frugal
