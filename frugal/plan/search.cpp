@@ -22,26 +22,31 @@ std::int64_t largest_that_fits(std::int64_t below, const Fits& fits) {
 
 // A smaller batch, then a shorter length as well, then weights as stored; more memory is always the other way.
 std::string find_what_gives(const Planner& planner, const PlanRequest& request) {
-  const auto peak_with = [&](std::int64_t batch, std::int64_t length, const std::string& weights) {
-    PlanRequest changed = request;
+  PlanRequest changed = request;
+  const auto peak_with = [&](std::int64_t batch, std::int64_t length) {
     changed.batch = batch;
     changed.length = length;
-    changed.weights = weights;
     return peak_of(planner.plan(changed));
   };
+  const auto fits = [&](std::int64_t batch, std::int64_t length) { return peak_with(batch, length) <= request.memory; };
   const std::string more = "--memory " + format_budget(smallest_budget(peak_of(planner.plan(request))));
-  const auto say = [&](const std::string& options, std::uint64_t peak) { return options + " -> " + format_bytes(peak) + "; or " + more; };
+  const auto say = [&](const std::string& options, std::int64_t batch, std::int64_t length) {
+    return options + " -> " + format_bytes(peak_with(batch, length)) + "; or " + more;
+  };
 
-  const std::string& weights = request.weights;
-  const std::int64_t batch = largest_that_fits(request.batch, [&](std::int64_t b) { return peak_with(b, request.length, weights) <= request.memory; });
-  if (batch > 0) return say("--batch " + std::to_string(batch), peak_with(batch, request.length, weights));
+  const auto largest_batch = [&] { return largest_that_fits(request.batch, [&](std::int64_t b) { return fits(b, request.length); }); };
+  if (const std::int64_t batch = largest_batch(); batch > 0) return say("--batch " + std::to_string(batch), batch, request.length);
   // Lengths in eights: a prompt of fewer tokens says little.
-  const std::int64_t eights = largest_that_fits((request.length + 7) / 8, [&](std::int64_t e) { return peak_with(1, 8 * e, weights) <= request.memory; });
-  if (eights > 0) return say("--batch 1 --length " + std::to_string(8 * eights), peak_with(1, 8 * eights, weights));
-  if (!planner.is_tuning && weights != "stored") {
-    const std::int64_t stored = largest_that_fits(request.batch + 1, [&](std::int64_t b) { return peak_with(b, request.length, "stored") <= request.memory; });
-    const std::string options = stored < request.batch ? "--weights stored --batch " + std::to_string(stored) : "--weights stored";
-    if (stored > 0) return say(options, peak_with(stored, request.length, "stored"));
+  const std::int64_t all_eights = request.length / 8 + (request.length % 8 != 0);
+  if (const std::int64_t eights = largest_that_fits(all_eights, [&](std::int64_t e) { return fits(1, 8 * e); }); eights > 0) {
+    return say("--batch 1 --length " + std::to_string(8 * eights), 1, 8 * eights);
+  }
+  if (!planner.is_tuning && request.weights != "stored") {
+    changed.weights = "stored";
+    if (fits(request.batch, request.length)) return say("--weights stored", request.batch, request.length);
+    if (const std::int64_t batch = largest_batch(); batch > 0) {
+      return say("--weights stored --batch " + std::to_string(batch), batch, request.length);
+    }
   }
   return more;
 }

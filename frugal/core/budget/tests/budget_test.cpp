@@ -29,11 +29,12 @@ TEST(MemoryUsage, FollowsWhatIsTouched) {
   std::memset(pages, 1, size);
   const MemoryUsage with = memory_usage();
   EXPECT_NEAR(static_cast<double>(with.anonymous - before.anonymous), size, 4.0 * kMiB);
-  EXPECT_GE(with.peak, with.resident);
+  constexpr std::uint64_t slack = 2 * kMiB;  // the kernel adds up its counters of pages in batches
+  EXPECT_GE(with.peak + slack, with.resident);
   ::munmap(pages, size);
-  EXPECT_GE(memory_usage().peak, with.resident);
+  EXPECT_GE(memory_usage().peak + slack, with.resident);
   if (!reset_peak()) GTEST_SKIP() << "the kernel does not let a process reset its peak";
-  EXPECT_LT(memory_usage().peak, with.resident);
+  EXPECT_LT(memory_usage().peak, with.resident - size / 2);
 }
 
 struct Machine {
