@@ -32,20 +32,25 @@ T optional(const Json& config, const char* key, T fallback) {
   }
 }
 
+double positive(const Json& config, const char* key, double fallback) {
+  const double value = optional(config, key, fallback);
+  if (!(value > 0)) refuse(std::string("config.json: ") + key + " is " + std::to_string(value), "it must be above 0");
+  return value;
+}
+
 // transformers 5 keeps everything in rope_parameters; before it was rope_theta and rope_scaling.
 Rope rope_from_config(const Json& config) {
   const Json parameters = optional(config, "rope_parameters", optional(config, "rope_scaling", Json::object()));
   Rope rope;
   if (!parameters.is_object()) refuse("config.json: the rope parameters are not an object", "use the config.json that belongs to the model");
-  rope.theta = optional(parameters, "rope_theta", optional(config, "rope_theta", 10000.0));
+  rope.theta = positive(parameters, "rope_theta", positive(config, "rope_theta", 10000));
   const auto type = optional(parameters, "rope_type", optional(parameters, "type", std::string("default")));
   if (type == "default") return rope;
   if (type != "linear" && type != "llama3") {
     refuse("config.json asks for rope scaling '" + type + "'", "use a model without it; known are linear and llama3");
   }
   rope.scaling = type;
-  rope.factor = optional(parameters, "factor", 1.0);
-  if (!(rope.factor > 0)) refuse("config.json: the rope factor is " + std::to_string(rope.factor), "it must be above 0");
+  rope.factor = positive(parameters, "factor", 1);
   if (type == "llama3") {
     rope.low_freq_factor = optional(parameters, "low_freq_factor", 1.0);
     rope.high_freq_factor = optional(parameters, "high_freq_factor", 4.0);
@@ -108,7 +113,7 @@ ModelShape shape_from_config(const Json& config) {
   shape.vocab = integer(config, "vocab_size", 1);
   shape.hidden = integer(config, "hidden_size", 1);
   shape.context = integer(config, "max_position_embeddings", 1);
-  shape.norm_eps = optional(config, "rms_norm_eps", 1e-6);
+  shape.norm_eps = positive(config, "rms_norm_eps", 1e-6);
   shape.rope = rope_from_config(config);
   shape.tied_embeddings = optional(config, "tie_word_embeddings", false);
   shape.attention_bias = optional(config, "attention_bias", false);

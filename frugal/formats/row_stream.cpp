@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "frugal/base/error.h"
 #include "frugal/formats/ggml/blocks.h"
 
 namespace frugal {
@@ -34,6 +35,9 @@ void stream_rows(const TensorSpec& spec, std::size_t index, const RowReader& row
       continue;
     }
     if (to.name == "Q8_0") {
+      if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
+        throw Error(Exit::input, spec.name + " holds values that are not finite, which Q8_0 cannot", "use --dtype bf16 or f32, or check how the model was made");
+      }
       quantize_q8_0(values.data(), static_cast<std::int64_t>(n) / 32, bytes.data());
     } else {
       auto* half = reinterpret_cast<std::uint16_t*>(bytes.data());

@@ -12,7 +12,7 @@
 namespace frugal {
 
 // The process with LibTorch started and nothing loaded: 155 to 165 MB, measured with the 2.13 wheel for processors.
-inline constexpr std::uint64_t kLibTorchFloor = 160ull << 20;
+inline constexpr std::uint64_t kLibTorchFloor = 160'000'000;
 
 struct PlanRequest {
   ModelShape shape;

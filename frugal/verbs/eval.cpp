@@ -13,10 +13,11 @@ namespace {
 
 Json classify(Session& session, const Json& settings) {
   const auto config = from_json<PromptConfig>(settings);
-  const Records records = read_records(option(settings, "data"), config.columns);
+  const auto limit = static_cast<std::size_t>(settings.value("limit", std::int64_t{0}));
+  const Records records = read_records(option(settings, "data"), config.columns, limit);
   const PromptTask task(config, *session.tokenizer);
   Dataset data = task.encode(records);
-  const Evaluation found = evaluate(session.decoder, session.view, task, data.examples, "examples");
+  const Evaluation found = evaluate(session.decoder, session.view, task, data.examples, "examples", settings.value("batch", std::int64_t{16}));
   Json result = {{"accuracy", found.metrics.accuracy},
                  {"balanced_accuracy", found.metrics.balanced_accuracy},
                  {"f1", found.metrics.f1},

@@ -101,9 +101,7 @@ std::string require_template(const Session& session) {
 int run_generate(const Json& settings) {
   Session session(settings);
   const GenerationOptions options = generation_options(settings, session);
-  const auto prompt = settings.value("chat", false)
-                          ? session.tokenizer->encode(render(session, require_template(session), Json::array({{{"role", "user"}, {"content", option(settings, "prompt")}}})), true)
-                          : session.tokenizer->encode_with_special(option(settings, "prompt"), false);
+  const auto prompt = session.tokenizer->encode_with_special(option(settings, "prompt"), false);
   if (prompt.empty()) throw Error(Exit::usage, "the prompt has no token", "give some text with --prompt");
   KvCache cache(session.store.shape(), std::min(session.store.shape().context, static_cast<std::int64_t>(prompt.size()) + options.max_new_tokens),
                 session.decoder.compute());

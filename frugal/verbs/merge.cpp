@@ -70,7 +70,7 @@ int run_merge(const Json& settings) {
     sha256 = weights_sha256(state);
     if (const std::string expected = record.value("weights_sha256", ""); step == steps && !expected.empty() && expected != sha256) {
       throw Error(Exit::input, "the replayed weights have sha256 " + sha256.substr(0, 12) + "..., the run ended with " + expected.substr(0, 12) + "...",
-                  "the trajectory or the base is damaged; merge with --step of an earlier snapshot is not possible, tune again");
+                  "the trajectory is damaged; copy the run folder again, or tune again");
     }
     Progress writing(session.store.size(), "tensors");
     const RowReader rows = [&](std::size_t id, std::int64_t begin, std::int64_t end, float* to) { session.store.read_rows(id, begin, end, to); };

@@ -44,16 +44,15 @@ Session::Session(std::shared_ptr<const ModelSource> source_, const std::string& 
 double Session::seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
 
 Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task, const std::vector<Example>& examples,
-                    const std::string& what) {
+                    const std::string& what, std::int64_t batch) {
   LabelObjective objective(decoder, task.options(), 1024);
   Evaluation result;
   std::vector<std::int64_t> labels;
   Progress progress(examples.size(), what);
-  constexpr std::size_t kAtOnce = 32;
-  for (std::size_t begin = 0; begin < examples.size(); begin += kAtOnce) {
+  for (std::size_t begin = 0; begin < examples.size(); begin += static_cast<std::size_t>(batch)) {
     throw_if_interrupted();
     std::vector<const Example*> part;
-    for (std::size_t i = begin; i < std::min(examples.size(), begin + kAtOnce); ++i) {
+    for (std::size_t i = begin; i < std::min(examples.size(), begin + static_cast<std::size_t>(batch)); ++i) {
       part.push_back(&examples[i]);
       labels.push_back(examples[i].label);
     }

@@ -33,14 +33,14 @@ class Session {
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
-// Scores every example of `data` (progress after two seconds) and reduces.
+// Scores every example, `batch` of them together (progress after two seconds), and reduces.
 struct Evaluation {
   ClassificationMetrics metrics;
   double loss = 0;
   std::vector<std::int64_t> predicted;
 };
 Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task, const std::vector<Example>& examples,
-                    const std::string& what);
+                    const std::string& what, std::int64_t batch = 32);
 
 std::uint64_t peak_rss_bytes();
 std::string option(const Json& settings, const char* name);  // a text setting, "" when absent

@@ -83,6 +83,7 @@ class TuneRun {
   std::unique_ptr<Tuner> tuner_;
   std::unique_ptr<Batcher> batcher_;
   BestEvaluation best_;
+  std::int64_t evaluated_ = -1;  // steps taken at the last evaluation on dev
   double lr_ = 0, seconds_before_ = 0;
 };
 
@@ -131,6 +132,9 @@ int TuneRun::start(const fs::path& out) {
   for (const char* file : {"model", "data", "dev", "test"}) {  // a run goes on from any folder
     if (!option(settings_, file).empty()) settings_[file] = fs::absolute(option(settings_, file)).lexically_normal().string();
   }
+  if (const std::string mask = option(settings_, "mask"); mask.starts_with("file:")) {
+    settings_["mask"] = "file:" + fs::absolute(mask.substr(5)).lexically_normal().string();
+  }
   settings_.erase("out");
   settings_.erase("resume");
   Json data = {{"path", settings_["data"]}, {"sha256", sha256_file(option(settings_, "data"))}, {"examples", train_.examples.size()}, {"truncated", train_.truncated}};
@@ -168,7 +172,8 @@ int TuneRun::resume(RunFolder folder) {
   snapshots.forget_after(point.steps());
   for (const Json& event : read_events(folder.events())) {
     if (event.value("event", "") == "eval" && event.value("step", std::int64_t{0}) <= static_cast<std::int64_t>(point.steps())) {
-      offer(event, event["step"].get<std::int64_t>());
+      evaluated_ = event["step"].get<std::int64_t>();
+      offer(event, evaluated_);
     }
     if (event.value("event", "") == "step") seconds_before_ = event.value("seconds", seconds_before_);
   }
@@ -190,10 +195,11 @@ int TuneRun::steps(RunFolder& folder, TrajectoryWriter trajectory, std::int64_t 
     if (done > 0 && !fs::exists(snapshots.path_of(static_cast<std::uint64_t>(done)))) snapshots.write(info(static_cast<std::uint64_t>(done)), state_);
   };
   const auto validate = [&](std::int64_t done) {
-    if (dev_.examples.empty() || done <= best_.step) return;
+    if (dev_.examples.empty() || done <= evaluated_) return;
     Json event = {{"event", "eval"}, {"step", done}, {"data", "dev"}, {"seconds", elapsed()}};
     event.update(evaluate_now(dev_, "dev examples"));
     offer(event, done);
+    evaluated_ = done;
     events.append(event);
     char line[120];
     std::snprintf(line, sizeof line, "step %lld: dev accuracy %.4f, balanced %.4f, loss %.4f", static_cast<long long>(done), event["accuracy"].get<double>(),
@@ -202,7 +208,8 @@ int TuneRun::steps(RunFolder& folder, TrajectoryWriter trajectory, std::int64_t 
   };
   double mean_loss = NAN;
   try {
-    if (first == 0) validate(0);
+    // A run stopped between a step and its evaluation evaluates now.
+    if (first % eval_every == 0 || first == steps) validate(first);
     for (std::int64_t step = first; step < steps; ++step) {
       const double lr = static_cast<double>(static_cast<float>(learning_rate(option(settings_, "schedule"), lr_, setting("warmup", 0), steps, step)));
       const StepResult result = tuner_->step(static_cast<std::uint64_t>(step), lr, batch(step));

@@ -26,7 +26,7 @@ struct TuneConfig {
       c.model);
     v({.name = "data", .help = "training examples: .jsonl, .csv or .tsv", .group = "data"}, c.data);
     v({.name = "dev",
-       .help = "held-out examples; the checkpoint with the lowest loss on them is kept as the best",
+       .help = "held-out examples; the step with the highest accuracy on them (balanced with --balance) is the best; ties go to the lower loss",
        .group = "data"},
       c.dev);
     v({.name = "test", .help = "held-out examples for the figures at the end", .group = "data"}, c.test);

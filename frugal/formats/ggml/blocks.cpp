@@ -39,8 +39,12 @@ void nibbles(const std::byte* in, std::int64_t n, float* out) {
     for (int i = 0; i < 16; ++i) {
       const int q = byte_at(in, i);
       const int low = (q & 15) | static_cast<int>(fifth >> i & 1) << 4, high = q >> 4 | static_cast<int>(fifth >> (i + 16) & 1) << 4;
-      out[i] = static_cast<float>(low - kOffset) * d + m;
-      out[i + 16] = static_cast<float>(high - kOffset) * d + m;
+      out[i] = static_cast<float>(low - kOffset) * d;
+      out[i + 16] = static_cast<float>(high - kOffset) * d;
+      if constexpr (kMinimum) {  // adding 0 would turn -0 into 0
+        out[i] += m;
+        out[i + 16] += m;
+      }
     }
     in += 16;
   }
@@ -164,7 +168,11 @@ void quantize_q8_0(const float* values, std::int64_t count, std::byte* blocks) {
     const float d = largest / 127, inverse = d != 0 ? 1 / d : 0;
     const std::uint16_t scale = float_to_half(d);
     std::memcpy(blocks, &scale, 2);
-    for (int i = 0; i < 32; ++i) blocks[2 + i] = static_cast<std::byte>(static_cast<std::int8_t>(std::round(values[i] * inverse)));
+    // The inverse of a subnormal scale is infinite; the scale itself is then 0 in binary16.
+    for (int i = 0; i < 32; ++i) {
+      const float q = scale == 0 ? 0 : std::round(values[i] * inverse);
+      blocks[2 + i] = static_cast<std::byte>(static_cast<std::int8_t>(q));
+    }
   }
 }
 

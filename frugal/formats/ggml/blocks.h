@@ -20,7 +20,7 @@ const BlockType* find_block_type(std::string_view name);
 
 float half_to_float(std::uint16_t bits);                      // IEEE 754 binary16
 std::uint16_t float_to_half(float value);                     // nearest even; overflow gives infinity
-// 32 values to a Q8_0 block of 34 bytes: scale max|x| / 127 as binary16, values rounded half away from zero.
+// `count` times 32 finite values to a Q8_0 block of 34 bytes: scale max|x| / 127 as binary16, values rounded half away from zero.
 void quantize_q8_0(const float* values, std::int64_t count, std::byte* blocks);
 
 }  // namespace frugal

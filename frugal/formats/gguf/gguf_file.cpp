@@ -6,6 +6,7 @@
 
 #include "frugal/base/error.h"
 #include "frugal/formats/names.h"
+#include "frugal/formats/tokenizer/utf8.h"
 
 namespace frugal {
 namespace {
@@ -58,11 +59,15 @@ Json read_scalar(Reader& in, std::uint32_t type, const std::string& key) {
     case i32: return in.number<std::int32_t>();
     case f32: return in.number<float>();
     case boolean: return in.number<std::uint8_t>() != 0;
-    case text: return in.text();
+    case text: {
+      std::string value = in.text();
+      if (valid_utf8_prefix(value) != value.size()) in.fail("metadata " + printable(key) + " is not UTF-8 text");
+      return value;
+    }
     case u64: return in.number<std::uint64_t>();
     case i64: return in.number<std::int64_t>();
     case f64: return in.number<double>();
-    default: in.fail("metadata '" + key + "' has the unknown type " + std::to_string(type));
+    default: in.fail("metadata " + printable(key) + " has the unknown type " + std::to_string(type));
   }
 }
 
@@ -76,9 +81,9 @@ Json read_value(Reader& in, const std::string& key, std::uint64_t& values_left) 
   if (type != array) return read_scalar(in, type, key);
   const auto element = in.number<std::uint32_t>();
   const auto count = in.number<std::uint64_t>();
-  if (element == array) in.fail("metadata '" + key + "' is an array of arrays");
+  if (element == array) in.fail("metadata " + printable(key) + " is an array of arrays");
   if (count > in.left() / least_bytes(element) || count > values_left) {
-    in.fail("metadata '" + key + "' claims " + std::to_string(count) + " values, more than the file can hold");
+    in.fail("metadata " + printable(key) + " claims " + std::to_string(count) + " values, more than the file can hold");
   }
   values_left -= count;
   Json list = Json::array();
@@ -147,7 +152,7 @@ GgufFile parse_gguf(std::span<const std::byte> bytes, const std::string& name) {
     std::string key = in.text();
     if (key.empty() || key.size() > kMostName) in.fail("a metadata key has " + std::to_string(key.size()) + " characters");
     Json value = read_value(in, key, values_left);
-    if (!file.metadata.emplace(key, std::move(value)).second) in.fail("metadata '" + printable(key) + "' occurs twice");
+    if (!file.metadata.emplace(key, std::move(value)).second) in.fail("metadata " + printable(key) + " occurs twice");
   }
   std::vector<std::uint64_t> offsets(tensor_count);
   std::unordered_set<std::string> names;

@@ -26,8 +26,8 @@ struct GgufFile {
 };
 
 // name: for messages. Error(Exit::input), with what and where: not GGUF, another version or byte order, truncated, a count or size
-// beyond the file, a type this version does not know (named), offsets outside the file, unaligned or overlapping, names that are
-// empty, repeated, too long or hold path parts or control characters.
+// beyond the file, text that is not UTF-8, a type this version does not know (named), offsets outside the file, unaligned or
+// overlapping, names that are empty, repeated, too long or hold path parts or control characters.
 GgufFile parse_gguf(std::span<const std::byte> bytes, const std::string& name);
 
 }  // namespace frugal

@@ -37,6 +37,11 @@ class Metadata {
     if (!value->is_number() || !std::isfinite(value->get<double>())) fail("metadata '" + key + "' is not a number");
     return value->get<double>();
   }
+  double positive(const std::string& key, double fallback) const {
+    const double value = number(key, fallback);
+    if (!(value > 0)) fail("metadata '" + key + "' is " + std::to_string(value) + ", expected a number above 0");
+    return value;
+  }
   std::string text(const std::string& key) const {
     const Json* value = find(key);
     return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
@@ -87,10 +92,14 @@ ModelShape shape_from_gguf(const GgufFile& file, const std::string& name) {
   const Metadata metadata(file, name);
   const std::string architecture = metadata.text("general.architecture");
   if (architecture != "llama") metadata.fail("the architecture is '" + architecture + "', known is llama");
+  if (metadata.find("split.count") != nullptr && metadata.integer("split.count", 0) > 1) {
+    throw Error(Exit::input, name + " is one of " + std::to_string(metadata.integer("split.count", 0)) + " parts of a model",
+                "join them first (llama-gguf-split --merge)");
+  }
   ModelShape shape;
   shape.hidden = metadata.integer("llama.embedding_length", 1);
   shape.context = metadata.integer("llama.context_length", 1);
-  shape.norm_eps = metadata.number("llama.attention.layer_norm_rms_epsilon", 1e-5);
+  shape.norm_eps = metadata.positive("llama.attention.layer_norm_rms_epsilon", 1e-5);
   const std::int64_t layers = metadata.integer("llama.block_count", 1);
   if (layers > 10000) metadata.fail("llama.block_count is " + std::to_string(layers));
   if (metadata.find("llama.expert_count") != nullptr && metadata.integer("llama.expert_count", 0) > 0) metadata.fail("mixtures of experts are not known");
@@ -108,12 +117,11 @@ ModelShape shape_from_gguf(const GgufFile& file, const std::string& name) {
     metadata.fail("rotary positions on a part of each head are not known");
   }
   if (shape.head_dim < 2 || shape.head_dim % 2 != 0) metadata.fail("the head size is " + std::to_string(shape.head_dim) + ", expected an even number");
-  shape.rope.theta = metadata.number("llama.rope.freq_base", 10000);
+  shape.rope.theta = metadata.positive("llama.rope.freq_base", 10000);
   if (const std::string scaling = metadata.text("llama.rope.scaling.type"); !scaling.empty() && scaling != "none") {
     if (scaling != "linear") metadata.fail("the rope scaling is '" + scaling + "', known are linear and llama 3's");
     shape.rope.scaling = "linear";
-    shape.rope.factor = metadata.number("llama.rope.scaling.factor", 1);
-    if (!(shape.rope.factor > 0)) metadata.fail("the rope factor is " + std::to_string(shape.rope.factor));
+    shape.rope.factor = metadata.positive("llama.rope.scaling.factor", 1);
   }
   if (const GgufTensor* factors = file.find("rope_freqs.weight")) shape.rope = llama3_from_factors(*factors, shape, metadata);
   shape.tied_embeddings = file.find("output.weight") == nullptr;

@@ -18,8 +18,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Json read_json(const fs::path& path) {
-  Json json = Json::parse(read_file(path), nullptr, false);
+// Nesting is bounded while parsing: copying and printing a value walk it recursively.
+template <class T = Json>
+T read_json(const fs::path& path) {
+  const auto judge = [&](int depth, typename T::parse_event_t, const T&) {
+    if (depth > 64) throw Error(Exit::input, path.string() + " is nested more than 64 deep", "download the file again");
+    return true;
+  };
+  T json = T::parse(read_file(path), judge, false);
   if (json.is_discarded()) throw Error(Exit::input, path.string() + " is not JSON", "download the file again");
   return json;
 }
@@ -33,11 +39,11 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
   if (!fs::exists(index)) {
     throw Error(Exit::input, folder.string() + " has neither model.safetensors nor model.safetensors.index.json", "convert the weights to safetensors");
   }
-  const Json json = read_json(index);
+  const auto json = read_json<nlohmann::json>(index);  // sorted keys: Json compares each with all before it
   const auto map = json.is_object() ? json.find("weight_map") : json.end();
   if (!json.is_object() || map == json.end() || !map->is_object()) throw Error(Exit::input, index.string() + " has no weight_map", "download the file again");
   std::set<std::string> names;
-  for (const Json& file : *map) {
+  for (const auto& file : *map) {
     if (!file.is_string() || !is_tensor_name(file.get<std::string>())) {
       throw Error(Exit::input, index.string() + " names the shard " + printable(file.is_string() ? file.get<std::string>() : file.dump()), "download the file again");
     }
@@ -130,10 +136,13 @@ class HfModel : public ModelSource {
   std::vector<Stored> stored_;
 };
 
+// "a/b/" names the folder b in a, as "a/b" does.
+fs::path without_slash(const fs::path& path) { return path.has_filename() ? path : path.parent_path(); }
+
 // A folder that is removed again unless it is committed under its final name.
 class AtomicFolder {
  public:
-  explicit AtomicFolder(fs::path path) : path_(std::move(path)), temporary_(path_.string() + ".tmp-" + std::to_string(::getpid())) {
+  explicit AtomicFolder(const fs::path& path) : path_(without_slash(path)), temporary_(path_.string() + ".tmp-" + std::to_string(::getpid())) {
     std::error_code error;
     if (fs::exists(path_) && !(fs::is_directory(path_) && fs::is_empty(path_))) {
       throw Error(Exit::input, path_.string() + " exists and is not an empty folder", "choose another --out, or remove it first");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 
 #include "frugal/base/error.h"
 #include "frugal/base/json.h"
@@ -32,19 +33,21 @@ std::map<std::string, SafeTensor> parse_safetensors(std::span<const std::byte> b
     throw fail("the header claims " + std::to_string(length) + " bytes, the file has " + std::to_string(bytes.size()));
   }
   const auto* text = reinterpret_cast<const char*>(bytes.data() + 8);
-  // Nesting is bounded before parsing: a header is two levels of objects and one of arrays.
-  int depth = 0;
-  bool quoted = false;
-  for (std::uint64_t i = 0; i < length; ++i) {
-    if (text[i] == '"') quoted = !quoted;
-    else if (text[i] == '\\' && quoted) ++i;
-    else if (!quoted && (text[i] == '{' || text[i] == '[')) ++depth;
-    else if (!quoted && (text[i] == '}' || text[i] == ']')) --depth;
-    if (depth > 4) throw fail("the header is nested too deeply");
-  }
-  const Json header = Json::parse(text, text + length, nullptr, false);
+  // A header is two levels of objects and one of arrays. It is judged while it is parsed, into sorted keys: Json would compare each
+  // key with all before it, and keep one of two tensors of the same name.
+  std::unordered_set<std::string> names;
+  const auto judge = [&](int depth, nlohmann::json::parse_event_t event, const nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (depth > 3 && (event == Event::object_start || event == Event::array_start)) throw fail("the header is nested too deeply");
+    if (depth == 1 && event == Event::key) {
+      const auto& key = parsed.get_ref<const std::string&>();
+      if (!names.insert(key).second) throw fail("the tensor " + printable(key) + " occurs twice");
+      if (names.size() > kMostTensors) throw fail("the header names more than " + std::to_string(kMostTensors) + " tensors");
+    }
+    return true;
+  };
+  const auto header = nlohmann::json::parse(text, text + length, judge, false);
   if (!header.is_object()) throw fail("the header is not a JSON object");
-  if (header.size() > kMostTensors) throw fail("the header names " + std::to_string(header.size()) + " tensors, at most 65536 are read");
   const auto data = bytes.subspan(8 + length);
   std::map<std::string, SafeTensor> tensors;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
@@ -53,7 +56,7 @@ std::map<std::string, SafeTensor> parse_safetensors(std::span<const std::byte> b
     if (!is_tensor_name(key)) throw fail("a tensor has the name " + printable(key));
     const auto is_list = [&](const char* field) {
       return entry.is_object() && entry.contains(field) && entry[field].is_array() &&
-             std::all_of(entry[field].begin(), entry[field].end(), [](const Json& v) { return v.is_number_unsigned(); });
+             std::all_of(entry[field].begin(), entry[field].end(), [](const auto& v) { return v.is_number_unsigned(); });
     };
     if (!is_list("shape") || !is_list("data_offsets") || entry["data_offsets"].size() != 2 || !entry.contains("dtype") || !entry["dtype"].is_string()) {
       throw fail(key + " has no dtype, shape and data_offsets");
@@ -63,7 +66,7 @@ std::map<std::string, SafeTensor> parse_safetensors(std::span<const std::byte> b
     const std::uint64_t size = dtype_bytes(tensor.dtype);
     if (size == 0) throw fail(key + " has the dtype " + printable(tensor.dtype) + ", which this version does not know");
     std::uint64_t elements = 1;
-    for (const Json& dimension : entry["shape"]) {
+    for (const auto& dimension : entry["shape"]) {
       const auto d = dimension.get<std::uint64_t>();
       if (d > (std::uint64_t{1} << 40) || (d != 0 && elements > (std::uint64_t{1} << 48) / d)) throw fail(key + " has a dimension of " + std::to_string(d));
       elements *= d;
@@ -78,7 +81,7 @@ std::map<std::string, SafeTensor> parse_safetensors(std::span<const std::byte> b
     }
     tensor.data = data.subspan(begin, end - begin);
     if (begin != end) ranges.emplace_back(begin, end);
-    if (!tensors.emplace(key, std::move(tensor)).second) throw fail("the tensor " + key + " occurs twice");
+    tensors.emplace(key, std::move(tensor));
   }
   std::sort(ranges.begin(), ranges.end());
   for (std::size_t i = 1; i < ranges.size(); ++i) {

@@ -19,7 +19,7 @@ struct ZerothOrderOptions {
   double sparsity = 0.75;         // share of each matrix left alone
   bool dynamic_mask = true;       // re-evaluated on the current weights each step (thresholds stay those of the start)
   bool mask_vectors = false;      // norm gains and biases too
-  std::filesystem::path mask_file;  // Rule::file: safetensors-like bit file, see mask_file.h
+  std::filesystem::path mask_file;  // Rule::file: see mask_file.h
   std::uint64_t seed = 1;
 };
 

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <fstream>
 #include <random>
 
 #include "frugal/base/atomic_file.h"
@@ -68,16 +69,17 @@ TEST(Snapshot, AnyDamageIsFoundBeforeTheWeightsChange) {
   Weights weights(1);
   write_snapshot(folder / "s", {1, "bf16", "base"}, weights.tensors());
   const std::string bytes = read_file(folder / "s");
+  const auto put = [&](const char* name, const std::string& content) { std::ofstream(folder / name, std::ios::binary) << content; };
   const Weights untouched(9);
   Weights into(9);
   for (std::size_t at = 0; at < bytes.size(); ++at) {
     std::string flipped = bytes;
     flipped[at] = static_cast<char>(flipped[at] ^ 1 << at % 8);
-    write_file(folder / "flipped", flipped);
+    put("flipped", flipped);
     EXPECT_THROW(read_snapshot(folder / "flipped", into.tensors()), Error) << at;
   }
   for (std::size_t size = 0; size < bytes.size(); size += 13) {
-    write_file(folder / "torn", bytes.substr(0, size));
+    put("torn", bytes.substr(0, size));
     EXPECT_THROW(read_snapshot(folder / "torn", into.tensors()), Error) << size;
   }
   EXPECT_THROW(read_snapshot(folder / "none", into.tensors()), Error);
