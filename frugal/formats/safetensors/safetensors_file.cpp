@@ -51,7 +51,9 @@ std::map<std::string, SafeTensor> parse_safetensors(std::span<const std::byte> b
   const auto data = bytes.subspan(8 + length);
   std::map<std::string, SafeTensor> tensors;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
-  for (const auto& [key, entry] : header.items()) {
+  for (const auto& item : header.items()) {
+    const std::string& key = item.key();
+    const nlohmann::json& entry = item.value();
     if (key == "__metadata__") continue;
     if (!is_tensor_name(key)) throw fail("a tensor has the name " + printable(key));
     const auto is_list = [&](const char* field) {
