@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
-cmake -S . -B build/fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DFRUGAL_FUZZ=ON -DFRUGAL_TESTS=OFF -DFRUGAL_TORCH=OFF > build/configure-fuzz.log
+compiler=$(command -v clang++ || command -v clang++-14)
+cmake -S . -B build/fuzz -G Ninja -DCMAKE_CXX_COMPILER="$compiler" -DFRUGAL_FUZZ=ON -DFRUGAL_TESTS=OFF -DFRUGAL_TORCH=OFF > build/configure-fuzz.log
 cmake --build build/fuzz
 for target in build/fuzz/bin/fuzz_*; do
   name=$(basename "$target")
