@@ -32,12 +32,12 @@ Threads::~Threads() {
   for (auto& worker : workers_) worker.join();
 }
 
-void Threads::take_items(int thread) {
+void Threads::take_items(const Work& work, int thread) {
   for (;;) {
     const std::int64_t item = next_.fetch_add(1);
     if (item >= items_) return;
     try {
-      (*work_)(item, thread);
+      work(item, thread);
     } catch (...) {
       const std::lock_guard lock(mutex_);
       if (!error_) error_ = std::current_exception();
@@ -50,15 +50,18 @@ void Threads::serve(int thread) {
   std::uint64_t seen = 0;
   for (;;) {
     for (int look = 0; look < kLooks && round_.load(std::memory_order_acquire) == seen; ++look) relax();
+    // Its own copy: the round is closed (work_ = nullptr) while late threads still finish their items.
+    const Work* work = nullptr;
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [&] { return stop_ || round_ != seen; });
       if (stop_) return;
       seen = round_;
       if (work_ == nullptr) continue;  // the others have finished this round
+      work = work_;
       ++active_;
     }
-    take_items(thread);
+    take_items(*work, thread);
     if (active_.fetch_sub(1) == 1) {
       const std::lock_guard lock(mutex_);
       done_.notify_one();
@@ -80,7 +83,7 @@ void Threads::run(std::int64_t items, const Work& work) {
     ++round_;
   }
   wake_.notify_all();
-  take_items(0);
+  take_items(work, 0);
   for (int look = 0; look < kLooks && active_.load(std::memory_order_acquire) > 0; ++look) relax();
   std::unique_lock lock(mutex_);
   work_ = nullptr;

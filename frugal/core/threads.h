@@ -28,7 +28,7 @@ class Threads {
 
  private:
   void serve(int thread);
-  void take_items(int thread);
+  void take_items(const Work& work, int thread);
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;

@@ -21,6 +21,16 @@ TEST(Threads, EveryItemRunsOnceOverManyRounds) {
   for (const auto& count : seen) EXPECT_EQ(count, 2000);
 }
 
+// Rounds of few items on more threads than cores: a thread that has taken an item and loses its core before it begins is waited for.
+TEST(Threads, ALateThreadFinishesItsItemBeforeTheRoundEnds) {
+  Threads threads(8);
+  for (int round = 0; round < 60000; ++round) {
+    std::atomic<int> done = 0;
+    threads.run(3, [&](std::int64_t, int) { ++done; });
+    ASSERT_EQ(done, 3) << round;
+  }
+}
+
 TEST(Threads, TheFirstExceptionComesBackAndTheTeamGoesOn) {
   Threads threads(3);
   EXPECT_THROW(threads.run(50, [](std::int64_t item, int) { if (item == 7) throw std::runtime_error("seven"); }), std::runtime_error);
