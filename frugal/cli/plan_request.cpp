@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "frugal/cli/machine.h"
+#include "frugal/base/processor.h"
 
 namespace frugal {
 
@@ -12,7 +12,7 @@ PlanRequest plan_request(const ModelSource& model, const ComputeConfig& compute,
   request.file_bytes = model.file_bytes();
   for (const auto& tensor : model.tensors()) request.largest_tensor = std::max(request.largest_tensor, tensor.bytes);
   request.weights = compute.weights;
-  request.threads = compute.threads > 0 ? compute.threads : cores();
+  request.threads = compute.threads > 0 ? compute.threads : usable_cores();
   request.bf16_compute = computes_in_bf16();
   request.memory = memory.count;
   return request;

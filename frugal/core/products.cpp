@@ -8,10 +8,7 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <c10/core/InferenceMode.h>
 
-#include <cstdlib>
-#include <cstring>
-
-#include "frugal/base/error.h"
+#include "frugal/base/processor.h"
 
 namespace frugal {
 namespace {
@@ -55,21 +52,7 @@ void attention_of(const T* q, const T* k, const T* v, T* out, const AttentionSha
 
 void single_threaded_torch() { at::set_num_threads(1); }
 
-Compute best_compute() {
-  static const Compute best = [] {
-    const char* wish = std::getenv("FRUGAL_COMPUTE");
-    if (wish != nullptr && *wish != 0) {
-      if (std::strcmp(wish, "bf16") == 0) return Compute::bf16;
-      if (std::strcmp(wish, "f32") == 0) return Compute::f32;
-      throw Error(Exit::usage, std::string("FRUGAL_COMPUTE is '") + wish + "'", "set it to bf16 or f32, or unset it");
-    }
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512bf16")) return Compute::bf16;
-#endif
-    return Compute::f32;
-  }();
-  return best;
-}
+Compute best_compute() { return computes_in_bf16() ? Compute::bf16 : Compute::f32; }
 
 const char* name(Compute compute) { return compute == Compute::bf16 ? "bf16" : "f32"; }
 

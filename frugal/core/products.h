@@ -10,8 +10,7 @@ namespace frugal {
 // Call once in each thread that computes: products inside are single-threaded, the team above them is ours.
 void single_threaded_torch();
 
-// bf16 products where the processor has instructions for them (AVX512-BF16 or AMX), fp32 elsewhere: there LibTorch's bf16
-// product is several times slower than fp32. FRUGAL_COMPUTE=bf16|f32 overrides.
+// What computes_in_bf16() of base/processor.h says: without the instructions LibTorch's bf16 product is several times slower than fp32.
 enum class Compute { f32, bf16 };
 Compute best_compute();
 const char* name(Compute compute);

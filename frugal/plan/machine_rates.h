@@ -13,6 +13,6 @@ struct MachineRates {
   double update_weights = 1.3e9;               // weights a second that are updated
 };
 
-MachineRates machine_rates();  // the defaults, with AMX's rate of bf16 products where the kernel offers it
+MachineRates machine_rates();  // the defaults, with AMX's rate of bf16 products where the processor has it
 
 }  // namespace frugal

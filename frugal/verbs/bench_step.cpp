@@ -6,7 +6,8 @@
 #include "frugal/base/interrupt.h"
 #include "frugal/base/philox.h"
 #include "frugal/base/progress.h"
-#include "frugal/train/zeroth_order/tuner.h"
+#include "frugal/train/tuner_registry.h"
+#include "frugal/train/zeroth_order/engine.h"
 #include "frugal/verbs/verbs.h"
 
 namespace frugal {
@@ -39,11 +40,14 @@ int run_bench_step(const Json& settings) {
     batch.append(ids);
     for (std::int64_t t = 0; t + 1 < length; ++t) queries.push_back({first + t, ids[static_cast<std::size_t>(t) + 1]});
   }
-  ZerothOrderOptions options;
-  options.direction = parse_direction(settings.value("direction", std::string("gaussian")));
-  if (method == "sparse-mezo") options.mask = kernels::Mask::Rule::small;
   std::unique_ptr<ZerothOrderEngine> engine;
-  if (method != "forward") engine = std::make_unique<ZerothOrderEngine>(session.store, session.threads, options);
+  if (method != "forward") {
+    TunerRegistry tuners;
+    register_tuners(tuners);
+    const TunerMaker& maker = tuners.at(method);
+    if (!maker.zeroth_order) throw Error(Exit::usage, "--method is " + method + ", which bench step cannot time yet", "choose forward or a zeroth-order method");
+    engine = std::make_unique<ZerothOrderEngine>(session.store, session.threads, maker.zeroth_order(settings));
+  }
   double loss = 0;
   std::vector<double> times;
   Progress progress(static_cast<std::uint64_t>(steps) + 1, "steps");

@@ -1,32 +1,22 @@
 #include "frugal/verbs/session.h"
 
 #include <algorithm>
-#include <fstream>
 #include <numeric>
-#include <thread>
 
 #include "frugal/base/interrupt.h"
+#include "frugal/base/processor.h"
 #include "frugal/base/progress.h"
+#include "frugal/core/budget/memory_usage.h"
 #include "frugal/core/products.h"
 
 namespace frugal {
 namespace {
 
-int thread_count(std::int64_t wish) {
-  const auto cores = static_cast<std::int64_t>(std::max(1u, std::thread::hardware_concurrency()));
-  return static_cast<int>(wish > 0 ? wish : cores);
-}
+int thread_count(std::int64_t wish) { return static_cast<int>(wish > 0 ? wish : usable_cores()); }
 
 }  // namespace
 
-std::uint64_t peak_rss_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string key; status >> key;) {
-    std::uint64_t kib = 0;
-    if (key == "VmHWM:" && status >> kib) return kib * 1024;
-  }
-  return 0;
-}
+std::uint64_t peak_rss_bytes() { return memory_usage().peak; }
 
 std::string option(const Json& settings, const char* name) {
   const auto found = settings.find(name);

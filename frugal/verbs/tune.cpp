@@ -15,7 +15,6 @@
 #include "frugal/train/loop/run_state.h"
 #include "frugal/train/loop/schedule.h"
 #include "frugal/train/run/events.h"
-#include "frugal/train/run/machine.h"
 #include "frugal/train/run/resume.h"
 #include "frugal/train/run/run_folder.h"
 #include "frugal/train/tuner_registry.h"
@@ -44,8 +43,10 @@ class TuneRun {
     if (!option(settings, "test").empty()) test_ = read_examples(settings, task_, "test", "test_size");
     state_ = named_bytes(session_.store);
     base_sha256_ = weights_sha256(state_);
-    register_tuners(tuners_);
-    tuner_ = tuners_.make(option(settings, "method"), settings, {session_.store, session_.decoder, task_});
+    TunerRegistry tuners;
+    register_tuners(tuners);
+    TunerContext context{session_.store, session_.decoder, task_};
+    tuner_ = tuners.at(option(settings, "method")).make(settings, context);
     std::vector<std::int32_t> labels;
     for (const Example& example : train_.examples) labels.push_back(example.label);
     batcher_ = std::make_unique<Batcher>(labels, settings.value("batch", std::int64_t{16}), seed(), settings.value("balance", false));
@@ -66,6 +67,7 @@ class TuneRun {
   SnapshotInfo info(std::uint64_t step) const { return {step, option(settings_, "weights"), base_sha256_}; }
 
   double choose_lr(RunFolder& folder);
+  TrajectoryWriter new_trajectory(const RunFolder& folder) const;
   Json evaluate_now(const Dataset& data, const char* what);
   void offer(const Json& evaluation, std::int64_t step);
   int steps(RunFolder& folder, TrajectoryWriter trajectory, std::int64_t first);
@@ -79,7 +81,6 @@ class TuneRun {
   BudgetGuard guard_;
   std::vector<NamedBytes> state_;
   std::string base_sha256_;
-  TunerRegistry tuners_;
   std::unique_ptr<Tuner> tuner_;
   std::unique_ptr<Batcher> batcher_;
   BestEvaluation best_;
@@ -112,6 +113,13 @@ double TuneRun::choose_lr(RunFolder& folder) {
   return race["lr"].get<double>();
 }
 
+TrajectoryWriter TuneRun::new_trajectory(const RunFolder& folder) const {
+  Json header = tuner_->trajectory_header();
+  header["base_sha256"] = base_sha256_;
+  header["weights"] = settings_["weights"];
+  return TrajectoryWriter::create(folder.trajectory(), header, static_cast<std::uint32_t>(tuner_->record_size()));
+}
+
 Json TuneRun::evaluate_now(const Dataset& data, const char* what) {
   const Evaluation found = evaluate(session_.decoder, session_.view, task_, data.examples, what);
   return {{"accuracy", found.metrics.accuracy},
@@ -140,12 +148,10 @@ int TuneRun::start(const fs::path& out) {
   Json data = {{"path", settings_["data"]}, {"sha256", sha256_file(option(settings_, "data"))}, {"examples", train_.examples.size()}, {"truncated", train_.truncated}};
   RunFolder folder = RunFolder::create(
       out, {{"settings", settings_}, {"base", {{"path", settings_["model"]}, {"format", session_.source->format()}, {"sha256", base_sha256_}}}, {"data", data}});
-  folder.keep();
   lr_ = choose_lr(folder);
-  Json header = tuner_->trajectory_header();
-  header["base_sha256"] = base_sha256_;
-  header["weights"] = settings_["weights"];
-  return steps(folder, TrajectoryWriter::create(folder.trajectory(), header, static_cast<std::uint32_t>(tuner_->record_size())), 0);
+  TrajectoryWriter trajectory = new_trajectory(folder);
+  folder.keep();
+  return steps(folder, std::move(trajectory), 0);
 }
 
 int TuneRun::resume(RunFolder folder) {
@@ -155,12 +161,7 @@ int TuneRun::resume(RunFolder folder) {
                 "put the file back, or start a new run with --out");
   }
   lr_ = choose_lr(folder);
-  if (!fs::exists(folder.trajectory())) {  // killed before the first step
-    Json header = tuner_->trajectory_header();
-    header["base_sha256"] = base_sha256_;
-    header["weights"] = settings_["weights"];
-    return steps(folder, TrajectoryWriter::create(folder.trajectory(), header, static_cast<std::uint32_t>(tuner_->record_size())), 0);
-  }
+  if (!fs::exists(folder.trajectory())) return steps(folder, new_trajectory(folder), 0);  // killed before the first step
   SnapshotStore snapshots(folder.snapshots());
   const ResumePoint point = find_resume_point(folder.trajectory(), snapshots);
   for (const std::string& text : point.notes) warn(text);

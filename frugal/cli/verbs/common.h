@@ -33,6 +33,24 @@ struct ComputeConfig {
   }
 };
 
+// Where a model is written, and how.
+struct ExportConfig {
+  std::string out, dtype = "bf16";
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "out",
+       .help = "a folder for Hugging Face's format, or a file that ends in .gguf; must not be there yet",
+       .group = "output"},
+      c.out);
+    v({.name = "dtype",
+       .help = "of the matrices; q8_0 for GGUF alone",
+       .group = "output",
+       .choices = {"bf16", "f16", "f32", "q8_0"}},
+      c.dtype);
+  }
+};
+
 struct SamplingConfig {
   std::int64_t max_new_tokens = 128;
   bool greedy = false;
@@ -55,6 +73,7 @@ struct SamplingConfig {
 };
 
 void validate(const ComputeConfig& config);
+void validate(const ExportConfig& config);
 void validate(const SamplingConfig& config);
 
 }  // namespace frugal

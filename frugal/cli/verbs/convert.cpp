@@ -9,7 +9,6 @@
 #include "frugal/base/units.h"
 #include "frugal/cli/print.h"
 #include "frugal/cli/validate.h"
-#include "frugal/cli/verbs/merge.h"
 #include "frugal/cli/verbs/verbs.h"
 #include "frugal/formats/model_source.h"
 
@@ -27,30 +26,31 @@ std::uint64_t bytes_below(const std::filesystem::path& path) {
 
 int convert(const ConvertConfig& config) {
   validate(config);
+  const auto& [out, dtype] = config.target;
   const auto source = ModelSource::open(config.model);
   catch_interrupts();
   Progress progress(source->tensors().size(), "tensors");
-  const RowReader rows = [&](std::size_t index, std::int64_t begin, std::int64_t end, float* out) {
-    source->read_rows(index, begin, end, out);
+  const RowReader rows = [&](std::size_t index, std::int64_t begin, std::int64_t end, float* to) {
+    source->read_rows(index, begin, end, to);
   };
   const ExportProgress done = [&](std::size_t written, std::size_t) {
     throw_if_interrupted();
     source->release(written - 1);
     progress.update(written);
   };
-  const bool is_gguf = config.out.ends_with(".gguf");
-  (is_gguf ? export_gguf : export_hf_folder)(*source, rows, config.dtype, config.out, done);
-  const Json result = {{"out", config.out},
+  const bool is_gguf = out.ends_with(".gguf");
+  (is_gguf ? export_gguf : export_hf_folder)(*source, rows, dtype, out, done);
+  const Json result = {{"out", out},
                        {"format", is_gguf ? "gguf" : "safetensors"},
-                       {"dtype", config.dtype},
-                       {"bytes", bytes_below(config.out)},
+                       {"dtype", dtype},
+                       {"bytes", bytes_below(out)},
                        {"license", source->license()}};
   if (config.output.json) {
     print_json(result);
   } else {
-    std::cout << config.out << ": " << config.dtype << ", " << format_bytes(result["bytes"].get<std::uint64_t>())
+    std::cout << out << ": " << dtype << ", " << format_bytes(result["bytes"].get<std::uint64_t>())
               << '\n';
-    say("next: frugal generate " + config.out + " --prompt \"Once upon a time\"");
+    say("next: frugal generate " + out + " --prompt \"Once upon a time\"");
   }
   return 0;
 }
@@ -59,7 +59,7 @@ int convert(const ConvertConfig& config) {
 
 void validate(const ConvertConfig& c) {
   require_model(c.model);
-  validate_export(c.out, c.dtype);
+  validate(c.target);
 }
 
 Verb convert_verb() {

@@ -10,8 +10,8 @@
 #include <sstream>
 
 #include "frugal/base/atomic_file.h"
+#include "frugal/base/processor.h"
 #include "frugal/base/units.h"
-#include "frugal/cli/machine.h"
 #include "frugal/cli/print.h"
 #include "frugal/cli/run_torch.h"
 #include "frugal/cli/verbs/common.h"
@@ -80,8 +80,8 @@ Json examine() {
   std::error_code failed;
   return {{"version", version()},
           {"compiler", compiler()},
-          {"processor", proc_value("/proc/cpuinfo", "model name")},
-          {"cores", cores()},
+          {"processor", processor_name()},
+          {"cores", usable_cores()},
           {"instruction_set", kernels::isa()},
           {"instruction_sets", kernels::isa_available()},
           {"avx512_bf16", has_processor_flag("avx512_bf16")},

@@ -9,20 +9,6 @@
 
 namespace frugal {
 
-void validate_export(const std::string& out, const std::string& dtype) {
-  require_given("--out", out, "--out tuned or --out tuned.gguf");
-  if (out.ends_with(".gguf")) {
-    std::error_code failed;
-    if (std::filesystem::exists(out, failed))
-      throw Error(Exit::input, "--out: " + out + " is there already", "name another file");
-    return;
-  }
-  if (dtype == "q8_0")
-    throw Error(Exit::usage, "--dtype is q8_0, but --out " + out + " is a Hugging Face folder",
-                "write a GGUF file: --out " + out + ".gguf");
-  require_new_folder(out);
-}
-
 void validate(const MergeConfig& c) {
   require_model(c.model);
   require_given("RUN", c.run, "frugal merge model.gguf run --out tuned");
@@ -33,7 +19,7 @@ void validate(const MergeConfig& c) {
       !std::filesystem::exists(std::filesystem::path(c.run) / "run.json", failed)) {
     throw Error(Exit::input, c.run + " holds no run.json", "give the folder that tune --out made");
   }
-  validate_export(c.out, c.dtype);
+  validate(c.target);
   require_file("--data", c.data);
   require_at_least("--step", c.step, -1);
   require_between("--threads", static_cast<double>(c.threads), 0, 1024);

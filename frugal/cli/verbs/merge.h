@@ -5,7 +5,8 @@
 namespace frugal {
 
 struct MergeConfig {
-  std::string model, run, out, dtype = "bf16", data;
+  std::string model, run, data;
+  ExportConfig target;
   std::int64_t step = -1;
   std::int64_t threads = 0;
   OutputConfig output;
@@ -14,15 +15,7 @@ struct MergeConfig {
   static void fields(Self& c, Visitor&& v) {
     v({.name = "model", .help = "the base the run began with", .group = "arguments"}, c.model);
     v({.name = "run", .help = "the run's folder, or its trajectory file alone", .group = "arguments"}, c.run);
-    v({.name = "out",
-       .help = "a folder for Hugging Face's format, or a file that ends in .gguf; must not be there yet",
-       .group = "output"},
-      c.out);
-    v({.name = "dtype",
-       .help = "of the matrices; q8_0 for GGUF alone",
-       .group = "output",
-       .choices = {"bf16", "f16", "f32", "q8_0"}},
-      c.dtype);
+    ExportConfig::fields(c.target, v);
     v({.name = "step",
        .help = "the weights after this step; -1: the best checkpoint, or the last where there was no validation",
        .group = "output"},
@@ -37,6 +30,5 @@ struct MergeConfig {
 };
 
 void validate(const MergeConfig& config);
-void validate_export(const std::string& out, const std::string& dtype);  // shared with convert
 
 }  // namespace frugal

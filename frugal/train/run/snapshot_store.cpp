@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <optional>
 #include <string_view>
 
-#include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
 #include "frugal/base/units.h"
 
@@ -49,40 +49,15 @@ void SnapshotStore::write(const SnapshotInfo& info, std::span<const NamedBytes> 
   prune();
 }
 
-BestMarker SnapshotStore::best() const {
-  const auto path = folder_ / "best.json";
-  if (!std::filesystem::exists(path)) return {};
-  const Json json = Json::parse(read_file(path), nullptr, false);
-  try {
-    BestMarker marker{json.at("evaluated").get<std::uint64_t>(), {}, json.at("evaluation")};
-    if (!json.at("best").is_null()) marker.best = json.at("best").get<std::uint64_t>();
-    return marker;
-  } catch (const nlohmann::json::exception&) {
-    return {};
-  }
-}
-
-void SnapshotStore::mark(const BestMarker& marker) {
-  std::filesystem::create_directories(folder_);
-  const Json json = {{"evaluated", marker.evaluated}, {"best", marker.best ? Json(*marker.best) : Json()}, {"evaluation", marker.evaluation}};
-  write_file(folder_ / "best.json", json.dump(2) + "\n");
-  prune();
-}
-
 void SnapshotStore::forget_after(std::uint64_t last) {
   for (const std::uint64_t step : steps()) {
     if (step > last) std::filesystem::remove(path_of(step));
   }
-  const BestMarker marker = best();
-  if (marker.evaluated > last || marker.best.value_or(0) > last) std::filesystem::remove(folder_ / "best.json");
 }
 
 void SnapshotStore::prune() const {
   const std::vector<std::uint64_t> all = steps();
-  const auto keep = best().best;
-  for (std::size_t i = 0; i + kNewest < all.size(); ++i) {
-    if (all[i] != keep) std::filesystem::remove(path_of(all[i]));
-  }
+  for (std::size_t i = 0; i + kNewest < all.size(); ++i) std::filesystem::remove(path_of(all[i]));
 }
 
 void require_free_space(const std::filesystem::path& path, std::uint64_t bytes) {

@@ -79,8 +79,8 @@ kernels::Noise ZerothOrderEngine::noise(std::uint64_t step, int sample) const {
   return {.direction = options_.direction, .key = philox_key(options_.seed, step, static_cast<std::uint32_t>(sample)), .eps = options_.eps};
 }
 
-ZerothOrderEngine::Estimate ZerothOrderEngine::estimate(std::uint64_t step, const Loss& loss) const {
-  const_cast<ZerothOrderEngine*>(this)->set_masks(step);
+ZerothOrderEngine::Estimate ZerothOrderEngine::estimate(std::uint64_t step, const Loss& loss) {
+  set_masks(step);
   Estimate result;
   for (int sample = 0; sample < options_.samples; ++sample) {
     const auto [plus, minus] = loss(PerturbedView(store_, noise(step, sample), masks_));

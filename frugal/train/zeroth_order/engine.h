@@ -30,7 +30,7 @@ class ZerothOrderEngine {
     double loss = 0;                         // mean of all branches
     bool finite = true;                      // when false the step is to be skipped
   };
-  Estimate estimate(std::uint64_t step, const Loss& loss) const;
+  Estimate estimate(std::uint64_t step, const Loss& loss);
 
   // w <- w (1 - lr wd) - lr / n sum_j g_j d_j for every trained weight; non-finite g must not come here.
   void update(std::uint64_t step, float lr, std::span<const float> projected_gradients);

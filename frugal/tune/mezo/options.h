@@ -16,9 +16,14 @@ inline ZerothOrderOptions zeroth_order_options(const MezoConfig& c, const Json& 
           .seed = static_cast<std::uint64_t>(settings.value("seed", std::int64_t{1}))};
 }
 
-inline std::unique_ptr<Tuner> make_zeroth_order(const MezoConfig& c, ZerothOrderOptions options, TunerContext& context) {
-  const auto objective = c.objective == "accuracy" ? ZerothOrderTuner::Objective::error_rate : ZerothOrderTuner::Objective::cross_entropy;
-  return std::make_unique<ZerothOrderTuner>(context.store, context.decoder, context.task, std::move(options), objective, c.accumulation);
+// A method that is MeZO with other options of the engine: all else comes from MeZO's own settings.
+inline TunerMaker zeroth_order_maker(std::function<ZerothOrderOptions(const Json& settings)> options) {
+  const auto make = [options](const Json& settings, TunerContext& context) -> std::unique_ptr<Tuner> {
+    const auto config = from_json<MezoConfig>(settings);
+    const auto objective = config.objective == "accuracy" ? ZerothOrderTuner::Objective::error_rate : ZerothOrderTuner::Objective::cross_entropy;
+    return std::make_unique<ZerothOrderTuner>(context.store, context.decoder, context.task, options(settings), objective, config.accumulation);
+  };
+  return {make, options};
 }
 
 }  // namespace frugal

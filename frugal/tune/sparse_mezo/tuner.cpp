@@ -1,20 +1,22 @@
-#include "frugal/train/tuner_registry.h"
 #include "frugal/tune/mezo/options.h"
 #include "frugal/tune/sparse_mezo/config.h"
 
 namespace frugal {
+namespace {
 
-void register_tuner_sparse_mezo(TunerRegistry& registry) {
-  registry.add("sparse-mezo", [](const Json& settings, TunerContext& context) {
-    const auto config = from_json<SparseMezoConfig>(settings);
-    ZerothOrderOptions options = zeroth_order_options(config.mezo, settings);
-    options.mask = parse_mask_rule(config.mask);
-    if (options.mask == kernels::Mask::Rule::file) options.mask_file = config.mask.substr(5);
-    options.sparsity = config.sparsity;
-    options.dynamic_mask = config.dynamic_mask;
-    options.mask_vectors = config.mask_vectors;
-    return make_zeroth_order(config.mezo, options, context);
-  });
+ZerothOrderOptions sparse_options(const Json& settings) {
+  const auto config = from_json<SparseMezoConfig>(settings);
+  ZerothOrderOptions options = zeroth_order_options(config.mezo, settings);
+  options.mask = parse_mask_rule(config.mask);
+  if (options.mask == kernels::Mask::Rule::file) options.mask_file = config.mask.substr(5);
+  options.sparsity = config.sparsity;
+  options.dynamic_mask = config.dynamic_mask;
+  options.mask_vectors = config.mask_vectors;
+  return options;
 }
+
+}  // namespace
+
+void register_tuner_sparse_mezo(TunerRegistry& registry) { registry.add("sparse-mezo", zeroth_order_maker(sparse_options)); }
 
 }  // namespace frugal

@@ -60,7 +60,7 @@ TEST(ZerothOrder, ProjectedGradientOfALinearLossIsItsSlopeAlongZ) {
   for (const auto direction : {kernels::Direction::sign, kernels::Direction::gaussian, kernels::Direction::gaussian_exact}) {
     for (const float eps : {0x1p-4f, 0x1p-7f}) {
       Fixture f(WeightType::f32);
-      const ZerothOrderEngine engine(f.store, f.team, {.direction = direction, .eps = eps, .seed = 5});
+      ZerothOrderEngine engine(f.store, f.team, {.direction = direction, .eps = eps, .seed = 5});
       const auto estimate = engine.estimate(3, linear(f));
       double slope = 0, size = 0;
       const std::uint64_t key = philox_key(5, 3, 0);
@@ -154,7 +154,7 @@ INSTANTIATE_TEST_SUITE_P(Rules, Masks,
 // gradient is G: the mean of g^2 over steps is ||G||^2, since g = <G, z>.
 TEST(ZerothOrder, MeanSquareOfTheProjectedGradientIsTheGradientsNorm) {
   Fixture f(WeightType::f32);
-  const ZerothOrderEngine engine(f.store, f.team, {.direction = kernels::Direction::gaussian, .eps = 0x1p-5f});
+  ZerothOrderEngine engine(f.store, f.team, {.direction = kernels::Direction::gaussian, .eps = 0x1p-5f});
   double norm = 0;
   for (std::size_t id = 0; id < f.store.size(); ++id) {
     for (std::int64_t i = 0; i < f.store.elements(id); ++i) {
