@@ -53,7 +53,7 @@ echo "  run       $run   (run.json, events.jsonl, trajectory.bin)"
 echo "  model     $out   (a Hugging Face folder)"
 title "Next"
 cat <<NEXT
-  $frugal generate $out --prompt \$'Message: You won a prize, call now\nIs this spam?' --max-new-tokens 1 --greedy
+  $frugal eval $out --data YOUR.jsonl --template "Message: {text}\nIs this spam?" --labels $labels
   $frugal merge $model $run --out build/demo/sms-$seed.gguf --dtype q8_0
   $frugal tune $model --data YOUR.jsonl --template '...' --labels a,b --method sparse-mezo --memory $memory --out my-run
 NEXT

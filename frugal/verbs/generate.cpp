@@ -116,7 +116,7 @@ int run_generate(const Json& settings) {
                    .dump(-1, ' ', false, Json::error_handler_t::replace));
   } else {
     std::printf("\n");
-    say(std::to_string(out.ids.size()) + " tokens, " + std::to_string(rate).substr(0, 5) + " tokens/s");
+    if (rate > 0) say(std::to_string(out.ids.size()) + " tokens, " + std::to_string(rate).substr(0, 5) + " tokens/s");
   }
   return is_interrupted() ? static_cast<int>(Exit::interrupted) : 0;
 }
