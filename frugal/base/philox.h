@@ -7,7 +7,7 @@
 namespace frugal {
 
 // What a stream of random numbers is for; the last counter word, so that streams never meet.
-enum class Stream : std::uint32_t { direction = 0, rounding = 1, mask = 2, shuffle = 3, sampling = 4, initial = 5 };
+enum class Stream : std::uint32_t { direction = 0, rounding = 1, mask = 2, shuffle = 3, sampling = 4, initial = 5, dropout = 6 };
 
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "frugal/base/error.h"
-#include "frugal/nn/decoder_state.h"
+#include "frugal/nn/decoder_backward.h"
 
 namespace frugal {
 namespace {
@@ -46,7 +46,9 @@ KvCache::KvCache(const ModelShape& shape, std::int64_t capacity, Compute compute
 
 Decoder::State::State(const ModelShape& shape_, Threads& threads_, Compute compute_)
     : shape(shape_), ids(shape_), threads(threads_), compute(compute_), inverse_frequencies(make_inverse_frequencies(shape_)),
-      scratch(static_cast<std::size_t>(threads_.count())) {}
+      scratch(static_cast<std::size_t>(threads_.count())),
+      low_rank_scratch(static_cast<std::size_t>(threads_.count())) {}
+Decoder::State::~State() = default;
 
 void Decoder::State::rotations(const std::vector<std::int32_t>& positions, std::int64_t first) {
   const std::size_t half = inverse_frequencies.size();
@@ -69,7 +71,7 @@ const ModelShape& Decoder::shape() const { return state_->shape; }
 Compute Decoder::compute() const { return state_->compute; }
 Threads& Decoder::threads() const { return state_->threads; }
 
-const Hidden& Decoder::forward(const WeightView& view, const PackedBatch& batch, KvCache* cache) {
+const Hidden& Decoder::forward(const WeightView& view, const PackedBatch& batch, KvCache* cache, Tape* tape) {
   for (const std::int32_t token : batch.tokens) {
     if (token < 0 || token >= shape().vocab) {
       throw Error(Exit::input, "token id " + std::to_string(token) + " is outside the vocabulary of " + std::to_string(shape().vocab),
@@ -81,10 +83,10 @@ const Hidden& Decoder::forward(const WeightView& view, const PackedBatch& batch,
   const bool narrow = view.is_plain() && batch.size() <= kNarrow && batch.segments.size() == 1 && cache != nullptr;
   if (compute() == Compute::f32) {
     if (narrow) state_->forward_narrow<float>(view.store(), batch, cache);
-    else state_->forward_packed<float>(view, batch, cache);
+    else state_->forward_packed<float>(view, batch, cache, tape);
   } else {
     if (narrow) state_->forward_narrow<kernels::Bf16>(view.store(), batch, cache);
-    else state_->forward_packed<kernels::Bf16>(view, batch, cache);
+    else state_->forward_packed<kernels::Bf16>(view, batch, cache, tape);
   }
   if (cache != nullptr) cache->length += batch.size();
   return state_->hidden;

@@ -10,7 +10,9 @@
 
 #include "frugal/core/products.h"
 #include "frugal/core/threads.h"
+#include "frugal/nn/gradients.h"
 #include "frugal/nn/packed_batch.h"
+#include "frugal/nn/tape.h"
 #include "frugal/nn/weight_view.h"
 
 namespace frugal {
@@ -54,8 +56,8 @@ class Decoder {
 
   // Runs every layer. The result stays valid until the next call. cache (one branch, one segment, no more than its capacity):
   // takes in the keys and values, and the segment goes on after what it holds.
-  // Error(Exit::input): a token id outside the vocabulary.
-  const Hidden& forward(const WeightView& view, const PackedBatch& batch, KvCache* cache = nullptr);
+  // tape (one branch, no cache): takes what backward needs. Error(Exit::input): a token id outside the vocabulary.
+  const Hidden& forward(const WeightView& view, const PackedBatch& batch, KvCache* cache = nullptr, Tape* tape = nullptr);
 
   // ---- heads, on rows of the hidden states of the last forward ----
   // Log-probability of `target` after the token at `row`, for each query: out[branch * queries + i]. Runs through the vocabulary
@@ -66,6 +68,17 @@ class Decoder {
   std::vector<float> candidate_logits(const WeightView& view, std::span<const std::int64_t> rows, std::span<const std::int32_t> candidates);
   // All logits after one row of branch 0, [vocab].
   std::vector<float> logits(const WeightView& view, std::int64_t row);
+
+  // ---- backward, of one branch, after a forward with a tape: one or more heads, then the layers, once ----
+  // The loss has -weights[i] * log_probability[i] as its terms: the gradient of -sum_i w_i log p(query i) joins that of the hidden
+  // states, and that of the head's weights goes to `gradients`. Blocks of the vocabulary as in log_probabilities.
+  void backward_log_probabilities(const WeightView& view, std::span<const Query> queries, std::span<const double> weights,
+                                  Gradients& gradients);
+  // The same from the gradients of candidate_logits [rows * candidates].
+  void backward_candidates(const WeightView& view, std::span<const std::int64_t> rows, std::span<const std::int32_t> candidates,
+                           std::span<const float> gradient, Gradients& gradients);
+  // Layers from the last to gradients.lowest_layer(), one at a time; no graph. The tape is used up.
+  void backward(const WeightView& view, const PackedBatch& batch, Tape& tape, Gradients& gradients);
 
  private:
   struct State;

@@ -51,9 +51,6 @@ void run_products(Threads& threads, const WeightStore& store, std::span<const Pr
   });
 }
 
-void convert(const float* from, float* to, std::int64_t n) { std::copy_n(from, n, to); }
-void convert(const float* from, Bf16* to, std::int64_t n) { kernels::to_bf16(from, to, static_cast<std::size_t>(n)); }
-void convert(const Bf16* from, float* to, std::int64_t n) { kernels::to_float(from, to, static_cast<std::size_t>(n)); }
 
 }  // namespace
 
@@ -82,9 +79,9 @@ void Decoder::State::forward_narrow(const WeightStore& store, const PackedBatch&
     };
 
     norm(id.input_norm);
-    const Product qkv_products[] = {{id.q, x.data(), projected.data(), width},
-                                    {id.k, x.data(), projected.data() + q_width, width},
-                                    {id.v, x.data(), projected.data() + q_width + kv_width, width}};
+    const Product qkv_products[] = {{id[kQ], x.data(), projected.data(), width},
+                                    {id[kK], x.data(), projected.data() + q_width, width},
+                                    {id[kV], x.data(), projected.data() + q_width + kv_width, width}};
     run_products(threads, store, qkv_products, N);
     kernels::rope(projected.data(), cos.data(), sin.data(), static_cast<std::size_t>(N), static_cast<std::size_t>(layer.heads + layer.kv_heads),
                   static_cast<std::size_t>(D), static_cast<std::size_t>(width));
@@ -99,18 +96,18 @@ void Decoder::State::forward_narrow(const WeightStore& store, const PackedBatch&
               {N, cache->length + N, layer.heads, layer.kv_heads, D, q_width, kv_width, q_width});
     convert(seen.data(), x.data(), N * q_width);
 
-    const Product o[] = {{id.o, x.data(), y.data(), C}};
+    const Product o[] = {{id[kO], x.data(), y.data(), C}};
     run_products(threads, store, o, N);
     kernels::add(hidden.at(0), y.data(), static_cast<std::size_t>(N * C));
     norm(id.post_norm);
-    const Product gate_up[] = {{id.gate, x.data(), projected.data(), 2 * F}, {id.up, x.data(), projected.data() + F, 2 * F}};
+    const Product gate_up[] = {{id[kGate], x.data(), projected.data(), 2 * F}, {id[kUp], x.data(), projected.data() + F, 2 * F}};
     run_products(threads, store, gate_up, N);
     for (std::int64_t t = 0; t < N; ++t) {
       float* gate = projected.data() + t * 2 * F;
       kernels::silu_mul(gate, gate + F, static_cast<std::size_t>(F));
       std::copy_n(gate, F, x.data() + t * F);
     }
-    const Product down[] = {{id.down, x.data(), y.data(), C}};
+    const Product down[] = {{id[kDown], x.data(), y.data(), C}};
     run_products(threads, store, down, N);
     kernels::add(hidden.at(0), y.data(), static_cast<std::size_t>(N * C));
   }

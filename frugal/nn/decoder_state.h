@@ -2,9 +2,12 @@
 // Letters: B branches, N tokens of the batch, C hidden size, H query heads, K key heads, D head size, F feed-forward width.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "frugal/nn/decoder.h"
+#include "frugal/nn/gradients.h"
+#include "frugal/nn/tape.h"
 #include "frugal/nn/tensor_ids.h"
 
 namespace frugal {
@@ -22,42 +25,6 @@ struct BranchBuffer {
     return reinterpret_cast<T*>(memory.data() + stride * static_cast<std::size_t>(branch)) + element;
   }
 };
-
-struct Decoder::State {
-  State(const ModelShape& shape, Threads& threads, Compute compute);
-
-  const ModelShape shape;
-  const DecoderIds ids;
-  Threads& threads;
-  const Compute compute;
-  std::vector<float> inverse_frequencies;  // [D / 2]
-
-  Hidden hidden;
-  BranchBuffer qkv, attended;              // [N, (H + 2K) D], [N, H D]
-  BranchBuffer panels_qkv, panels_rest;    // one layer's weights: q k v; o, gate up, down
-  BranchBuffer gains, biases;              // fp32: [2 C] norm gains of the layer; q k v o gate up down biases
-  BranchBuffer block[2];                   // two blocks of rows of the head
-  std::vector<Buffer> scratch;             // one a thread
-  std::vector<float> cos, sin;             // [N, D / 2]
-
-  void rotations(const std::vector<std::int32_t>& positions, std::int64_t first);
-  template <class T>
-  void forward_packed(const WeightView& view, const PackedBatch& batch, KvCache* cache);
-  template <class T>
-  void forward_narrow(const WeightStore& store, const PackedBatch& batch, KvCache* cache);
-  template <class T>
-  void log_sum_exps(const WeightView& view, std::span<const std::int64_t> rows, std::vector<double>& out);
-  // The final norm of branch b's gain applied to `rows` of its hidden states.
-  std::vector<float> final_gain(const WeightView& view);
-};
-
-// Tokens a work item takes: the largest of 512, 256, 128, 64 that makes at least four items, a function of the batch alone.
-inline std::int64_t chunk_tokens(std::int64_t tokens, int branches) {
-  for (const std::int64_t chunk : {512, 256, 128}) {
-    if (branches * ((tokens + chunk - 1) / chunk) >= 4) return chunk;
-  }
-  return 64;
-}
 
 // A list of row ranges of tensors to be made for every branch, as work items of about 64k weights.
 template <class T>
@@ -87,5 +54,78 @@ class Preparation {
   };
   std::vector<Item> items_;
 };
+
+inline void convert(const float* from, float* to, std::int64_t n) { std::copy_n(from, n, to); }
+inline void convert(const float* from, kernels::Bf16* to, std::int64_t n) { kernels::to_bf16(from, to, static_cast<std::size_t>(n)); }
+inline void convert(const kernels::Bf16* from, float* to, std::int64_t n) { kernels::to_float(from, to, static_cast<std::size_t>(n)); }
+
+struct BackwardState;
+struct LayerLayout;
+template <class T>
+class LowRankLayer;
+template <class T>
+class WeightGradients;
+
+struct Decoder::State {
+  State(const ModelShape& shape, Threads& threads, Compute compute);
+  ~State();
+
+  const ModelShape shape;
+  const DecoderIds ids;
+  Threads& threads;
+  const Compute compute;
+  std::vector<float> inverse_frequencies;  // [D / 2]
+
+  Hidden hidden;
+  BranchBuffer qkv, attended;              // [N, (H + 2K) D], [N, H D]
+  BranchBuffer panels_qkv, panels_rest;    // one layer's weights: q k v; o, gate up, down
+  BranchBuffer gains, biases;              // fp32: [2 C] norm gains of the layer; q k v o gate up down biases
+  BranchBuffer block[2];                   // two blocks of rows of the head
+  std::vector<Buffer> scratch;             // one a thread
+  std::vector<std::array<Buffer, 2>> low_rank_scratch;  // of a thread
+  std::vector<float> cos, sin;             // [N, D / 2]
+
+  void rotations(const std::vector<std::int32_t>& positions, std::int64_t first);
+  template <class T>
+  void reserve(int branches, std::int64_t tokens);
+  template <class T>
+  void forward_packed(const WeightView& view, const PackedBatch& batch, KvCache* cache, Tape* tape);
+  // What forward_layer leaves on a tape: nothing; the input; all; all but the input, which is read from the tape instead.
+  enum class Recording { none, input, all, again };
+  template <class T>
+  void forward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, KvCache* cache, LayerTape* tape, Recording recording,
+                     const Preparation<T>& next);
+  template <class T>
+  void forward_narrow(const WeightStore& store, const PackedBatch& batch, KvCache* cache);
+  template <class T>
+  void log_sum_exps(const WeightView& view, std::span<const std::int64_t> rows, std::vector<double>& out);
+  // Backward: see decoder_backward.cpp and head_backward.cpp.
+  std::unique_ptr<BackwardState> back;
+  template <class T>
+  void backward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, LayerTape& tape, bool is_recorded, Gradients& gradients);
+  template <class T>
+  void backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape, std::int64_t root, int thread);
+  template <class T>
+  void add_pair_gradients(const LowRankLayer<T>& low_rank, Slot slot, const LayerLayout& at, const T* dy, const T* x, std::int64_t tokens,
+                          Gradients& gradients, WeightGradients<T>& work);
+  BackwardState& start_backward(const WeightView& view);  // zeroes dhidden for the tokens of the last forward unless a head has run
+  void backward_final_norm(const WeightView& view, std::span<const std::int64_t> rows, const float* dnormed, Gradients& gradients);
+  template <class T>
+  void backward_head(const WeightView& view, std::span<const Query> queries, std::span<const double> weights, Gradients& gradients);
+
+  // The final norm of branch b's gain applied to `rows` of its hidden states.
+  std::vector<float> final_gain(const WeightView& view);
+};
+
+inline constexpr std::int64_t kVocabularyBlock = 2048;  // rows of the head made at a time
+std::vector<std::int64_t> distinct_rows(std::span<const Decoder::Query> queries);  // rising
+
+// Tokens a work item takes: the largest of 512, 256, 128, 64 that makes at least four items, a function of the batch alone.
+inline std::int64_t chunk_tokens(std::int64_t tokens, int branches) {
+  for (const std::int64_t chunk : {512, 256, 128}) {
+    if (branches * ((tokens + chunk - 1) / chunk) >= 4) return chunk;
+  }
+  return 64;
+}
 
 }  // namespace frugal

@@ -4,19 +4,13 @@
 #include "frugal/nn/decoder_state.h"
 
 namespace frugal {
-namespace {
-
-constexpr std::int64_t kVocabularyBlock = 2048;  // rows of the head made at a time
-
-std::vector<std::int64_t> distinct(std::span<const Decoder::Query> queries) {
+std::vector<std::int64_t> distinct_rows(std::span<const Decoder::Query> queries) {
   std::vector<std::int64_t> rows;
   for (const auto& query : queries) rows.push_back(query.row);
   std::sort(rows.begin(), rows.end());
   rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
   return rows;
 }
-
-}  // namespace
 
 std::vector<float> Decoder::State::final_gain(const WeightView& view) {
   std::vector<float> gain(static_cast<std::size_t>(view.branches() * shape.hidden));
@@ -78,12 +72,15 @@ void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::i
   }
 }
 
+template void Decoder::State::log_sum_exps<float>(const WeightView&, std::span<const std::int64_t>, std::vector<double>&);
+template void Decoder::State::log_sum_exps<kernels::Bf16>(const WeightView&, std::span<const std::int64_t>, std::vector<double>&);
+
 std::vector<double> Decoder::log_probabilities(const WeightView& view, std::span<const Query> queries) {
   State& s = *state_;
   const int B = view.branches();
   const std::int64_t C = s.shape.hidden;
   const auto count = static_cast<std::int64_t>(queries.size());
-  const std::vector<std::int64_t> rows = distinct(queries);
+  const std::vector<std::int64_t> rows = distinct_rows(queries);
   std::vector<double> sums;
   if (s.compute == Compute::f32) s.log_sum_exps<float>(view, rows, sums);
   else s.log_sum_exps<kernels::Bf16>(view, rows, sums);

@@ -20,15 +20,10 @@ DecoderIds::DecoderIds(const ModelShape& shape) {
     const auto linear = [&](const std::string& part) {
       return LinearIds{find(layer + part + ".weight"), find(layer + part + ".bias")};
     };
-    layers.push_back({.input_norm = find(layer + "input_layernorm.weight"),
-                      .post_norm = find(layer + "post_attention_layernorm.weight"),
-                      .q = linear("self_attn.q_proj"),
-                      .k = linear("self_attn.k_proj"),
-                      .v = linear("self_attn.v_proj"),
-                      .o = linear("self_attn.o_proj"),
-                      .gate = linear("mlp.gate_proj"),
-                      .up = linear("mlp.up_proj"),
-                      .down = linear("mlp.down_proj")});
+    layers.push_back({find(layer + "input_layernorm.weight"),
+                      find(layer + "post_attention_layernorm.weight"),
+                      {linear("self_attn.q_proj"), linear("self_attn.k_proj"), linear("self_attn.v_proj"), linear("self_attn.o_proj"),
+                       linear("mlp.gate_proj"), linear("mlp.up_proj"), linear("mlp.down_proj")}});
   }
 }
 

@@ -1,5 +1,6 @@
 // Where each part of a decoder lies in the list of tensors of its shape.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -13,9 +14,13 @@ struct LinearIds {
   std::size_t weight = kNoTensor, bias = kNoTensor;
 };
 
+// The linears of a layer, in the order they run.
+enum Slot : std::size_t { kQ, kK, kV, kO, kGate, kUp, kDown, kSlots };
+
 struct LayerIds {
   std::size_t input_norm, post_norm;
-  LinearIds q, k, v, o, gate, up, down;
+  std::array<LinearIds, kSlots> linears;
+  const LinearIds& operator[](Slot slot) const { return linears[slot]; }
 };
 
 struct DecoderIds {

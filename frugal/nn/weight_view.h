@@ -7,6 +7,18 @@
 
 namespace frugal {
 
+// A product of two factors beside a linear; see low_rank.h. a [rank, in], b [out, rank], fp32.
+struct LowRankPair {
+  std::int64_t rank = 0;
+  float scale = 1;
+  const float* a = nullptr;
+  const float* b = nullptr;
+};
+struct Dropout {
+  double p = 0;
+  std::uint64_t key = 0;
+};
+
 class WeightView {
  public:
   explicit WeightView(const WeightStore& store) : store_(store) {}
@@ -15,6 +27,9 @@ class WeightView {
 
   virtual int branches() const = 0;
   virtual bool is_plain() const { return false; }  // one branch, and its rows are the store's
+  // The pair beside the linear whose weight is `id`, the same in every branch; null: none.
+  virtual const LowRankPair* low_rank(std::size_t) const { return nullptr; }
+  virtual Dropout low_rank_dropout() const { return {}; }
   // Rows [begin, end) of tensor `id` for every branch b into out[b][(end - begin) * cols]. Called from several threads.
   virtual void rows(std::size_t id, std::int64_t begin, std::int64_t end, float* const* out) const = 0;
   virtual void rows(std::size_t id, std::int64_t begin, std::int64_t end, kernels::Bf16* const* out) const = 0;

@@ -17,13 +17,14 @@ void convert(const From* from, To* to, std::size_t n) {
 void bf16_to_float(const Bf16* from, float* to, std::size_t n) { convert(from, to, n); }
 void float_to_bf16(const float* from, Bf16* to, std::size_t n) { convert(from, to, n); }
 
-template <class Y>
-void add_rows(float* h, const Y* y, std::size_t n) {
+template <class H, class Y>
+void add_rows(H* h, const Y* y, std::size_t n) {
   each_vector(
       n, [&](std::size_t i, auto span) HWY_ATTR { store(hn::Add(load(h + i, span), load(y + i, span)), h + i, span); });
 }
 void add_floats(float* h, const float* y, std::size_t n) { add_rows(h, y, n); }
 void add_bf16(float* h, const Bf16* y, std::size_t n) { add_rows(h, y, n); }
+void add_bf16_to_bf16(Bf16* h, const Bf16* y, std::size_t n) { add_rows(h, y, n); }
 
 // Four partial sums a lane, so that the additions do not wait for one another.
 HWY_INLINE float sum_of_squares(const float* h, std::size_t n) {
@@ -138,6 +139,7 @@ HWY_EXPORT(bf16_to_float);
 HWY_EXPORT(float_to_bf16);
 HWY_EXPORT(add_floats);
 HWY_EXPORT(add_bf16);
+HWY_EXPORT(add_bf16_to_bf16);
 HWY_EXPORT(rms_norm_floats);
 HWY_EXPORT(rms_norm_bf16);
 HWY_EXPORT(rope_floats);
@@ -151,6 +153,7 @@ void to_float(const Bf16* from, float* to, std::size_t n) { FRUGAL_DISPATCH(bf16
 void to_bf16(const float* from, Bf16* to, std::size_t n) { FRUGAL_DISPATCH(float_to_bf16)(from, to, n); }
 void add(float* h, const float* y, std::size_t n) { FRUGAL_DISPATCH(add_floats)(h, y, n); }
 void add(float* h, const Bf16* y, std::size_t n) { FRUGAL_DISPATCH(add_bf16)(h, y, n); }
+void add(Bf16* h, const Bf16* y, std::size_t n) { FRUGAL_DISPATCH(add_bf16_to_bf16)(h, y, n); }
 void rms_norm(const float* h, const float* gain, float* out, std::size_t rows, std::size_t cols, float eps) {
   FRUGAL_DISPATCH(rms_norm_floats)(h, gain, out, rows, cols, eps);
 }

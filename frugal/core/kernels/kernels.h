@@ -86,6 +86,7 @@ void silu_mul(float* gate, const float* up, std::size_t n);
 void silu_mul(Bf16* gate, const Bf16* up, std::size_t n);
 void add(float* h, const float* y, std::size_t n);                              // h += y
 void add(float* h, const Bf16* y, std::size_t n);
+void add(Bf16* h, const Bf16* y, std::size_t n);
 // Online log-sum-exp over blocks of the vocabulary: per row, (max, sum) of what came before takes in `cols` more logits.
 void log_sum_exp(const float* logits, std::size_t rows, std::size_t cols, std::size_t stride, float* max, float* sum);
 void log_sum_exp(const Bf16* logits, std::size_t rows, std::size_t cols, std::size_t stride, float* max, float* sum);

@@ -1,0 +1,25 @@
+// Low-rank pairs beside the linears of a model (LoRA, arXiv:2106.09685): y = x W^T + scale * (dropout(x) a^T) b^T.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "frugal/nn/weight_view.h"
+
+namespace frugal {
+
+// The pairs of a model, by the id of the linear's weight.
+class LowRankView : public BaseView {
+ public:
+  LowRankView(const WeightStore& store, const std::vector<LowRankPair>& pairs) : BaseView(store), pairs_(pairs) {}
+  bool is_plain() const override { return false; }
+  const LowRankPair* low_rank(std::size_t id) const override { return pairs_[id].rank > 0 ? &pairs_[id] : nullptr; }
+  // Dropout of the pairs' input with probability p, drawn from Philox(key, Stream::dropout); 0: none, as in evaluation.
+  void set_dropout(double p, std::uint64_t key) { dropout_ = {p, key}; }
+  Dropout low_rank_dropout() const override { return dropout_; }
+
+ private:
+  const std::vector<LowRankPair>& pairs_;  // one a tensor of the store; rank 0: none
+  Dropout dropout_;
+};
+
+}  // namespace frugal

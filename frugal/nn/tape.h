@@ -1,0 +1,38 @@
+// What a backward pass needs of its forward: each layer's input, or all of a layer's intermediates.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "frugal/core/buffer.h"
+
+namespace frugal {
+
+// [N, ...] rows of a packed batch, T is the type the decoder computes in.
+struct LayerTape {
+  Buffer input;     // [N, C] fp32
+  Buffer qkv;       // [N, (H + 2K) D] T, rotated
+  Buffer attended;  // [N, H D] T
+  Buffer middle;    // [N, C] fp32: after attention, before the feed-forward
+  Buffer gate_up;   // [N, 2F] T, before the activation
+};
+
+class Tape {
+ public:
+  // first_layer: layers below it are not recorded and run as in evaluation. keeps: intermediates are kept, which spares the backward a
+  // second forward of each layer (checkpointing, arXiv:1604.06174, is the default) for about 10 times the memory.
+  Tape(std::int64_t first_layer, bool keeps) : first_(first_layer < 0 ? 0 : first_layer), keeps_(keeps) {}
+  bool records(std::size_t layer) const { return static_cast<std::int64_t>(layer) >= first_; }
+  bool keeps() const { return keeps_; }
+  std::int64_t first_layer() const { return first_; }
+  LayerTape& at(std::size_t layer) {
+    if (layers_.size() <= layer) layers_.resize(layer + 1);
+    return layers_[layer];
+  }
+
+ private:
+  std::int64_t first_;
+  bool keeps_;
+  std::vector<LayerTape> layers_;
+};
+
+}  // namespace frugal

@@ -1,0 +1,324 @@
+// The backward against transformers' autograd (golden), and against itself: packing, checkpoints, threads, answers that branch, pairs.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <map>
+
+#include "frugal/base/json.h"
+#include "frugal/base/philox.h"
+#include "frugal/nn/decoder.h"
+#include "frugal/nn/low_rank.h"
+
+namespace frugal {
+namespace {
+
+// Gradients of every tensor, of everything down to `lowest`.
+class AllGradients : public Gradients {
+ public:
+  explicit AllGradients(const WeightStore& store, std::int64_t lowest = -1) : lowest_(lowest), sums_(store.size()) {
+    for (std::size_t id = 0; id < store.size(); ++id) sums_[id].resize(static_cast<std::size_t>(store.elements(id)));
+  }
+  std::int64_t lowest_layer() const override { return lowest_; }
+  GradientSum of(std::size_t id) override { return {sums_[id].data()}; }
+  void layer_done(std::size_t layer) override { done.push_back(layer); }
+  const std::vector<float>& operator[](std::size_t id) const { return sums_[id]; }
+  std::vector<std::size_t> done;
+
+ private:
+  std::int64_t lowest_;
+  std::vector<std::vector<float>> sums_;
+};
+
+struct Model {
+  explicit Model(const std::string& name, int threads = 2, Compute compute = Compute::f32, WeightType type = WeightType::f32)
+      : team(threads, single_threaded_torch), folder(std::string(FRUGAL_SOURCE_DIR) + "/frugal/nn/tests/golden/" + name),
+        source(ModelSource::open(folder)), store(source, type, team), view(store), decoder(store.shape(), team, compute) {
+    std::ifstream in(folder + "/logits.json");
+    sequences = Json::parse(in)["sequences"].get<std::vector<std::vector<std::int32_t>>>();
+  }
+  // Mean cross-entropy of every next token of `batch`, and its gradients.
+  double loss_and_gradients(const WeightView& of, const PackedBatch& batch, bool keeps, Gradients& gradients) {
+    std::vector<Decoder::Query> queries;
+    for (const Segment& s : batch.segments) {
+      for (std::int64_t t = 0; t + 1 < s.length; ++t) queries.push_back({s.begin + t, batch.tokens[static_cast<std::size_t>(s.begin + t) + 1]});
+      if (s.parent >= 0) {
+        const Segment& p = batch.segments[static_cast<std::size_t>(s.parent)];
+        queries.push_back({p.begin + p.length - 1, batch.tokens[static_cast<std::size_t>(s.begin)]});
+      }
+    }
+    const std::vector<double> weights(queries.size(), 1.0 / static_cast<double>(queries.size()));
+    Tape tape(gradients.lowest_layer(), keeps);
+    decoder.forward(of, batch, nullptr, &tape);
+    double loss = 0;
+    for (const double value : decoder.log_probabilities(of, queries)) loss -= value / static_cast<double>(queries.size());
+    decoder.backward_log_probabilities(of, queries, weights, gradients);
+    decoder.backward(of, batch, tape, gradients);
+    return loss;
+  }
+
+  Threads team;
+  std::string folder;
+  std::shared_ptr<const ModelSource> source;
+  WeightStore store;
+  BaseView view;
+  Decoder decoder;
+  std::vector<std::vector<std::int32_t>> sequences;
+};
+
+double norm(const std::vector<float>& g) {
+  double sum = 0;
+  for (const float x : g) sum += static_cast<double>(x) * static_cast<double>(x);
+  return std::sqrt(sum);
+}
+double distance(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]);
+  return std::sqrt(sum);
+}
+
+class GoldenGradients : public testing::TestWithParam<const char*> {};
+
+// fp32 sums in another order than PyTorch's: relative 1e-4 of each tensor's norm.
+TEST_P(GoldenGradients, AgreeWithTransformers) {
+  Model m(GetParam());
+  std::ifstream in(m.folder + "/gradients.json");
+  const Json golden = Json::parse(in);
+  PackedBatch batch;
+  for (const auto& s : m.sequences) batch.append(s);
+  for (const bool keeps : {false, true}) {
+    AllGradients found(m.store);
+    EXPECT_NEAR(m.loss_and_gradients(m.view, batch, keeps, found), golden["loss"].get<double>(), 1e-5);
+    for (std::size_t id = 0; id < m.store.size(); ++id) {
+      const Json& expected = golden["tensors"][m.store.spec(id).name];
+      const double size = expected["norm"].get<double>();
+      double dot = 0;
+      for (std::size_t i = 0; i < found[id].size(); ++i) dot += static_cast<double>(found[id][i]) * std::cos(static_cast<double>(i));
+      EXPECT_NEAR(norm(found[id]), size, 1e-4 * size) << m.store.spec(id).name;
+      EXPECT_NEAR(dot, expected["dot"].get<double>(), 1e-4 * size * std::sqrt(static_cast<double>(found[id].size()))) << m.store.spec(id).name;
+      for (std::size_t i = 0; i < expected["entries"].size(); ++i) {
+        EXPECT_NEAR(found[id][97 * i], expected["entries"][i].get<double>(), 1e-4 * size) << m.store.spec(id).name << " " << 97 * i;
+      }
+    }
+    EXPECT_EQ(found.done, (std::vector<std::size_t>{1, 0}));
+  }
+}
+
+TEST_P(GoldenGradients, CheckpointsThreadsAndPackingDoNotChangeThem) {
+  Model one(GetParam(), 1), three(GetParam(), 3);
+  PackedBatch batch;
+  for (int repeat = 0; repeat < 5; ++repeat) batch.append(one.sequences[3]);
+  AllGradients a(one.store), b(three.store), c(one.store), d(one.store);
+  one.loss_and_gradients(one.view, batch, false, a);
+  three.loss_and_gradients(three.view, batch, true, b);
+  PackedBatch single;
+  single.append(one.sequences[3]);
+  one.loss_and_gradients(one.view, single, false, c);
+  one.loss_and_gradients(one.view, batch, false, d);
+  for (std::size_t id = 0; id < one.store.size(); ++id) {
+    EXPECT_EQ(a[id], b[id]) << one.store.spec(id).name;
+    EXPECT_EQ(a[id], d[id]) << "a second backward reuses scratch";
+    EXPECT_LT(distance(a[id], c[id]), 1e-5 * norm(c[id])) << "the mean over five copies is that of one";
+  }
+}
+
+// A prompt with two answers: gradients of the branched batch are those of the two whole sequences, scored on the answers alone.
+TEST_P(GoldenGradients, AnswersThatBranchGiveTheGradientsOfWholeSequences) {
+  Model m(GetParam());
+  const auto& prompt = m.sequences[2];
+  const std::vector<std::vector<std::int32_t>> answers = {{9, 4, 33}, {50, 7}};
+  PackedBatch branched, whole;
+  std::vector<Decoder::Query> of_branched, of_whole;
+  branched.append(m.sequences[1]);
+  const std::int64_t parent = branched.append(prompt);
+  const auto last = static_cast<std::int64_t>(branched.size()) - 1;
+  for (const auto& answer : answers) {
+    const std::int64_t begin = branched.size(), start = whole.size() + static_cast<std::int64_t>(prompt.size());
+    branched.append(answer, parent);
+    auto full = prompt;
+    full.insert(full.end(), answer.begin(), answer.end());
+    whole.append(full);
+    for (std::int64_t t = 0; t < static_cast<std::int64_t>(answer.size()); ++t) {
+      of_branched.push_back({t == 0 ? last : begin + t - 1, answer[static_cast<std::size_t>(t)]});
+      of_whole.push_back({start + t - 1, answer[static_cast<std::size_t>(t)]});
+    }
+  }
+  const std::vector<double> weights = {0.5, -0.25, 1, 0.75, 0.125};
+  const auto run = [&](const PackedBatch& batch, const std::vector<Decoder::Query>& queries, Gradients& to) {
+    Tape tape(-1, false);
+    m.decoder.forward(m.view, batch, nullptr, &tape);
+    m.decoder.backward_log_probabilities(m.view, queries, weights, to);
+    m.decoder.backward(m.view, batch, tape, to);
+  };
+  AllGradients a(m.store), b(m.store);
+  run(branched, of_branched, a);
+  run(whole, of_whole, b);
+  for (std::size_t id = 0; id < m.store.size(); ++id) EXPECT_LT(distance(a[id], b[id]), 1e-4 * norm(b[id]) + 1e-7) << m.store.spec(id).name;
+}
+
+TEST_P(GoldenGradients, StopAtTheLowestLayer) {
+  Model m(GetParam());
+  PackedBatch batch;
+  batch.append(m.sequences[2]);
+  AllGradients all(m.store), top(m.store, 1);
+  m.loss_and_gradients(m.view, batch, false, all);
+  m.loss_and_gradients(m.view, batch, false, top);
+  EXPECT_EQ(top.done, (std::vector<std::size_t>{1}));
+  for (std::size_t id = 0; id < m.store.size(); ++id) {
+    const std::string& name = m.store.spec(id).name;
+    if (name.find("layers.1.") != std::string::npos || name == "model.norm.weight") {
+      EXPECT_EQ(all[id], top[id]) << name;
+    } else if (name.find("layers.0.") != std::string::npos) {
+      EXPECT_EQ(norm(top[id]), 0) << name;
+    }
+  }
+}
+
+// Gradients of candidate logits are those of the log-probabilities when the loss is a cross-entropy over all words.
+TEST_P(GoldenGradients, CandidatesOverTheWholeVocabularyAreTheLanguageModelLoss) {
+  Model m(GetParam());
+  PackedBatch batch;
+  batch.append(m.sequences[2]);
+  const std::int64_t row = batch.size() - 1, V = m.store.shape().vocab;
+  std::vector<std::int32_t> words(static_cast<std::size_t>(V));
+  for (std::int64_t v = 0; v < V; ++v) words[static_cast<std::size_t>(v)] = static_cast<std::int32_t>(v);
+  AllGradients a(m.store), b(m.store);
+  Tape tape(-1, true), other(-1, true);
+  m.decoder.forward(m.view, batch, nullptr, &tape);
+  const std::vector<Decoder::Query> query = {{row, 5}};
+  m.decoder.backward_log_probabilities(m.view, query, std::vector<double>{1}, a);
+  m.decoder.backward(m.view, batch, tape, a);
+  m.decoder.forward(m.view, batch, nullptr, &other);
+  const std::vector<std::int64_t> rows = {row};
+  const auto logits = m.decoder.candidate_logits(m.view, rows, words);
+  double sum = 0;
+  for (const float x : logits) sum += std::exp(static_cast<double>(x));
+  std::vector<float> gradient;
+  for (std::size_t v = 0; v < logits.size(); ++v) gradient.push_back(static_cast<float>(std::exp(static_cast<double>(logits[v])) / sum - (v == 5)));
+  m.decoder.backward_candidates(m.view, rows, words, gradient, b);
+  m.decoder.backward(m.view, batch, other, b);
+  for (std::size_t id = 0; id < m.store.size(); ++id) EXPECT_LT(distance(a[id], b[id]), 1e-4 * norm(b[id]) + 1e-8) << m.store.spec(id).name;
+}
+
+// bf16 products: within a few percent of the fp32 gradient.
+TEST_P(GoldenGradients, Bf16ComputeStaysWithinItsRounding) {
+  Model exact(GetParam(), 2, Compute::f32, WeightType::bf16), rounded(GetParam(), 2, Compute::bf16, WeightType::bf16);
+  PackedBatch batch;
+  for (const auto& s : exact.sequences) batch.append(s);
+  AllGradients a(exact.store), b(rounded.store);
+  exact.loss_and_gradients(exact.view, batch, false, a);
+  rounded.loss_and_gradients(rounded.view, batch, false, b);
+  for (std::size_t id = 0; id < exact.store.size(); ++id) {
+    EXPECT_LT(distance(a[id], b[id]), 0.05 * norm(a[id]) + 1e-6) << exact.store.spec(id).name;
+    EXPECT_TRUE(distance(a[id], b[id]) > 0 || norm(a[id]) < 1e-6) << exact.store.spec(id).name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, GoldenGradients, testing::Values("tied", "biased", "llama3"));
+
+// Random low-rank pairs beside every linear.
+struct Pairs : Gradients {
+  explicit Pairs(const WeightStore& store, std::int64_t rank) : pairs(store.size()), a(store.size()), b(store.size()), da(store.size()), db(store.size()) {
+    PhiloxSequence random(3, Stream::initial);
+    const DecoderIdsOf linears(store);
+    for (const std::size_t id : linears.ids) {
+      a[id].resize(static_cast<std::size_t>(rank * store.spec(id).cols));
+      b[id].resize(static_cast<std::size_t>(rank * store.spec(id).rows));
+      for (auto* v : {&a[id], &b[id]}) {
+        for (float& x : *v) x = static_cast<float>(random.uniform() - 0.5);
+      }
+      da[id].resize(a[id].size());
+      db[id].resize(b[id].size());
+      pairs[id] = {rank, 0.5f, a[id].data(), b[id].data()};
+    }
+  }
+  struct DecoderIdsOf {
+    explicit DecoderIdsOf(const WeightStore& store) {
+      for (std::size_t id = 0; id < store.size(); ++id) {
+        if (store.spec(id).name.find("_proj.weight") != std::string::npos) ids.push_back(id);
+      }
+    }
+    std::vector<std::size_t> ids;
+  };
+  std::int64_t lowest_layer() const override { return 0; }
+  GradientSum of(std::size_t) override { return {}; }
+  LowRankSum of_low_rank(std::size_t id) override { return {da[id].data(), db[id].data()}; }
+  std::vector<LowRankPair> pairs;
+  std::vector<std::vector<float>> a, b, da, db;
+};
+
+// The pair's product merged into the weights gives the same loss, and da, db follow from the merged weight's gradient dW:
+// da = s b^T dW, db = s dW a^T.
+TEST(LowRank, GradientsAreThoseOfTheMergedWeights) {
+  Model m("biased"), merged("biased");
+  Pairs pairs(m.store, 3);
+  for (const std::size_t id : Pairs::DecoderIdsOf(m.store).ids) {
+    auto* w = reinterpret_cast<float*>(merged.store.bytes(id).data());
+    const std::int64_t rows = m.store.spec(id).rows, cols = m.store.spec(id).cols;
+    for (std::int64_t i = 0; i < rows; ++i) {
+      for (std::int64_t j = 0; j < cols; ++j) {
+        for (int r = 0; r < 3; ++r) w[i * cols + j] += 0.5f * pairs.b[id][static_cast<std::size_t>(i * 3 + r)] * pairs.a[id][static_cast<std::size_t>(r * cols + j)];
+      }
+    }
+  }
+  PackedBatch batch;
+  for (const auto& s : m.sequences) batch.append(s);
+  AllGradients dense(merged.store);
+  const LowRankView view(m.store, pairs.pairs);
+  const double loss = m.loss_and_gradients(view, batch, false, pairs);
+  EXPECT_NEAR(loss, merged.loss_and_gradients(merged.view, batch, false, dense), 1e-5);
+  for (const std::size_t id : Pairs::DecoderIdsOf(m.store).ids) {
+    const std::int64_t rows = m.store.spec(id).rows, cols = m.store.spec(id).cols;
+    std::vector<float> da(pairs.a[id].size()), db(pairs.b[id].size());
+    for (std::int64_t i = 0; i < rows; ++i) {
+      for (std::int64_t j = 0; j < cols; ++j) {
+        for (int r = 0; r < 3; ++r) {
+          const float dw = 0.5f * dense[id][static_cast<std::size_t>(i * cols + j)];
+          da[static_cast<std::size_t>(r * cols + j)] += pairs.b[id][static_cast<std::size_t>(i * 3 + r)] * dw;
+          db[static_cast<std::size_t>(i * 3 + r)] += pairs.a[id][static_cast<std::size_t>(r * cols + j)] * dw;
+        }
+      }
+    }
+    EXPECT_LT(distance(da, pairs.da[id]), 2e-4 * norm(da)) << m.store.spec(id).name;
+    EXPECT_LT(distance(db, pairs.db[id]), 2e-4 * norm(db)) << m.store.spec(id).name;
+  }
+}
+
+// Central differences along a random change of every factor, with dropout: the mask is the same in both directions and passes.
+TEST(LowRank, GradientWithDropoutIsTheSlopeOfTheLoss) {
+  Model m("tied");
+  PackedBatch batch;
+  for (const auto& s : m.sequences) batch.append(s);
+  for (const bool keeps : {false, true}) {
+    Pairs pairs(m.store, 2);
+    LowRankView view(m.store, pairs.pairs);
+    view.set_dropout(0.3, 77);
+    const double loss = m.loss_and_gradients(view, batch, keeps, pairs);
+    LowRankView plain(m.store, pairs.pairs);
+    Pairs ignored(m.store, 2);
+    EXPECT_GT(std::abs(loss - m.loss_and_gradients(plain, batch, keeps, ignored)), 1e-4);
+    PhiloxSequence random(5, Stream::initial);
+    double slope = 0;
+    std::vector<std::pair<float*, float>> change;
+    for (const std::size_t id : Pairs::DecoderIdsOf(m.store).ids) {
+      for (auto [values, gradient] : {std::pair{&pairs.a[id], &pairs.da[id]}, {&pairs.b[id], &pairs.db[id]}}) {
+        for (std::size_t i = 0; i < values->size(); ++i) {
+          const auto z = static_cast<float>(random.uniform() - 0.5);
+          slope += static_cast<double>(z) * static_cast<double>((*gradient)[i]);
+          change.emplace_back(values->data() + i, z);
+        }
+      }
+    }
+    const float h = 1e-3f;  // fp32 losses of about 5: truncation and rounding are both near 1e-3 of the slope
+    const auto moved = [&](float by) {
+      for (auto& [value, z] : change) *value += by * z;
+      const double found = m.loss_and_gradients(view, batch, keeps, ignored);
+      for (auto& [value, z] : change) *value -= by * z;
+      return found;
+    };
+    EXPECT_NEAR((moved(h) - moved(-h)) / (2 * static_cast<double>(h)), slope, 0.01 * std::abs(slope) + 2e-3);
+  }
+}
+
+}  // namespace
+}  // namespace frugal
