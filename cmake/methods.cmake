@@ -27,8 +27,8 @@ endfunction()
 
 # The torch-free face of the methods: configuration, registration, plan.
 frugal_table(method_table tune register.cpp register Registry register_methods frugal/tune/registry.h)
-file(GLOB method_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/frugal/tune/registry.cpp ${CMAKE_SOURCE_DIR}/frugal/tune/*/register.cpp
-     ${CMAKE_SOURCE_DIR}/frugal/tune/*/plan.cpp)
+file(GLOB_RECURSE method_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/frugal/tune/*.cpp)
+list(FILTER method_sources EXCLUDE REGEX "/(tests|bench)/|/tuner\\.cpp$|_torch\\.cpp$")
 add_library(frugal_methods STATIC ${method_sources} ${method_table})
 target_include_directories(frugal_methods PUBLIC ${CMAKE_SOURCE_DIR})
 target_link_libraries(frugal_methods PUBLIC frugal_plan)

@@ -7,7 +7,7 @@ frugal_floor(train train frugal_nn frugal_data frugal_run)
 
 # Each method's part that computes.
 frugal_table(tuner_table tune tuner.cpp register_tuner TunerRegistry register_tuners frugal/train/tuner_registry.h)
-file(GLOB tuner_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/frugal/tune/*/tuner.cpp)
+file(GLOB tuner_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/frugal/tune/*/tuner.cpp ${CMAKE_SOURCE_DIR}/frugal/tune/*/*_torch.cpp)
 add_library(frugal_tuners STATIC ${tuner_sources} ${tuner_table})
 target_link_libraries(frugal_tuners PUBLIC frugal_train frugal_methods)
 

@@ -24,8 +24,6 @@ struct PlanRequest {
   bool bf16_compute = false;             // products in bf16 instead of fp32
   bool all_tokens = false;               // every token is a target; else label words after each sequence are
   bool whole_head = false;               // label words of several tokens: scored against the whole vocabulary
-  bool constant_mask = false;            // a sparse method keeps one bit a weight
-  std::int64_t samples = 1;              // directions a step
   std::uint64_t floor = kLibTorchFloor;
   std::uint64_t memory = 0;              // --memory; 0: no limit
   MachineRates rates = machine_rates();
@@ -39,13 +37,32 @@ struct PlanPart {
 struct MethodPlan {
   std::vector<PlanPart> parts;  // their sum is the peak
   double seconds_per_step = 0;
+  Json choices = Json::object();  // settings of the method that the plan decided, {"activations": "keep"}
 };
 std::uint64_t peak_of(const MethodPlan& plan);
 
 // Evaluating a batch; one branch.
 MethodPlan plan_forward(const PlanRequest& request);
-// MeZO and its kin: two branches over a batch, then an update in place. is_sparse: keeps what a mask needs.
-MethodPlan plan_zeroth_order(const PlanRequest& request, bool is_sparse);
+// MeZO and its kin: two branches over a batch, then an update in place.
+struct ZerothOrderPlan {
+  std::int64_t samples = 1;  // directions a step
+  bool has_mask = false;     // one bit a weight is kept
+};
+MethodPlan plan_zeroth_order(const PlanRequest& request, const ZerothOrderPlan& method);
+
+// A forward, a backward down to the lowest layer with anything trained, and an optimiser.
+struct FirstOrderPlan {
+  std::uint64_t trained = 0;         // numbers that have a gradient and optimiser state at once, at most
+  std::uint64_t gradients = 0;       // fp32 sums held at once: fewer than `trained` when layers step one after the other
+  std::uint64_t optimizer_bytes = 8; // of state, a trained number
+  std::uint64_t beside = 0;          // bytes of factors or rows beside the weights
+  double depth = 1;                  // mean share of the layers a backward goes through
+  double weight_gradients = 1;       // share of the linears' weight gradients that are made
+  std::int64_t accumulation = 1;
+  bool has_dropout = false;
+};
+// activations: auto, checkpoint or keep; auto keeps what fits request.memory (all where that is 0), see MethodPlan::choices.
+MethodPlan plan_first_order(const PlanRequest& request, const FirstOrderPlan& method, const std::string& activations);
 
 struct PlanRow {
   std::string method;
@@ -55,20 +72,23 @@ struct PlanRow {
   bool fits = true;
   std::string what_gives;  // when it does not fit: "--batch 4 -> 612 MiB; or --memory 700MiB"
   double seconds_per_step = 0;
+  Json choices = Json::object();
 };
 
 struct Planner {
   std::string method;
-  bool is_tuning = false;  // changes a copy of the weights, so that they cannot stay as stored
+  bool is_tuning = false;
+  bool takes_stored = true;  // weights may stay as stored: they are not changed
   std::function<MethodPlan(const PlanRequest&)> plan;
 };
 PlanRow plan_row(const Planner& planner, const PlanRequest& request);
 
-// eval, mezo, sparse-mezo; tuning only where weights are not "stored". Error(Exit::usage) for weights of another name.
-std::vector<PlanRow> plan_methods(const PlanRequest& request);
+// A row for each planner that can have weights as request.weights says. Error(Exit::usage) for weights of another name.
+std::vector<PlanRow> plan_methods(const std::vector<Planner>& planners, const PlanRequest& request);
 
-// Error(Exit::budget) with the peak, the limit and what gives when `method` does not fit; Error(Exit::usage) when it has no row.
-void require_fit(const PlanRequest& request, const std::string& method);
+// The row of `method`. Error(Exit::budget) with the peak, the limit and what gives when it does not fit, or the cheapest method that does;
+// Error(Exit::usage) when it has no row.
+const PlanRow& require_fit(const std::vector<PlanRow>& rows, const PlanRequest& request, const std::string& method);
 
 // The peak and 16 MiB, which is what a plan may be wrong by, rounded up: to 50 MiB below 1 GiB, 256 MiB below 8 GiB, 1 GiB above.
 std::uint64_t smallest_budget(std::uint64_t peak);

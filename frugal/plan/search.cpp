@@ -41,7 +41,7 @@ std::string find_what_gives(const Planner& planner, const PlanRequest& request) 
   if (const std::int64_t eights = largest_that_fits(all_eights, [&](std::int64_t e) { return fits(1, 8 * e); }); eights > 0) {
     return say("--batch 1 --length " + std::to_string(8 * eights), 1, 8 * eights);
   }
-  if (!planner.is_tuning && request.weights != "stored") {
+  if (planner.takes_stored && request.weights != "stored") {
     changed.weights = "stored";
     if (fits(request.batch, request.length)) return say("--weights stored", request.batch, request.length);
     if (const std::int64_t batch = largest_batch(); batch > 0) {
@@ -56,33 +56,35 @@ std::string find_what_gives(const Planner& planner, const PlanRequest& request) 
 PlanRow plan_row(const Planner& planner, const PlanRequest& request) {
   MethodPlan plan = planner.plan(request);
   const std::uint64_t peak = peak_of(plan);
-  PlanRow row{planner.method, planner.is_tuning, std::move(plan.parts), peak, request.memory == 0 || peak <= request.memory, {}, plan.seconds_per_step};
+  PlanRow row{planner.method, planner.is_tuning, std::move(plan.parts), peak, request.memory == 0 || peak <= request.memory, {}, plan.seconds_per_step,
+              std::move(plan.choices)};
   if (!row.fits) row.what_gives = find_what_gives(planner, request);
   return row;
 }
 
-std::vector<PlanRow> plan_methods(const PlanRequest& request) {
+std::vector<PlanRow> plan_methods(const std::vector<Planner>& planners, const PlanRequest& request) {
   if (request.weights != "bf16" && request.weights != "f32" && request.weights != "stored") {
     throw Error(Exit::usage, "--weights is '" + request.weights + "'", "choose bf16, f32 or stored");
   }
-  const Planner planners[] = {{"eval", false, plan_forward},
-                              {"mezo", true, [](const PlanRequest& r) { return plan_zeroth_order(r, false); }},
-                              {"sparse-mezo", true, [](const PlanRequest& r) { return plan_zeroth_order(r, true); }}};
   std::vector<PlanRow> rows;
   for (const Planner& planner : planners) {
-    if (!planner.is_tuning || request.weights != "stored") rows.push_back(plan_row(planner, request));
+    if (planner.takes_stored || request.weights != "stored") rows.push_back(plan_row(planner, request));
   }
   return rows;
 }
 
-void require_fit(const PlanRequest& request, const std::string& method) {
+const PlanRow& require_fit(const std::vector<PlanRow>& rows, const PlanRequest& request, const std::string& method) {
   std::string names;
-  for (const PlanRow& row : plan_methods(request)) {
+  const PlanRow* cheapest = nullptr;
+  for (const PlanRow& row : rows) {
     names += (names.empty() ? "" : ", ") + row.method;
+    if (row.is_tuning && row.fits && (cheapest == nullptr || row.peak < cheapest->peak)) cheapest = &row;
+  }
+  for (const PlanRow& row : rows) {
     if (row.method != method) continue;
-    if (row.fits) return;
-    throw Error(Exit::budget, method + " needs " + format_bytes(row.peak) + " but --memory is " + format_bytes(request.memory),
-                row.what_gives + "; see frugal plan");
+    if (row.fits) return row;
+    const std::string other = cheapest == nullptr ? std::string() : "; or --method " + cheapest->method + " (" + format_bytes(cheapest->peak) + ")";
+    throw Error(Exit::budget, method + " needs " + format_bytes(row.peak) + " but --memory is " + format_bytes(request.memory), row.what_gives + other + "; see frugal plan");
   }
   throw Error(Exit::usage, "there is no plan for '" + method + "' with --weights " + request.weights, "planned are " + names);
 }

@@ -6,22 +6,20 @@
 #include <string>
 
 #include "frugal/nn/decoder.h"
+#include "frugal/train/objective/objective.h"
 #include "frugal/train/tuner.h"
-#include "frugal/train/zeroth_order/options.h"
 
 namespace frugal {
 
 struct TunerContext {
   WeightStore& store;  // at the start of the run
   Decoder& decoder;
-  const PromptTask& task;
+  Objective* objective;  // over the training set; null: only state, result and merged_rows are called
+  // What the method chose at the start of the run (rows, say): null then and filled in, kept in run.json, and given back on resume.
+  Json& chosen;
 };
 
-struct TunerMaker {
-  std::function<std::unique_ptr<Tuner>(const Json& settings, TunerContext& context)> make;
-  // A zeroth-order method's settings of the engine, for a step on another loss than the task's (frugal bench step).
-  std::function<ZerothOrderOptions(const Json& settings)> zeroth_order;
-};
+using TunerMaker = std::function<std::unique_ptr<Tuner>(const Json& settings, TunerContext& context)>;
 
 class TunerRegistry {
  public:

@@ -38,4 +38,17 @@ const Registry& methods() {
   return registry;
 }
 
+std::vector<Planner> planners(const Json& settings, std::string_view chosen) {
+  std::vector<Planner> all = {{"eval", false, true, plan_forward}};
+  for (const MethodInfo& method : methods().all()) {
+    Json own = Json::object();
+    for (const FieldInfo& field : method.fields) own[std::string(field.field.name)] = field.initial;
+    for (const auto& [name, value] : settings.items()) {
+      if (method.name == chosen || !own.contains(name)) own[name] = value;
+    }
+    all.push_back({std::string(method.name), true, method.takes_stored, [&method, own](const PlanRequest& request) { return method.plan(request, own); }});
+  }
+  return all;
+}
+
 }  // namespace frugal

@@ -9,8 +9,7 @@
 #include "frugal/data/prompt_task.h"
 #include "frugal/formats/tokenizer.h"
 #include "frugal/nn/decoder.h"
-#include "frugal/train/objective/label_objective.h"
-#include "frugal/train/objective/metrics.h"
+#include "frugal/train/objective/evaluate.h"
 
 namespace frugal {
 
@@ -32,15 +31,6 @@ class Session {
  private:
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
-
-// Scores every example, `batch` of them together (progress after two seconds), and reduces.
-struct Evaluation {
-  ClassificationMetrics metrics;
-  double loss = 0;
-  std::vector<std::int64_t> predicted;
-};
-Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task, const std::vector<Example>& examples,
-                    const std::string& what, std::int64_t batch = 32);
 
 std::uint64_t peak_rss_bytes();
 std::string option(const Json& settings, const char* name);  // a text setting, "" when absent

@@ -8,6 +8,7 @@
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/plan.h"
 #include "frugal/cli/verbs/verbs.h"
+#include "frugal/tune/registry.h"
 
 namespace frugal {
 namespace {
@@ -20,7 +21,7 @@ int plan(const PlanConfig& c) {
   request.batch = c.batch;
   request.length = c.length;
   request.all_tokens = c.all_tokens;
-  const auto rows = plan_methods(request);
+  const auto rows = plan_methods(planners(), request);
   if (c.output.json)
     print_json(plan_json(request, rows));
   else

@@ -10,8 +10,8 @@ namespace {
 constexpr std::uint64_t kRaceSteps = std::uint64_t{1} << 40;  // step numbers, and so directions, that no run uses
 }
 
-Json race_learning_rates(const LrRace& race, Tuner& tuner, const std::function<void()>& reset,
-                         const std::function<std::vector<const Example*>(std::int64_t)>& batch, const std::function<double()>& judge) {
+Json race_learning_rates(const LrRace& race, Tuner& tuner, const std::function<std::vector<std::uint32_t>(std::int64_t)>& batch,
+                         const std::function<double()>& judge) {
   const double start = judge();
   double best_loss = start, best = race.rates.front();
   Json rows = Json::array();
@@ -25,7 +25,7 @@ Json race_learning_rates(const LrRace& race, Tuner& tuner, const std::function<v
       progress.update(r * static_cast<std::size_t>(race.steps) + static_cast<std::size_t>(step) + 1);
     }
     if (std::isfinite(loss)) loss = judge();
-    reset();
+    tuner.restart();
     rows.push_back({{"lr", race.rates[r]}, {"loss", std::isfinite(loss) ? Json(loss) : Json("diverged")}});
     if (loss < best_loss) best_loss = loss, best = race.rates[r];
     if (!std::isfinite(loss) || loss > 2 * start + 1) break;

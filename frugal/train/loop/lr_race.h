@@ -10,14 +10,14 @@
 namespace frugal {
 
 struct LrRace {
-  std::vector<double> rates = {1e-5, 3e-5, 1e-4, 3e-4};  // rising
+  std::vector<double> rates;  // rising
   std::int64_t steps = 12;
 };
 
-// reset puts the weights back to the start; batch(step) are the examples of a step, judge the loss of the weights as they are.
+// batch(step) are the examples of a step, judge the loss of the weights as they are.
 // A rate that diverges ends the race upwards. Returns {"lr", "start_loss", "race": [{"lr", "loss"}, ...]}; the lowest rate
 // wins when none lowers the loss. Weights are at the start again on return.
-Json race_learning_rates(const LrRace& race, Tuner& tuner, const std::function<void()>& reset,
-                         const std::function<std::vector<const Example*>(std::int64_t)>& batch, const std::function<double()>& judge);
+Json race_learning_rates(const LrRace& race, Tuner& tuner, const std::function<std::vector<std::uint32_t>(std::int64_t)>& batch,
+                         const std::function<double()>& judge);
 
 }  // namespace frugal

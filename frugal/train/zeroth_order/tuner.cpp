@@ -38,30 +38,25 @@ T parse(const std::pair<const char*, T> (&table)[N], const std::string& name, co
 Direction parse_direction(const std::string& name) { return parse(kDirections, name, "--direction"); }
 Rule parse_mask_rule(const std::string& name) { return parse(kRules, name.starts_with("file:") ? "file" : name, "--mask"); }
 
-ZerothOrderTuner::ZerothOrderTuner(WeightStore& store, Decoder& decoder, const PromptTask& task, ZerothOrderOptions options,
-                                   Objective objective, std::int64_t accumulation)
-    : engine_(store, decoder.threads(), std::move(options)), loss_(decoder, task.options(), 1024), objective_(objective),
-      accumulation_(std::max<std::int64_t>(1, accumulation)) {}
+ZerothOrderTuner::ZerothOrderTuner(WeightStore& store, Threads& threads, Objective* objective, ZerothOrderOptions options, Loss loss,
+                                   std::int64_t accumulation)
+    : store_(store), threads_(threads), view_(store), engine_(store, threads, std::move(options)), objective_(objective), loss_(loss),
+      accumulation_(static_cast<std::size_t>(std::max<std::int64_t>(1, accumulation))) {}
 
-StepResult ZerothOrderTuner::step(std::uint64_t step, double lr, std::span<const Example* const> batch) {
-  const auto n = batch.size();
-  const auto part = (n + static_cast<std::size_t>(accumulation_) - 1) / static_cast<std::size_t>(accumulation_);
+StepResult ZerothOrderTuner::step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) {
+  const std::size_t n = batch.size(), part = (n + accumulation_ - 1) / accumulation_;
+  const double terms = objective_->terms(batch);
   const auto estimate = engine_.estimate(step, [&](const WeightView& view) {
     double sums[2] = {0, 0};
     for (std::size_t begin = 0; begin < n; begin += part) {
       const auto examples = batch.subspan(begin, std::min(part, n - begin));
-      const LabelObjective::Result scored = loss_.score(view, examples);
-      for (std::size_t b = 0; b < 2; ++b) {
-        for (std::size_t i = 0; i < examples.size(); ++i) {
-          const std::size_t at = b * examples.size() + i;
-          sums[b] += objective_ == Objective::cross_entropy ? scored.losses[at] : static_cast<double>(scored.predicted[at] != examples[i]->label);
-        }
-      }
+      const auto found = loss_ == Loss::cross_entropy ? objective_->loss_sums(view, examples) : objective_->error_sums(view, examples);
+      for (std::size_t b = 0; b < 2; ++b) sums[b] += found[b];
     }
-    return ZerothOrderEngine::BranchLosses{sums[0] / static_cast<double>(n), sums[1] / static_cast<double>(n)};
+    return ZerothOrderEngine::BranchLosses{sums[0] / terms, sums[1] / terms};
   });
   if (estimate.finite) engine_.update(step, static_cast<float>(lr), estimate.projected_gradients);
-  return {estimate.loss, !estimate.finite, estimate.projected_gradients};
+  return {estimate.loss, !estimate.finite, estimate.projected_gradients, {{"projected_gradients", estimate.projected_gradients}}};
 }
 
 void ZerothOrderTuner::replay(std::uint64_t step, double lr, std::span<const float> record) {

@@ -1,27 +1,28 @@
-// Zeroth-order tuning of label words: the engine with the classification objective as its loss.
-#pragma once
-#include "frugal/train/objective/label_objective.h"
-#include "frugal/train/tuner.h"
-#include "frugal/train/zeroth_order/engine.h"
-
-namespace frugal {
-
+// Zeroth-order tuning of all weights: the engine with an objective as its loss.
 class ZerothOrderTuner : public Tuner {
  public:
-  enum class Objective { cross_entropy, error_rate };
+  enum class Loss { cross_entropy, error_rate };
   // accumulation: parts a batch is evaluated in, one after the other; the losses are summed before the difference is taken.
-  ZerothOrderTuner(WeightStore& store, Decoder& decoder, const PromptTask& task, ZerothOrderOptions options, Objective objective,
-                   std::int64_t accumulation);
-  StepResult step(std::uint64_t step, double lr, std::span<const Example* const> batch) override;
+  ZerothOrderTuner(WeightStore& store, Threads& threads, Objective* objective, ZerothOrderOptions options, Loss loss, std::int64_t accumulation);
+  StepResult step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) override;
+  const WeightView& view() const override { return view_; }
+  std::vector<double> likely_rates() const override { return {1e-5, 3e-5, 1e-4, 3e-4}; }
+  void restart() override { store_.load(threads_); }
+  std::vector<NamedBytes> state(std::uint64_t) override { return result(); }
+  std::vector<NamedBytes> result() override { return named_bytes(store_); }
+  void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override { store_.read_rows(id, begin, end, out); }
   void replay(std::uint64_t step, double lr, std::span<const float> record) override;
   std::size_t record_size() const override { return static_cast<std::size_t>(engine_.options().samples); }
   Json trajectory_header() const override;
 
  private:
+  WeightStore& store_;
+  Threads& threads_;
+  BaseView view_;
   ZerothOrderEngine engine_;
-  LabelObjective loss_;
-  Objective objective_;
-  std::int64_t accumulation_;
+  Objective* objective_;
+  Loss loss_;
+  std::size_t accumulation_;
 };
 
 // The settings a trajectory header holds, back as options. Error(Exit::input) when one is missing or unknown.

@@ -18,12 +18,11 @@ inline ZerothOrderOptions zeroth_order_options(const MezoConfig& c, const Json& 
 
 // A method that is MeZO with other options of the engine: all else comes from MeZO's own settings.
 inline TunerMaker zeroth_order_maker(std::function<ZerothOrderOptions(const Json& settings)> options) {
-  const auto make = [options](const Json& settings, TunerContext& context) -> std::unique_ptr<Tuner> {
+  return [options](const Json& settings, TunerContext& context) -> std::unique_ptr<Tuner> {
     const auto config = from_json<MezoConfig>(settings);
-    const auto objective = config.objective == "accuracy" ? ZerothOrderTuner::Objective::error_rate : ZerothOrderTuner::Objective::cross_entropy;
-    return std::make_unique<ZerothOrderTuner>(context.store, context.decoder, context.task, options(settings), objective, config.accumulation);
+    const auto loss = config.objective == "accuracy" ? ZerothOrderTuner::Loss::error_rate : ZerothOrderTuner::Loss::cross_entropy;
+    return std::make_unique<ZerothOrderTuner>(context.store, context.decoder.threads(), context.objective, options(settings), loss, config.accumulation);
   };
-  return {make, options};
 }
 
 }  // namespace frugal

@@ -1,11 +1,16 @@
-#include "frugal/tune/mezo/config.h"
+#include "frugal/tune/mezo/plan.h"
 #include "frugal/tune/registry.h"
 
 namespace frugal {
 
+namespace {
+
+MethodPlan plan(const PlanRequest& request, const Json&, const MezoConfig& config) { return plan_zeroth_order(in_parts(request, config), {config.samples}); }
+
+}  // namespace
+
 void register_mezo(Registry& registry) {
-  registry.add(describe_method<MezoConfig>("mezo", "all weights from two forward passes a step, no gradients",
-                                           "arXiv:2305.17333"));
+  registry.add(describe_method<MezoConfig>("mezo", "all weights from two forward passes a step, no gradients", "arXiv:2305.17333", plan));
 }
 
 }  // namespace frugal

@@ -1,0 +1,76 @@
+// Numbers that plans share: of weights, of tokens, of scratch. Letters: B branches, N packed tokens of a forward, C hidden size, D head
+// size, F feed-forward width, V vocabulary. The sizes mirror what the decoder and the weight store reserve. Private to plan/.
+#pragma once
+#include <algorithm>
+
+#include "frugal/plan/plan.h"
+#include "frugal/plan/saturating.h"
+
+namespace frugal::plan_sizes {
+
+using Size = Saturating;
+
+inline constexpr std::uint64_t kVocabularyBlock = 2048;       // rows of the head made at a time
+inline constexpr std::uint64_t kPackedTokens = 1024;          // sequences with label words are packed up to here; a longer one goes alone
+inline constexpr std::uint64_t kEvaluatedTogether = 32;       // sequences of one call of an evaluation
+inline constexpr std::uint64_t kTileBytes = 1 << 20;          // fp32 weights a thread converts at a time while reading
+inline constexpr std::uint64_t kTokenizerEntry = 240;         // a vocabulary entry: its text, its places in two tables, its merge
+inline constexpr std::uint64_t kSnapshotBuffer = 1 << 20;
+inline constexpr std::uint64_t kProductsThread = 4ull << 20;  // repacked operands of oneDNN and MKL, stack, allocator's arena
+
+inline Size ceil_divide(Size a, std::uint64_t b) { return a.count() / b + (a.count() % b != 0); }
+inline double number(Size size) { return static_cast<double>(size.count()); }
+inline Size at_least_one(std::int64_t value) { return std::max<std::int64_t>(1, value); }
+
+// Numbers of weights: of all, and the most any layer has, since scratch serves one layer after the other.
+struct Sizes {
+  explicit Sizes(const ModelShape& s) {
+    const Size C = s.hidden, D = s.head_dim;
+    embedding = Size(s.vocab) * C;
+    if (!s.tied_embeddings) head = embedding;
+    vectors = C;
+    for (const LayerShape& layer : s.layers) {
+      const Size q = Size(layer.heads) * D, row = q + Size(2) * layer.kv_heads * D, F = layer.ffn;
+      linears += row * C + q * C + Size(3) * F * C;
+      vectors += Size(2) * C;
+      if (s.attention_bias) vectors += row + C;
+      if (s.mlp_bias) vectors += Size(2) * F + C;
+      most_qkv = std::max(most_qkv, row * C);
+      most_rest = std::max(most_rest, q * C + Size(3) * F * C);
+      most_qkv_row = std::max(most_qkv_row, row);
+      most_q_row = std::max(most_q_row, q);
+      most_ffn = std::max(most_ffn, F);
+    }
+  }
+  Size embedding, head, linears, vectors;
+  Size most_qkv, most_rest, most_qkv_row, most_q_row, most_ffn;
+  Size matrices() const { return embedding + head + linears; }
+};
+
+// Tokens that go through the model.
+struct Work {
+  explicit Work(const PlanRequest& r) : has_whole_head(r.all_tokens || r.whole_head) {
+    const Size length = at_least_one(r.length), together = std::max(Size(kPackedTokens), length);
+    of_step = at_least_one(r.batch) * length;
+    of_forward = std::min(of_step, together);
+    if (!r.all_tokens) of_evaluation = std::min(Size(kEvaluatedTogether) * length, together);
+    forwards = ceil_divide(of_step, of_forward.count());
+  }
+  bool has_whole_head;                      // every word of the vocabulary is scored
+  Size of_step, of_forward, of_evaluation;  // tokens; an evaluation beside a step uses the same buffers with one branch
+  Size forwards;                            // of a step
+};
+
+// Tokens of a work item, as the decoder cuts a batch.
+inline Size chunk_of(Size tokens, std::uint64_t branches) {
+  for (const std::uint64_t chunk : {512, 256, 128}) {
+    if (tokens > Size(chunk * (4 / branches - 1))) return chunk;
+  }
+  return 64;
+}
+
+// Parts of a forward over `branches` branches and whatever is trained beside it. changes_weights: they cannot stay as stored.
+std::vector<PlanPart> forward_memory(const PlanRequest& request, std::uint64_t branches, bool changes_weights, bool is_tuning);
+double forward_seconds(const PlanRequest& request, std::uint64_t branches, bool is_perturbed);
+
+}  // namespace frugal::plan_sizes

@@ -1,0 +1,102 @@
+#include "frugal/train/first_order/low_rank.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "frugal/base/error.h"
+#include "frugal/base/philox.h"
+
+namespace frugal {
+namespace {
+
+constexpr std::uint32_t kDropoutSample = 0xfffffffd;  // beside the samples of a zeroth-order step
+
+bool matches(const std::string& name, const std::string& target) {
+  return name == target || name.ends_with("." + target) || name.ends_with("." + target + ".weight");
+}
+
+}  // namespace
+
+LowRankPairs::LowRankPairs(const WeightStore& store, LowRankOptions options)
+    : store_(store), options_(std::move(options)), pairs_(store.size()), view_(store, pairs_), training_view_(store, pairs_) {
+  const DecoderIds ids(store.shape());
+  std::vector<bool> found(options_.targets.size());
+  const double size = static_cast<double>(options_.rank);
+  const auto scale = static_cast<float>(options_.alpha / (options_.rank_stabilised ? std::sqrt(size) : size));
+  std::size_t end = 0;
+  for (std::size_t l = 0; l < ids.layers.size(); ++l) {
+    for (const LinearIds& linear : ids.layers[l].linears) {
+      const TensorSpec& spec = store.spec(linear.weight);
+      bool is_target = options_.targets.empty();
+      for (std::size_t t = 0; t < found.size(); ++t) {
+        if (matches(spec.name, options_.targets[t])) is_target = found[t] = true;
+      }
+      if (!is_target) continue;
+      if (options_.rank > std::min(spec.rows, spec.cols)) {
+        throw Error(Exit::usage, "--rank is " + std::to_string(options_.rank) + ", but " + spec.name + " is " + std::to_string(spec.rows) + " x " + std::to_string(spec.cols),
+                    "--rank " + std::to_string(std::min(spec.rows, spec.cols)) + " is the most");
+      }
+      pairs_[linear.weight] = {options_.rank, scale};
+      for (const bool is_a : {true, false}) {
+        const std::int64_t cols = is_a ? spec.cols : options_.rank, rows = is_a ? options_.rank : spec.rows;
+        const std::string module = spec.name.substr(0, spec.name.size() - std::string(".weight").size());
+        parameters_.push_back({.name = module + (is_a ? ".lora_A.weight" : ".lora_B.weight"), .id = linear.weight,
+                               .part = is_a ? Parameter::Part::factor_a : Parameter::Part::factor_b, .rows = {}, .cols = cols, .count = rows * cols,
+                               .layer = static_cast<std::int64_t>(l)});
+        places_.push_back(end);
+        end += static_cast<std::size_t>((rows * cols + 15) / 16 * 16);
+      }
+    }
+  }
+  for (std::size_t t = 0; t < found.size(); ++t) {
+    if (!found[t]) throw Error(Exit::usage, "--targets names '" + options_.targets[t] + "', which no linear of the model ends in", "choose from q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj");
+  }
+  memory_ = Buffer(end * sizeof(float));
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    LowRankPair& pair = pairs_[parameters_[i].id];
+    (parameters_[i].part == Parameter::Part::factor_a ? pair.a : pair.b) = memory_.as<float>() + places_[i];
+  }
+  restart();
+}
+
+void LowRankPairs::restart() {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const Parameter& p = parameters_[i];
+    float* to = memory_.as<float>() + places_[i];
+    if (p.part == Parameter::Part::factor_b) {
+      std::fill_n(to, p.count, 0.0f);
+      continue;
+    }
+    const double bound = 1 / std::sqrt(static_cast<double>(p.cols));
+    PhiloxSequence random(options_.seed, Stream::initial, static_cast<std::uint32_t>(p.id));
+    for (std::int64_t j = 0; j < p.count; ++j) to[j] = static_cast<float>((2 * random.uniform() - 1) * bound);
+  }
+}
+
+const WeightView& LowRankPairs::training_view(std::uint64_t step) {
+  training_view_.set_dropout(options_.dropout, philox_key(options_.seed, step, kDropoutSample));
+  return training_view_;
+}
+
+std::byte* LowRankPairs::values(std::size_t parameter) { return reinterpret_cast<std::byte*>(memory_.as<float>() + places_[parameter]); }
+
+std::vector<NamedBytes> LowRankPairs::state() {
+  std::vector<NamedBytes> all;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) all.push_back({parameters_[i].name, {values(i), static_cast<std::size_t>(parameters_[i].count) * sizeof(float)}});
+  return all;
+}
+
+void LowRankPairs::merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const {
+  store_.read_rows(id, begin, end, out);
+  const LowRankPair& pair = pairs_[id];
+  if (pair.rank == 0) return;
+  const std::int64_t cols = store_.spec(id).cols;
+  for (std::int64_t i = begin; i < end; ++i) {
+    for (std::int64_t r = 0; r < pair.rank; ++r) {
+      const float factor = pair.scale * pair.b[i * pair.rank + r];
+      for (std::int64_t j = 0; j < cols; ++j) out[(i - begin) * cols + j] += factor * pair.a[r * cols + j];
+    }
+  }
+}
+
+}  // namespace frugal

@@ -1,0 +1,44 @@
+// Low-rank pairs beside frozen linears (LoRA, arXiv:2106.09685), in fp32 on any base, quantised blocks as stored too.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "frugal/core/buffer.h"
+#include "frugal/nn/low_rank.h"
+#include "frugal/train/first_order/parametrisation.h"
+
+namespace frugal {
+
+struct LowRankOptions {
+  std::int64_t rank = 8;
+  double alpha = 16, dropout = 0;
+  bool rank_stabilised = false;       // scale alpha / sqrt(rank) (rsLoRA, arXiv:2312.03732) instead of alpha / rank
+  std::vector<std::string> targets;   // last parts of linears' names: q_proj, v_proj, ...; empty: all linears of the layers
+  std::uint64_t seed = 1;
+};
+
+class LowRankPairs : public Parametrisation {
+ public:
+  // a from U(-1/sqrt(in), 1/sqrt(in)) and b 0, as PEFT begins: the model is unchanged at first.
+  // Error(Exit::usage): a target that matches no linear, a rank above a linear's smaller side (both named).
+  LowRankPairs(const WeightStore& store, LowRankOptions options);
+  const WeightView& view() const override { return view_; }
+  const WeightView& training_view(std::uint64_t step) override;
+  std::byte* values(std::size_t parameter) override;
+  std::vector<NamedBytes> state() override;
+  void restart() override;
+  void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override;
+
+  const LowRankOptions& options() const { return options_; }
+  const std::vector<LowRankPair>& pairs() const { return pairs_; }  // one a tensor of the store; rank 0: none
+
+ private:
+  const WeightStore& store_;
+  LowRankOptions options_;
+  std::vector<LowRankPair> pairs_;
+  std::vector<std::size_t> places_;  // floats, by parameter
+  Buffer memory_;
+  LowRankView view_, training_view_;
+};
+
+}  // namespace frugal

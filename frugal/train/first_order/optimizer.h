@@ -1,0 +1,48 @@
+// AdamW and SGD with momentum over parameters: state in fp32, one fused pass a step.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "frugal/core/buffer.h"
+#include "frugal/core/threads.h"
+#include "frugal/train/first_order/parametrisation.h"
+
+namespace frugal {
+
+struct OptimizerOptions {
+  std::string name = "adamw";     // adamw, sgd
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+  double momentum = 0.9;          // sgd
+  // How bf16 weights take updates: by chance (stochastic rounding, nothing is kept), or through an fp32 master copy.
+  bool has_master = false;
+  std::uint64_t seed = 1;
+};
+// Bytes of state a trained number has.
+std::uint64_t optimizer_bytes(const OptimizerOptions& options, bool is_bf16);
+
+class Optimizer {
+ public:
+  // Fresh state for the parameters `active`: moments 0, step count 0, masters made from the weights.
+  Optimizer(Parametrisation& what, const std::vector<std::size_t>& active, Threads& threads, OptimizerOptions options);
+
+  // Counts a step; update() then uses it. A step that is skipped is not begun.
+  void begin_step(std::uint64_t step, double lr);
+  // One parameter's update from its gradient, taken times `scale`.
+  void update(std::size_t parameter, const float* gradient, float scale);
+  bool has(std::size_t parameter) const { return places_[parameter].m != 0; }
+  std::span<std::byte> state() const { return {memory_.data(), memory_.size()}; }
+
+ private:
+  struct Place { std::size_t m = 0, v = 0, master = 0; };  // floats; 0: none (a header comes first)
+  float* at(std::size_t place) const { return memory_.as<float>() + place; }
+  Parametrisation& what_;
+  Threads& threads_;
+  OptimizerOptions options_;
+  std::vector<Place> places_;
+  Buffer memory_;  // 16 floats of header, of them 8 bytes the steps taken; then moments and masters
+  std::uint64_t step_ = 0;
+  double lr_ = 0;
+};
+
+}  // namespace frugal

@@ -1,0 +1,44 @@
+#include "frugal/train/first_order/parametrisation.h"
+
+#include <algorithm>
+
+#include "frugal/base/error.h"
+
+namespace frugal {
+
+std::int64_t layer_of(const DecoderIds& ids, std::size_t id) {
+  if (id == ids.embedding) return -1;
+  for (std::size_t l = 0; l < ids.layers.size(); ++l) {
+    const LayerIds& layer = ids.layers[l];
+    if (id == layer.input_norm || id == layer.post_norm) return static_cast<std::int64_t>(l);
+    for (const LinearIds& linear : layer.linears) {
+      if (id == linear.weight || id == linear.bias) return static_cast<std::int64_t>(l);
+    }
+  }
+  return static_cast<std::int64_t>(ids.layers.size());
+}
+
+WholeWeights::WholeWeights(WeightStore& store, Threads& threads, const std::vector<bool>& chosen) : store_(store), threads_(threads), view_(store) {
+  const DecoderIds ids(store.shape());
+  for (std::size_t id = 0; id < store.size(); ++id) {
+    if (!chosen[id]) continue;
+    if (store.type(id) == WeightType::stored) {
+      throw Error(Exit::usage, "--weights is stored, but " + store.spec(id).name + " is to be trained", "--weights bf16, or train adapters with --method lora");
+    }
+    const TensorSpec& spec = store.spec(id);
+    parameters_.push_back({.name = spec.name, .id = id, .part = Parameter::Part::whole, .rows = {}, .cols = spec.cols, .count = spec.rows * spec.cols,
+                           .layer = layer_of(ids, id), .decays = !spec.is_vector, .type = store.type(id)});
+  }
+  if (parameters_.empty()) throw Error(Exit::usage, "nothing is trained: no tensor is chosen", "choose other blocks or targets");
+  std::stable_sort(parameters_.begin(), parameters_.end(), [](const Parameter& a, const Parameter& b) { return a.layer < b.layer; });
+}
+
+std::byte* WholeWeights::values(std::size_t parameter) { return store_.bytes(parameters_[parameter].id).data(); }
+
+std::vector<NamedBytes> WholeWeights::state() {
+  std::vector<NamedBytes> all;
+  for (const Parameter& p : parameters_) all.push_back({p.name, store_.bytes(p.id)});
+  return all;
+}
+
+}  // namespace frugal

@@ -1,0 +1,42 @@
+// Some rows of matrices trained in fp32 over a frozen base of any type (SPruFT, arXiv:2502.11439): a view lays them over the base's rows.
+#pragma once
+#include <vector>
+
+#include "frugal/core/buffer.h"
+#include "frugal/train/first_order/parametrisation.h"
+
+namespace frugal {
+
+class RowsView : public BaseView {
+ public:
+  struct Rows { std::vector<std::int32_t> indices; const float* values = nullptr; };  // indices rising; none: the base's rows
+  RowsView(const WeightStore& store, const std::vector<Rows>& rows) : BaseView(store), rows_(rows) {}
+  bool is_plain() const override { return false; }
+  void rows(std::size_t id, std::int64_t begin, std::int64_t end, float* const* out) const override { make(id, begin, end, out[0]); }
+  void rows(std::size_t id, std::int64_t begin, std::int64_t end, kernels::Bf16* const* out) const override { make(id, begin, end, out[0]); }
+
+ private:
+  template <class T>
+  void make(std::size_t id, std::int64_t begin, std::int64_t end, T* out) const;
+  const std::vector<Rows>& rows_;  // by tensor
+};
+
+class SelectedRows : public Parametrisation {
+ public:
+  // chosen: by tensor of the store, rising; empty: none. Rows begin as the base's. Error(Exit::usage): no row is chosen.
+  SelectedRows(const WeightStore& store, const std::vector<std::vector<std::int32_t>>& chosen);
+  const WeightView& view() const override { return view_; }
+  std::byte* values(std::size_t parameter) override;
+  std::vector<NamedBytes> state() override;
+  void restart() override;
+  void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override;
+
+ private:
+  const WeightStore& store_;
+  std::vector<RowsView::Rows> rows_;
+  std::vector<std::size_t> places_;  // floats, by parameter
+  Buffer memory_;
+  RowsView view_;
+};
+
+}  // namespace frugal

@@ -1,0 +1,129 @@
+#include "frugal/train/first_order/tuner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "frugal/core/kernels/optimizers.h"
+
+namespace frugal {
+
+FirstOrderTuner::FirstOrderTuner(std::unique_ptr<Parametrisation> what, Decoder& decoder, Objective* objective, FirstOrderOptions options,
+                                 std::optional<BlockSchedule> schedule)
+    : what_(std::move(what)), decoder_(decoder), objective_(objective), options_(std::move(options)), schedule_(std::move(schedule)) {
+  options_.accumulation = std::max<std::int64_t>(1, options_.accumulation);
+}
+
+// The block's parameters become the trained ones; state and gradients of the one before are dropped first.
+void FirstOrderTuner::activate(std::size_t block) {
+  optimizer_.reset();
+  buffers_.reset();
+  block_ = block;
+  if (schedule_) {
+    active_ = schedule_->blocks[block];
+  } else {
+    active_.resize(what_->parameters().size());
+    std::iota(active_.begin(), active_.end(), std::size_t{0});
+  }
+  optimizer_ = std::make_unique<Optimizer>(*what_, active_, decoder_.threads(), options_.optimizer);
+  if (schedule_ && !schedule_->always.empty()) {
+    if (!always_ || schedule_->resets_always) always_ = std::make_unique<Optimizer>(*what_, schedule_->always, decoder_.threads(), options_.optimizer);
+    active_.insert(active_.end(), schedule_->always.begin(), schedule_->always.end());
+    std::sort(active_.begin(), active_.end());
+  }
+}
+
+GradientBuffers& FirstOrderTuner::gradients(bool by_layer) {
+  if (!buffers_ || buffers_by_layer_ != by_layer) {
+    buffers_.reset();
+    buffers_ = std::make_unique<GradientBuffers>(what_->parameters(), active_, what_->view().store().size(),
+                                                 static_cast<std::int64_t>(decoder_.shape().layers.size()), by_layer);
+    buffers_by_layer_ = by_layer;
+  }
+  return *buffers_;
+}
+
+void FirstOrderTuner::restart() {
+  what_->restart();
+  block_.reset();
+  optimizer_.reset();
+  always_.reset();
+  buffers_.reset();
+}
+
+double FirstOrderTuner::squared_norm(const GradientBuffers& gradients, std::span<const std::size_t> parameters) const {
+  constexpr std::int64_t kTile = 1 << 16;
+  struct Item { const float* at; std::size_t n; };
+  std::vector<Item> items;
+  for (const std::size_t i : parameters) {
+    const std::int64_t count = what_->parameters()[i].count;
+    for (std::int64_t at = 0; at < count; at += kTile) items.push_back({gradients.sum(i) + at, static_cast<std::size_t>(std::min(kTile, count - at))});
+  }
+  std::vector<double> sums(items.size());
+  decoder_.threads().run(static_cast<std::int64_t>(items.size()), [&](std::int64_t item, int) {
+    const auto at = static_cast<std::size_t>(item);
+    sums[at] = kernels::sum_of_squares(items[at].at, items[at].n);
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
+StepResult FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) {
+  const std::size_t block = schedule_ ? schedule_->active(step) : 0;
+  if (block_ != block || (schedule_ && schedule_->starts(step))) activate(block);
+  const std::size_t n = batch.size(), parts = static_cast<std::size_t>(options_.accumulation), size = (n + parts - 1) / parts;
+  // A single backward without clipping: each layer steps as soon as its gradients are in, and no gradient of the whole model exists.
+  const bool by_layer = options_.clip_norm == 0 && size == n && objective_->forwards(batch) == 1;
+  GradientBuffers& sums = gradients(by_layer);
+  sums.zero();
+  double norm = 0;
+  bool is_finite = true, has_begun = false;
+  const auto update = [&](std::span<const std::size_t> parameters, float scale) {
+    if (!std::exchange(has_begun, true)) {
+      optimizer_->begin_step(step, lr);
+      if (always_) always_->begin_step(step, lr);
+    }
+    for (const std::size_t i : parameters) (optimizer_->has(i) ? *optimizer_ : *always_).update(i, sums.sum(i), scale);
+  };
+  sums.on_layer = [&](std::size_t layer) {
+    std::vector<std::size_t> own;
+    for (const std::size_t i : active_) {
+      if (what_->parameters()[i].layer == static_cast<std::int64_t>(layer)) own.push_back(i);
+    }
+    const double squares = squared_norm(sums, own);
+    norm += squares;
+    if (std::isfinite(squares)) update(own, 1);
+    else is_finite = false;
+  };
+  const WeightView& view = what_->training_view(step);
+  const double terms = objective_->terms(batch);
+  double loss = 0;
+  for (std::size_t begin = 0; begin < n && std::isfinite(loss); begin += size) {
+    const auto examples = batch.subspan(begin, std::min(size, n - begin));
+    loss += objective_->loss_and_gradients(view, examples, 1 / terms, options_.keeps_activations, sums) / terms;
+  }
+  if (std::isfinite(loss)) {
+    std::vector<std::size_t> left;
+    for (const std::size_t i : active_) {
+      if (!sums.takes_turns(i)) left.push_back(i);
+    }
+    norm += squared_norm(sums, left);
+    const double length = std::sqrt(norm);
+    is_finite = is_finite && std::isfinite(norm);
+    if (is_finite) update(left, static_cast<float>(options_.clip_norm > 0 && length > options_.clip_norm ? options_.clip_norm / length : 1));
+  }
+  StepResult result{loss, !is_finite || !std::isfinite(loss), {}, {{"gradient_norm", std::sqrt(norm)}}};
+  if (schedule_) result.details["active_block"] = schedule_->names[block];
+  return result;
+}
+
+// The optimiser's state is that of the block of the last step taken: the next step may begin another.
+std::vector<NamedBytes> FirstOrderTuner::state(std::uint64_t steps) {
+  const std::size_t block = schedule_ && steps > 0 ? schedule_->active(steps - 1) : 0;
+  if (block_ != block) activate(block);
+  std::vector<NamedBytes> all = what_->state();
+  all.push_back({"optimizer", optimizer_->state()});
+  if (always_) all.push_back({"optimizer.always", always_->state()});
+  return all;
+}
+
+}  // namespace frugal

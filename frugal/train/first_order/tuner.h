@@ -1,0 +1,64 @@
+// First-order tuning: any parametrisation, by AdamW or SGD, all of it at once or in blocks that take turns.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "frugal/nn/decoder.h"
+#include "frugal/train/first_order/gradient_buffers.h"
+#include "frugal/train/first_order/optimizer.h"
+#include "frugal/train/objective/objective.h"
+#include "frugal/train/tuner.h"
+
+namespace frugal {
+
+struct FirstOrderOptions {
+  OptimizerOptions optimizer;
+  double clip_norm = 0;            // gradients are scaled down to this global norm; 0: never
+  std::int64_t accumulation = 1;   // parts a batch goes through in, one after the other
+  bool keeps_activations = false;  // see Tape
+  std::vector<double> likely_rates = {3e-6, 1e-5, 3e-5, 1e-4};
+};
+
+// Blocks of parameters that take turns: block(step) is trained in a step, with an optimiser state of its own that begins anew.
+struct BlockSchedule {
+  std::vector<std::vector<std::size_t>> blocks;  // indices of parameters, none in two
+  std::vector<std::string> names;
+  std::vector<std::size_t> always;  // parameters trained beside every block
+  bool resets_always = false;       // their state begins anew with every block
+  std::function<std::size_t(std::uint64_t step)> active;
+  std::function<bool(std::uint64_t step)> starts;  // the first step of a turn
+};
+
+class FirstOrderTuner : public Tuner {
+ public:
+  // objective null: no steps are taken. Without a schedule all parameters are trained all the time.
+  FirstOrderTuner(std::unique_ptr<Parametrisation> what, Decoder& decoder, Objective* objective, FirstOrderOptions options,
+                  std::optional<BlockSchedule> schedule = {});
+  StepResult step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) override;
+  const WeightView& view() const override { return what_->view(); }
+  std::vector<double> likely_rates() const override { return options_.likely_rates; }
+  void restart() override;
+  std::vector<NamedBytes> state(std::uint64_t steps) override;
+  std::vector<NamedBytes> result() override { return what_->state(); }
+  void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override { what_->merged_rows(id, begin, end, out); }
+  Parametrisation& parametrisation() { return *what_; }
+
+ private:
+  void activate(std::size_t block);
+  GradientBuffers& gradients(bool by_layer);
+  double squared_norm(const GradientBuffers& gradients, std::span<const std::size_t> parameters) const;
+
+  std::unique_ptr<Parametrisation> what_;
+  Decoder& decoder_;
+  Objective* objective_;
+  FirstOrderOptions options_;
+  std::optional<BlockSchedule> schedule_;
+  std::optional<std::size_t> block_;
+  std::vector<std::size_t> active_;
+  std::unique_ptr<Optimizer> optimizer_, always_;  // of the block; of the parameters that are always active
+  std::unique_ptr<GradientBuffers> buffers_;
+  bool buffers_by_layer_ = false;
+};
+
+}  // namespace frugal
