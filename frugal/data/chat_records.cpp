@@ -12,7 +12,8 @@ namespace {
 
 const char* const kFileFix = "write a JSON array of records, or one record a line; see docs/data.md";
 const char* const kMessageFix =
-    "a message is {\"role\": \"user\", \"content\": \"...\"} or {\"from\": \"human\", \"value\": \"...\"}; see docs/data.md";
+    "a message is {\"role\": \"user\", \"content\": \"...\"} or {\"from\": \"human\", \"value\": \"...\"}; see "
+    "docs/data.md";
 
 // Tells where the parser is, which nlohmann's events do not.
 struct TrackedChar {
@@ -49,8 +50,14 @@ class RecordEvents : public nlohmann::json_sax<Json> {
   // text: what is parsed, beginning in line `line` of the file.
   RecordEvents(std::string_view text, std::uint64_t line, bool is_array, std::size_t limit, ChatRecords& out,
                Columns& columns)
-      : reached_(text.data()), counted_(text.data()), text_(text), line_(line), base_(is_array ? 1 : 0), limit_(limit),
-        out_(out), columns_(columns) {}
+      : reached_(text.data()),
+        counted_(text.data()),
+        text_(text),
+        line_(line),
+        base_(is_array ? 1 : 0),
+        limit_(limit),
+        out_(out),
+        columns_(columns) {}
 
   void parse() {
     const char* const end = text_.data() + text_.size();
@@ -69,14 +76,19 @@ class RecordEvents : public nlohmann::json_sax<Json> {
   }
   bool binary(binary_t&) override { return true; }
   bool key(string_t& name) override {
-    if (depth() == kInRecord) key_ = std::move(name);
-    else if (depth() == kInMessage && list_ != nullptr) message_key_ = std::move(name);
+    if (depth() == kInRecord)
+      key_ = std::move(name);
+    else if (depth() == kInMessage && list_ != nullptr)
+      message_key_ = std::move(name);
     return true;
   }
   bool start_object(std::size_t) override {
-    if (depth() == 0) begin_record();
-    else if (depth() == kInList && list_ != nullptr) message_ = {};
-    else if (!open()) return false;
+    if (depth() == 0)
+      begin_record();
+    else if (depth() == kInList && list_ != nullptr)
+      message_ = {};
+    else if (!open())
+      return false;
     ++depth_;
     return true;
   }
@@ -103,8 +115,8 @@ class RecordEvents : public nlohmann::json_sax<Json> {
     return true;
   }
   bool parse_error(std::size_t at, const std::string&, const nlohmann::detail::exception& error) override {
-    line_ += static_cast<std::uint64_t>(
-        std::count(counted_, text_.data() + std::clamp<std::size_t>(at, counted_ - text_.data() + 1, text_.size() + 1) - 1, '\n'));
+    line_ += static_cast<std::uint64_t>(std::count(
+        counted_, text_.data() + std::clamp<std::size_t>(at, counted_ - text_.data() + 1, text_.size() + 1) - 1, '\n'));
     const std::size_t start = text_.substr(0, at == 0 ? 0 : at - 1).rfind('\n');
     const std::size_t byte = at - (start == std::string_view::npos ? 0 : start + 1);
     return refuse((error.id == 406 ? "a number out of range at byte " : "invalid JSON at byte ") + std::to_string(byte),
@@ -138,7 +150,8 @@ class RecordEvents : public nlohmann::json_sax<Json> {
     if (depth() == 0) return refuse("not a JSON object", kFileFix);
     if (list_ != nullptr && depth() == kInList) return refuse(message_name() + " is not an object", kMessageFix);
     if (list_ != nullptr) {
-      return !text || refuse(message_name() + " has " + *text + " in '" + message_key_ + "', expected text", kMessageFix);
+      return !text ||
+             refuse(message_name() + " has " + *text + " in '" + message_key_ + "', expected text", kMessageFix);
     }
     if (depth() == kInRecord && text) values_.emplace_back(key_, std::move(*text));
     note_element();
@@ -149,7 +162,8 @@ class RecordEvents : public nlohmann::json_sax<Json> {
   bool message_text(std::string&& text) {
     const bool is_role = message_key_ == "role" || message_key_ == "from";
     if (!is_role && message_key_ != "content" && message_key_ != "value") {
-      return refuse(message_name() + " has the key '" + message_key_.substr(0, 80) + "', which is not known", kMessageFix);
+      return refuse(message_name() + " has the key '" + message_key_.substr(0, 80) + "', which is not known",
+                    kMessageFix);
     }
     auto& field = is_role ? message_.role : message_.content;
     if (field) return refuse(message_name() + " has its " + (is_role ? "role" : "content") + " twice", kMessageFix);
@@ -222,7 +236,8 @@ ChatRecords parse_chat_records(std::string_view bytes, const std::string& name, 
       if (events.is_full()) break;
     }
   }
-  if (out.table.rows.empty()) throw Error(Exit::input, name + " holds no records", "give a file with at least one example");
+  if (out.table.rows.empty())
+    throw Error(Exit::input, name + " holds no records", "give a file with at least one example");
   return out;
 }
 
@@ -235,7 +250,8 @@ ChatRecords read_chat_records(const std::filesystem::path& path, const std::vect
                 "convert it, or rename it to what it is");
   }
   if (!columns.empty())
-    throw Error(Exit::usage, "--columns was given, but " + path.string() + " names its own columns", "leave --columns out");
+    throw Error(Exit::usage, "--columns was given, but " + path.string() + " names its own columns",
+                "leave --columns out");
   return parse_chat_records(read_whole(path), path.string(), limit);
 }
 

@@ -17,7 +17,7 @@ struct Message {
 };
 
 struct ChatRecords {
-  struct Lists {  // of one record
+  struct Lists {                                        // of one record
     std::optional<std::vector<Message>> messages;       // {role, content}
     std::optional<std::vector<Message>> conversations;  // {from, value}; human is user, gpt is assistant
     std::string unsupported;  // "tools", "functions" or "history": a list or object that is not empty

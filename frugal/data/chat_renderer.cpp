@@ -37,7 +37,8 @@ ContentSpan difference(const std::string& text, const std::string& other) {
 
 // A character that the content lacks, so that first and last byte differ, and that no template trims.
 std::string other_content(const std::string& content, std::size_t index) {
-  for (const char c : {'\x01', '\x02', '\x03', '\x04', '\x05', '\x06', '\x07', '\x0e', '\x0f', '\x10', '\x11', '\x12'}) {
+  for (const char c :
+       {'\x01', '\x02', '\x03', '\x04', '\x05', '\x06', '\x07', '\x0e', '\x0f', '\x10', '\x11', '\x12'}) {
     if (content.find(c) == std::string::npos) return std::string(1, c);
   }
   throw Error(Exit::input, message_name(index) + " is not text: it holds all of 12 control characters",
@@ -47,7 +48,8 @@ std::string other_content(const std::string& content, std::size_t index) {
 }  // namespace
 
 std::string plain_chat_template(const Tokenizer& tokenizer) {
-  return std::string(tokenizer.model().add_bos ? "{{ bos_token }}" : "") + R"({% for message in messages %})"
+  return std::string(tokenizer.model().add_bos ? "{{ bos_token }}" : "") +
+         R"({% for message in messages %})"
          R"({% if message['role'] == 'system' %}{{ message['content'] + '\n\n' }})"
          R"({% elif message['role'] == 'user' %}{{ 'User: ' + message['content'] + '\n' }})"
          R"({% elif message['role'] == 'assistant' %}{{ 'Assistant: ' + message['content'] + eos_token + '\n' }})"
@@ -55,7 +57,8 @@ std::string plain_chat_template(const Tokenizer& tokenizer) {
          R"({% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %})";
 }
 
-ChatRenderer::ChatRenderer(std::string chat_template, const Tokenizer& tokenizer) : template_(std::move(chat_template)) {
+ChatRenderer::ChatRenderer(std::string chat_template, const Tokenizer& tokenizer)
+    : template_(std::move(chat_template)) {
   const TokenizerModel& model = tokenizer.model();
   const auto text_of = [&](std::int32_t id) {
     return id < 0 ? std::string() : model.tokens[static_cast<std::size_t>(id)];
@@ -95,8 +98,8 @@ std::size_t ChatRenderer::end_token_at(std::string_view closing) const {
 
 // Three texts beside the whole one: the generation prompt, where the answer begins; the conversation that stops after
 // the answer, to tell what closes the answer from what opens the next turn; and each of the two with another answer,
-// where the difference is the answer itself. Looking for the content in the text instead would go wrong for answers like
-// "user" or "|", and for templates that trim or rewrite it.
+// where the difference is the answer itself. Looking for the content in the text instead would go wrong for answers
+// like "user" or "|", and for templates that trim or rewrite it.
 AnswerSpan ChatRenderer::find_answer(std::span<const Message> messages, std::size_t index,
                                      const std::string& text) const {
   const Message& message = messages[index];

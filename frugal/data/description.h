@@ -19,7 +19,7 @@ struct LengthHistogram {
   std::string to_text() const;  // a row of '#' a bin, no line break at the end
 };
 
-std::string indented(std::string_view text);  // each line after "  | "
+std::string indented(std::string_view text);               // each line after "  | "
 std::string percent(std::size_t part, std::size_t whole);  // "12.3 %"; whole > 0
 
 }  // namespace frugal

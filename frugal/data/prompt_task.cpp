@@ -161,8 +161,8 @@ std::string PromptTask::describe_text(const Records& records, const Dataset& dat
             std::to_string(data.label_counts[i]);
     if (options_[i].size() > 1) text += " (" + std::to_string(options_[i].size()) + " tokens)";
   }
-  return text + "\ntruncated to " + std::to_string(max_length_) + " tokens: " + std::to_string(data.truncated) + " of " +
-         std::to_string(data.examples.size()) + " (" + percent(data.truncated, data.examples.size()) +
+  return text + "\ntruncated to " + std::to_string(max_length_) + " tokens: " + std::to_string(data.truncated) +
+         " of " + std::to_string(data.examples.size()) + " (" + percent(data.truncated, data.examples.size()) +
          ")\nprompt length in tokens:\n" + prompt_lengths(data).to_text();
 }
 

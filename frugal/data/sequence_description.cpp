@@ -58,8 +58,8 @@ std::string SequenceTask::describe_text(const SequenceDataset& data) const {
   for (const auto& sequence : data.sequences) lengths.push_back(sequence.tokens.size());
   std::string text = data.name + ": " + grouped(data.sequences.size()) + " sequences (" +
                      data_format_name(data.format) + "); the first one, what is trained between >> and <<:\n" +
-                     indented(first) + "\ntokens: " + grouped(data.tokens) + ", trained: " + grouped(data.targets) + " (" +
-                     percent(data.targets, data.tokens) + ")";
+                     indented(first) + "\ntokens: " + grouped(data.tokens) + ", trained: " + grouped(data.targets) +
+                     " (" + percent(data.targets, data.tokens) + ")";
   if (data.format != DataFormat::text) {
     text += "\ntruncated to " + std::to_string(max_length_) + " tokens: " + std::to_string(data.truncated) + " of " +
             std::to_string(data.sequences.size()) + " (" + percent(data.truncated, data.sequences.size()) + ")";

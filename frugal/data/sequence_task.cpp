@@ -89,7 +89,8 @@ Sequence SequenceTask::join(const std::vector<Piece>& pieces) const {
 // Prompt and completion are encoded apart, since in generation the prompt is: a token that goes over the border would
 // be one that the model never sees.
 SequenceTask::Answer SequenceTask::encode_prompt(std::string_view prompt, std::string_view completion) const {
-  const bool has_space = template_->ends_in_space() || (!completion.empty() && kSpace.find(completion[0]) != kSpace.npos);
+  const bool has_space =
+      template_->ends_in_space() || (!completion.empty() && kSpace.find(completion[0]) != kSpace.npos);
   Piece answer{is_blank_text(completion) ? std::vector<std::int32_t>()
                                          : tokenizer_.encode((has_space ? "" : " ") + std::string(completion)),
                true};
@@ -161,7 +162,8 @@ SequenceTask::Answer SequenceTask::encode_chat(const ChatRenderer& renderer, std
   for (std::size_t i = system + 1; i + 1 < after_answer; ++i) {
     if (messages[i].role == "user") starts.push_back(i);
   }
-  const auto first = std::partition_point(starts.begin(), starts.end(), [&](std::size_t start) { return !from(start); });
+  const auto first =
+      std::partition_point(starts.begin(), starts.end(), [&](std::size_t start) { return !from(start); });
   if (first != starts.end()) {
     Answer sequence = from(*first);
     sequence->is_truncated = true;

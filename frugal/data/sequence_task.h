@@ -63,9 +63,10 @@ struct SequenceConfig {
 };
 
 struct Sequence {
-  std::vector<std::int32_t> tokens;     // bos included where the model wants it
-  std::vector<std::uint8_t> is_target;  // is_target[t]: token t is predicted from those before it and counts in the loss
-  std::uint32_t row = 0;                // of the records; text: of the windows
+  std::vector<std::int32_t> tokens;  // bos included where the model wants it
+  std::vector<std::uint8_t>
+      is_target;          // is_target[t]: token t is predicted from those before it and counts in the loss
+  std::uint32_t row = 0;  // of the records; text: of the windows
   bool is_truncated = false;
 };
 
