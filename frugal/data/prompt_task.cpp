@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 
 #include "frugal/base/error.h"
+#include "frugal/data/description.h"
 
 namespace frugal {
 namespace {
@@ -22,29 +22,10 @@ std::string listed(const std::vector<Label>& labels) {
   return text;
 }
 
-// Prompt lengths in equal bins, one row of '#' each.
-struct Histogram {
-  std::size_t shortest = 0, longest = 0, width = 1;
-  std::vector<std::size_t> counts;
-};
-
-Histogram histogram(const Dataset& data) {
-  constexpr std::size_t kBins = 8;
-  Histogram h;
-  for (const auto& example : data.examples) {
-    h.longest = std::max(h.longest, example.prompt.size());
-    h.shortest = h.shortest == 0 ? example.prompt.size() : std::min(h.shortest, example.prompt.size());
-  }
-  h.width = (h.longest - h.shortest) / kBins + 1;
-  h.counts.resize((h.longest - h.shortest) / h.width + 1);
-  for (const auto& example : data.examples) ++h.counts[(example.prompt.size() - h.shortest) / h.width];
-  return h;
-}
-
-std::string indented(const std::string& text) {
-  std::string out = "  | ";
-  for (const char c : text) out += c == '\n' ? std::string("\n  | ") : std::string(1, c);
-  return out;
+LengthHistogram prompt_lengths(const Dataset& data) {
+  std::vector<std::size_t> lengths;
+  for (const auto& example : data.examples) lengths.push_back(example.prompt.size());
+  return LengthHistogram(lengths);
 }
 
 }  // namespace
@@ -152,7 +133,6 @@ Dataset PromptTask::encode(const Records& records) const {
 }
 
 Json PromptTask::describe(const Records& records, const Dataset& data) const {
-  const Histogram h = histogram(data);
   const Example& first = data.examples.front();
   Json json = {{"file", records.name}, {"examples", data.examples.size()}};
   for (std::size_t i = 0; i < labels_.size(); ++i) {
@@ -161,7 +141,7 @@ Json PromptTask::describe(const Records& records, const Dataset& data) const {
                               {"tokens", options_[i].size()},
                               {"examples", data.label_counts[i]}});
   }
-  json["prompt_tokens"] = {{"shortest", h.shortest}, {"longest", h.longest}, {"bin", h.width}, {"counts", h.counts}};
+  json["prompt_tokens"] = prompt_lengths(data).to_json();
   json["truncated"] = data.truncated;
   json["first"] = {{"prompt", tokenizer_.decode(first.prompt, false)},
                    {"scored", tokenizer_.decode(options_[static_cast<std::size_t>(first.label)], false)}};
@@ -181,21 +161,9 @@ std::string PromptTask::describe_text(const Records& records, const Dataset& dat
             std::to_string(data.label_counts[i]);
     if (options_[i].size() > 1) text += " (" + std::to_string(options_[i].size()) + " tokens)";
   }
-  char line[160];
-  std::snprintf(line, sizeof line, "\ntruncated to %lld tokens: %llu of %zu (%.1f %%)\nprompt length in tokens:\n",
-                static_cast<long long>(max_length_), static_cast<unsigned long long>(data.truncated),
-                data.examples.size(),
-                100.0 * static_cast<double>(data.truncated) / static_cast<double>(data.examples.size()));
-  text += line;
-  const Histogram h = histogram(data);
-  const std::size_t most = *std::max_element(h.counts.begin(), h.counts.end());
-  for (std::size_t bin = 0; bin < h.counts.size(); ++bin) {
-    const std::size_t low = h.shortest + bin * h.width;
-    std::snprintf(line, sizeof line, "  %5zu-%-5zu %7zu ", low, low + h.width - 1, h.counts[bin]);
-    text += line + std::string((h.counts[bin] * 40 + most - 1) / most, '#') + "\n";
-  }
-  text.pop_back();
-  return text;
+  return text + "\ntruncated to " + std::to_string(max_length_) + " tokens: " + std::to_string(data.truncated) +
+         " of " + std::to_string(data.examples.size()) + " (" + percent(data.truncated, data.examples.size()) +
+         ")\nprompt length in tokens:\n" + prompt_lengths(data).to_text();
 }
 
 }  // namespace frugal

@@ -2,70 +2,13 @@
 
 #include <algorithm>
 #include <optional>
-#include <unordered_map>
 
 #include "frugal/base/error.h"
 #include "frugal/base/json.h"
-#include "frugal/formats/records/text_file.h"
+#include "frugal/formats/records/table_parts.h"
 
 namespace frugal {
 namespace {
-
-const char* const kRecordFix = "one record is one example; check that the file is what its ending says";
-
-// Takes lines off the front of a text, counting them.
-class Lines {
- public:
-  Lines(std::string_view text, const std::string& name) : text_(text), name_(name) {}
-  std::uint64_t number() const { return number_; }
-
-  std::optional<std::string_view> next() {
-    if (at_ >= text_.size()) return std::nullopt;
-    ++number_;
-    const std::size_t end = std::min(text_.find('\n', at_), text_.size());
-    std::string_view line = text_.substr(at_, end - at_);
-    at_ = end + 1;
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.size() > kMaxRecordBytes) refuse_line(name_, number_, "the line is over 16 MiB", kRecordFix);
-    return line;
-  }
-
- private:
-  std::string_view text_;
-  const std::string& name_;
-  std::size_t at_ = 0;
-  std::uint64_t number_ = 0;
-};
-
-bool is_blank(std::string_view line) { return line.find_first_not_of(" \t") == std::string_view::npos; }
-
-// Collects columns by name, in order of first appearance.
-class Columns {
- public:
-  explicit Columns(Records& records) : records_(records) {}
-  std::uint32_t id(const std::string& name, std::uint64_t line) {
-    const auto [found, is_new] = ids_.try_emplace(name, static_cast<std::uint32_t>(records_.columns.size()));
-    if (is_new) {
-      if (records_.columns.size() == kMaxColumns)
-        refuse_line(records_.name, line, "over 1,000 different columns", kRecordFix);
-      records_.columns.push_back(name);
-    }
-    return found->second;
-  }
-  void add_header(const std::vector<std::string>& names, std::uint64_t line) {
-    for (const auto& name : names) {
-      const std::size_t before = records_.columns.size();
-      if (name.empty())
-        refuse_line(records_.name, line, "column " + std::to_string(before + 1) + " has no name", "name every column");
-      if (id(name, line) != before)
-        refuse_line(records_.name, line, "column '" + name + "' is there twice", "name every column once");
-    }
-  }
-
- private:
-  Records& records_;
-  std::unordered_map<std::string, std::uint32_t> ids_;
-};
 
 // The texts and numbers at the top of one object; lists and objects inside are passed over without being built.
 class TopLevel : public nlohmann::json_sax<Json> {
@@ -122,15 +65,7 @@ void parse_jsonl(std::string_view text, std::size_t limit, Records& out) {
       refuse_line(out.name, lines.number(), object.problem,
                   "write one object a line: {\"text\": \"...\", \"label\": \"...\"}");
     }
-    Record record{lines.number(), {}};
-    for (auto& [name, value] : object.values) {
-      const std::uint32_t id = columns.id(name, record.line);
-      for (const auto& [other, unused] : record.values) {
-        if (other == id) refuse_line(out.name, record.line, "'" + name + "' is there twice", "give each key once");
-      }
-      record.values.emplace_back(id, std::move(value));
-    }
-    out.rows.push_back(std::move(record));
+    columns.add_object(lines.number(), std::move(object.values));
     if (out.rows.size() == limit) return;
   }
 }

@@ -1,0 +1,25 @@
+// Parts of what is shown of data before it is trained on.
+#pragma once
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "frugal/base/json.h"
+
+namespace frugal {
+
+// Lengths in at most 8 equal bins.
+struct LengthHistogram {
+  std::size_t shortest = 0, longest = 0, width = 1;  // bin i: shortest + i * width and up, `width` lengths
+  std::vector<std::size_t> counts;
+
+  explicit LengthHistogram(const std::vector<std::size_t>& lengths);  // at least one
+  Json to_json() const;
+  std::string to_text() const;  // a row of '#' a bin, no line break at the end
+};
+
+std::string indented(std::string_view text);               // each line after "  | "
+std::string percent(std::size_t part, std::size_t whole);  // "12.3 %"; whole > 0
+
+}  // namespace frugal
