@@ -9,6 +9,7 @@ Verb eval_verb();
 Verb plan_verb();
 Verb generate_verb();
 Verb chat_verb();
+Verb report_verb();
 Verb merge_verb();
 Verb convert_verb();
 Verb bench_verb();

@@ -1,0 +1,132 @@
+#include "frugal/cli/report/outcome.h"
+
+#include <algorithm>
+
+#include "frugal/cli/report/text.h"
+#include "frugal/train/loop/best.h"
+
+namespace frugal::report {
+namespace {
+
+constexpr std::size_t kMostParts = 24;
+
+bool is_flag_set(const RunRecord& run, std::string_view key) {
+  const Json* flag = find(run.record, {"settings", key});
+  return flag != nullptr && flag->is_boolean() && flag->get<bool>();
+}
+
+const Json* plan_row(const RunRecord& run) {
+  const Json* plan = find(run.record, {"plan"});
+  if (plan == nullptr) return nullptr;
+  const Json* rows = plan->is_array() ? plan : find(*plan, {"rows"});
+  if (rows == nullptr || !rows->is_array()) return plan;
+  for (const Json& row : *rows) {
+    if (text_at(row, {"method"}) == setting_text(run, "method")) return &row;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Judge judge_of(const RunRecord& run, std::string_view data) {
+  const Judge wanted[] = {{is_flag_set(run, "balance") ? "balanced_accuracy" : "accuracy", false},
+                          {"balanced_accuracy", false},
+                          {"perplexity", true},
+                          {"loss", true}};
+  for (const Judge& judge : wanted) {
+    if (!run.evaluation_curve(data, judge.key).empty()) return judge;
+  }
+  return {};
+}
+
+std::optional<Best> best_of(const RunRecord& run, const Judge& judge, std::string_view data) {
+  if (judge.key.empty()) return {};
+  const Json* recorded = find(run.record, {"results", "best"});
+  if (const auto step = recorded != nullptr ? number_at(*recorded, {"step"}) : std::nullopt) {
+    Best best{.step = *step, .metric = number_at(*recorded, {"metric"}), .loss = number_at(*recorded, {"loss"})};
+    for (const Evaluation& each : run.evaluations) {
+      if (each.data == data && each.step == *step && !best.metric) best.metric = each.value(judge.key);
+    }
+    if (best.metric) return best;
+  }
+  BestEvaluation best;
+  for (const Evaluation& each : run.evaluations) {
+    const auto value = each.data == data ? each.value(judge.key) : std::nullopt;
+    if (!value) continue;
+    best.offer(static_cast<std::int64_t>(each.step), judge.is_lower_better ? -*value : *value, each.value("loss").value_or(0));
+  }
+  if (best.step < 0) return {};
+  return Best{static_cast<double>(best.step), judge.is_lower_better ? -best.metric : best.metric, best.loss};
+}
+
+std::string setting_text(const RunRecord& run, std::string_view key) { return text_at(run.record, {"settings", key}); }
+
+std::string model_name(const RunRecord& run) {
+  std::string path = text_at(run.record, {"base", "path"});
+  if (path.empty()) path = setting_text(run, "model");
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path.substr(path.rfind('/') + 1);
+}
+
+std::optional<double> planned_steps(const RunRecord& run) { return number_at(run.record, {"settings", "steps"}); }
+
+std::optional<double> learning_rate_of(const RunRecord& run) {
+  for (const auto& rate : {number_at(run.record, {"results", "lr"}), number_at(run.record, {"lr_race", "lr"}), number_at(run.record, {"settings", "lr"})}) {
+    if (rate) return rate;
+  }
+  return {};
+}
+
+std::optional<double> seconds_of(const RunRecord& run) {
+  if (const auto seconds = number_at(run.record, {"results", "seconds"})) return seconds;
+  const Curve& clock = run.curve("seconds");
+  return clock.empty() ? std::nullopt : std::optional(clock.y.back());
+}
+
+std::optional<double> seconds_per_step(const RunRecord& run) {
+  std::vector<double> seconds = slope(run.curve("seconds")).y;
+  if (seconds.empty()) return {};
+  const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+  std::nth_element(seconds.begin(), middle, seconds.end());
+  return *middle;
+}
+
+std::optional<double> peak_bytes(const RunRecord& run) { return number_at(run.record, {"results", "peak_rss_bytes"}); }
+
+std::optional<double> final_training_loss(const RunRecord& run) {
+  const Curve& loss = run.curve("loss");
+  if (loss.empty()) return {};
+  return running_mean(loss, smoothing_window(loss.size())).y.back();
+}
+
+Confusion final_confusion(const RunRecord& run, std::string& of) {
+  of = "test";
+  Confusion table = confusion_at(run.record, {"results", "test", "confusion"});
+  if (!table.empty()) return table;
+  table = confusion_at(run.record, {"results", "confusion"});
+  of = "";
+  if (!table.empty()) return table;
+  const auto best = best_of(run, judge_of(run));
+  for (const Evaluation& each : run.evaluations) {  // of the best step, or else the last there is
+    if (each.confusion.empty()) continue;
+    table = each.confusion;
+    of = each.data + ", step " + count(each.step);
+    if (best && each.step == best->step) break;
+  }
+  return table;
+}
+
+std::vector<std::pair<std::string, double>> planned_memory(const RunRecord& run) {
+  const Json* row = plan_row(run);
+  const Json* parts = row == nullptr ? nullptr : find(*row, {"parts"});
+  if (parts == nullptr || !parts->is_structured()) return {};
+  std::vector<std::pair<std::string, double>> out;
+  for (const auto& [key, value] : parts->items()) {
+    const std::string purpose = parts->is_object() ? key : text_at(value, {"purpose"});
+    const auto bytes = parts->is_object() ? number_at(*parts, {key}) : number_at(value, {"bytes"});
+    if (bytes && *bytes > 0 && out.size() < kMostParts) out.emplace_back(purpose, *bytes);
+  }
+  return out;
+}
+
+}  // namespace frugal::report

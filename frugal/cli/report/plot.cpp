@@ -1,0 +1,244 @@
+#include "frugal/cli/report/plot.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "frugal/cli/report/axis.h"
+#include "frugal/cli/report/text.h"
+
+namespace frugal::report {
+namespace {
+
+constexpr std::size_t kColors = 8;
+constexpr std::size_t kBuckets = 400;      // of a drawn curve
+constexpr std::size_t kHoverColumns = 90;  // parts of the x axis with a tooltip each
+constexpr std::size_t kMostDots = 60, kMostAlarms = 200;
+
+std::string percent(double share) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.4g%%", 100 * std::clamp(share, -10.0, 10.0));
+  return text;
+}
+
+// A coordinate of the curves' own system, 0 to 1000 over the plot.
+std::string coordinate(double share) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.5g", 1000 * std::clamp(share, -10.0, 10.0));
+  return text;
+}
+
+struct Frame {
+  Axis x, y;
+  bool is_cut = false;  // some raw values lie outside
+};
+
+Frame frame_of(const Plot& plot) {
+  double x_low = INFINITY, x_high = -INFINITY, low = INFINITY, high = -INFINITY, raw_low = INFINITY, raw_high = -INFINITY;
+  std::vector<double> raw;
+  const auto widen = [](double value, double& least, double& most) { least = std::min(least, value), most = std::max(most, value); };
+  for (const Line& line : plot.lines) {
+    for (const double x : line.curve.x) widen(x, x_low, x_high);
+    for (const double y : line.curve.y) widen(y, low, high);
+    for (const double y : line.raw.y) widen(y, raw_low, raw_high);
+    raw.insert(raw.end(), line.raw.y.begin(), line.raw.y.end());
+  }
+  for (const Mark& mark : plot.marks) widen(mark.x, x_low, x_high), widen(mark.y, low, high);
+  if (!plot.rule_text.empty()) widen(plot.rule, low, high);
+  Frame frame;
+  if (!raw.empty()) {  // a few wild values must not flatten the rest
+    auto [bulk_low, bulk_high] = bulk(std::move(raw));
+    widen(low, bulk_low, bulk_high), widen(high, bulk_low, bulk_high);
+    frame.is_cut = raw_high - raw_low > 2.5 * (bulk_high - bulk_low) && bulk_high > bulk_low;
+    low = frame.is_cut ? bulk_low : std::min(low, raw_low);
+    high = frame.is_cut ? bulk_high : std::max(high, raw_high);
+  }
+  if (plot.is_log_x) {
+    const double room = x_high > x_low ? std::pow(x_high / x_low, 0.08) : 2;
+    frame.x = {x_low / room, x_high * room, true};
+  } else {
+    x_high = std::max(x_high, plot.x_high);
+    if (x_low >= 0 && x_low <= 0.2 * x_high) x_low = 0;
+    frame.x = x_high > x_low ? Axis{x_low, x_high} : Axis{x_low - 1, x_low + 1};
+  }
+  frame.y = plot.y_names.empty() ? value_axis(low, high, plot.from_zero) : Axis{-0.5, static_cast<double>(plot.y_names.size()) - 0.5};
+  return frame;
+}
+
+std::vector<Tick> x_ticks(const Plot& plot, const Frame& frame) {
+  if (plot.x_ticks.empty()) return ticks(frame.x, 5, plot.whole_x);
+  std::vector<Tick> out;
+  for (const double x : plot.x_ticks) out.push_back({x, number(x)});
+  return out;
+}
+
+std::vector<Tick> y_ticks(const Plot& plot, const Frame& frame) {
+  if (plot.y_names.empty()) return ticks(frame.y, 4);
+  std::vector<Tick> out;
+  const std::size_t every = (plot.y_names.size() + 7) / 8;
+  for (std::size_t i = 0; i < plot.y_names.size(); i += every) out.push_back({static_cast<double>(i), plot.y_names[i]});
+  return out;
+}
+
+std::string axes(const Plot& plot, const Frame& frame) {
+  std::string out;
+  for (const Tick& tick : y_ticks(plot, frame)) {
+    const std::string y = percent(1 - frame.y.at(tick.value));
+    out += "<line class=\"grid\" x2=\"100%\" y1=\"" + y + "\" y2=\"" + y + "\"/><text class=\"ty\" dx=\"-8\" dy=\".32em\" y=\"" + y + "\">" +
+           escape(tick.text) + "</text>";
+  }
+  for (const Tick& tick : x_ticks(plot, frame)) {
+    const std::string x = percent(frame.x.at(tick.value));
+    out += "<line class=\"tick\" x1=\"" + x + "\" x2=\"" + x + "\" y1=\"100%\" y2=\"100%\"/><text class=\"tx\" dy=\"18\" y=\"100%\" x=\"" + x + "\">" +
+           escape(tick.text) + "</text>";
+  }
+  return out + "<line class=\"base\" x2=\"100%\" y1=\"100%\" y2=\"100%\"/><text class=\"name\" x=\"100%\" y=\"100%\" dy=\"34\">" +
+         escape(plot.x_name) + "</text>";
+}
+
+std::string path(const Curve& whole, const Line& line, const Frame& frame, const char* kind) {
+  const Curve curve = decimated(whole, kBuckets);
+  if (curve.empty()) return {};
+  std::string d;
+  for (std::size_t i = 0; i < curve.size(); ++i) {
+    const std::string x = coordinate(frame.x.at(curve.x[i])), y = coordinate(1 - frame.y.at(curve.y[i]));
+    if (i > 0 && line.is_stepped) d += "H" + x + "V" + y;
+    else d += (i == 0 ? "M" : "L") + x + " " + y;
+  }
+  if (curve.size() == 1) d += "h.01";  // a dot, by the round end of the stroke
+  const bool is_dashed = line.color >= kColors;
+  return "<path class=\"" + std::string(kind) + (is_dashed ? " dashed" : "") + "\" stroke=\"" + color_of(line.color) + "\" d=\"" + d + "\"/>";
+}
+
+std::string dots(const Line& line, const Frame& frame) {
+  if (!line.has_dots || line.curve.size() > kMostDots) return {};
+  std::string out;
+  for (std::size_t i = 0; i < line.curve.size(); ++i) {
+    out += "<circle r=\"3.2\" fill=\"" + color_of(line.color) + "\" cx=\"" + percent(frame.x.at(line.curve.x[i])) + "\" cy=\"" +
+           percent(1 - frame.y.at(line.curve.y[i])) + "\"/>";
+  }
+  return out;
+}
+
+// A mark's text beside a vertical line, on the side with room; several marks have their texts below each other.
+std::string marks(const Plot& plot, const Frame& frame) {
+  std::string out;
+  for (std::size_t i = 0; i < plot.marks.size(); ++i) {
+    const Mark& mark = plot.marks[i];
+    const double at = frame.x.at(mark.x);
+    const std::string x = percent(at), color = color_of(mark.color);
+    out += "<line class=\"mark\" stroke=\"" + color + "\" x1=\"" + x + "\" x2=\"" + x + "\" y2=\"100%\"/><circle class=\"best\" r=\"5\" stroke=\"" + color +
+           "\" cx=\"" + x + "\" cy=\"" + percent(1 - frame.y.at(mark.y)) + "\"/>";
+    if (plot.marks.size() > 3) continue;
+    out += std::string("<text class=\"best\" fill=\"") + color + "\" text-anchor=\"" + (at > 0.6 ? "end" : "start") + "\" x=\"" + x + "\" dx=\"" +
+           (at > 0.6 ? "-8" : "8") + "\" y=\"" + std::to_string(4 + 14 * i) + "\">" + escape(mark.text) + "</text>";
+  }
+  if (!plot.rule_text.empty()) {
+    const std::string y = percent(1 - frame.y.at(plot.rule));
+    out += "<line class=\"rule\" x2=\"100%\" y1=\"" + y + "\" y2=\"" + y + "\"/><text class=\"rule\" x=\"100%\" y=\"" + y + "\" dy=\"-6\">" +
+           escape(plot.rule_text) + "</text>";
+  }
+  return out;
+}
+
+std::string alarms(const Plot& plot, const Frame& frame) {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(plot.alarms.size(), kMostAlarms); ++i) {
+    const std::string x = percent(frame.x.at(plot.alarms[i]));
+    out += "<line class=\"alarm\" x1=\"" + x + "\" x2=\"" + x + "\" y2=\"9\"><title>" + escape(plot.x_name + " " + number(plot.alarms[i]) + ": " + plot.alarm) +
+           "</title></line>";
+  }
+  return out;
+}
+
+std::string value_text(const Plot& plot, double value) {
+  if (plot.y_names.empty()) return number(value);
+  const double last = static_cast<double>(plot.y_names.size() - 1);
+  return plot.y_names[static_cast<std::size_t>(std::clamp(value, 0.0, last))];
+}
+
+// What the lines say near `center`, as long as their nearest point lies between low and high; empty when none does.
+std::string tooltip(const Plot& plot, double low, double center, double high) {
+  std::string text;
+  double at = NAN;
+  for (const Line& line : plot.lines) {
+    if (line.curve.empty()) continue;
+    const std::size_t i = nearest(line.curve, center);
+    if (line.curve.x[i] < low || line.curve.x[i] > high) continue;
+    if (std::isnan(at)) at = line.curve.x[i];
+    text += "\n" + line.name + (line.name.empty() ? "" : ": ") + value_text(plot, line.curve.y[i]);
+    if (!line.raw.empty()) text += ", alone " + number(line.raw.y[nearest(line.raw, line.curve.x[i])]);
+  }
+  return text.empty() ? text : plot.x_name + " " + number(at) + text;
+}
+
+// Invisible columns, each with the values there: one around every point where there are few, else equal ones.
+std::string hover(const Plot& plot, const Frame& frame) {
+  std::vector<double> centers;
+  for (const Line& line : plot.lines) {
+    const Curve few = decimated(line.curve, kHoverColumns);
+    centers.insert(centers.end(), few.x.begin(), few.x.end());
+  }
+  std::sort(centers.begin(), centers.end());
+  centers.erase(std::unique(centers.begin(), centers.end()), centers.end());
+  if (centers.size() > kHoverColumns) {
+    centers.clear();
+    const double width = (frame.x.high - frame.x.low) / kHoverColumns;
+    for (std::size_t i = 0; i < kHoverColumns; ++i) centers.push_back(frame.x.low + (static_cast<double>(i) + 0.5) * width);
+  }
+  std::string out;
+  double low = frame.x.low;
+  for (std::size_t i = 0; i < centers.size(); ++i) {
+    const double high = i + 1 < centers.size() ? (centers[i] + centers[i + 1]) / 2 : frame.x.high;
+    const std::string text = tooltip(plot, low, centers[i], high);
+    const double left = frame.x.at(low), right = frame.x.at(high);
+    low = high;
+    if (text.empty()) continue;
+    out += "<rect class=\"hit\" height=\"100%\" x=\"" + percent(left) + "\" width=\"" + percent(std::max(0.0, right - left)) + "\"><title>" + escape(text) +
+           "</title></rect>";
+  }
+  return out;
+}
+
+std::string legend(const Plot& plot) {
+  const bool has_raw = plot.lines.size() == 1 && !plot.lines[0].raw.empty();
+  if (plot.lines.size() < 2 && !has_raw) return {};
+  std::string out = "<span class=\"legend\">";
+  for (const Line& line : plot.lines) {
+    if (!line.curve.empty()) out += legend_entry(line.color, line.name);
+  }
+  if (has_raw) out += legend_entry(plot.lines[0].color, "each " + plot.x_name, true);
+  return out + "</span>";
+}
+
+}  // namespace
+
+bool Plot::empty() const {
+  return std::all_of(lines.begin(), lines.end(), [](const Line& line) { return line.curve.empty(); });
+}
+
+std::string color_of(std::size_t index) { return "var(--c" + std::to_string(index % kColors) + ")"; }
+
+std::string legend_entry(std::size_t color, const std::string& text, bool is_faint) {
+  return "<span><i" + std::string(is_faint ? " class=\"faint\"" : "") + " style=\"background:" + color_of(color) + "\"></i>" + escape(text) + "</span>";
+}
+
+std::string figure(const Plot& plot) {
+  if (plot.empty()) return {};
+  const Frame frame = frame_of(plot);
+  std::string out = "<figure><figcaption><b>" + escape(plot.title) + "</b>";
+  if (!plot.unit.empty()) out += " <small>" + escape(plot.unit) + "</small>";
+  out += legend(plot) + "</figcaption><svg class=\"plot\" role=\"img\" aria-label=\"" + escape(plot.title) + "\">" + axes(plot, frame) +
+         "<svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" width=\"100%\" height=\"100%\">";
+  for (const Line& line : plot.lines) out += path(line.raw, line, frame, "raw");
+  for (const Line& line : plot.lines) out += path(line.curve, line, frame, "line");
+  out += "</svg>";
+  for (const Line& line : plot.lines) out += dots(line, frame);
+  out += marks(plot, frame) + hover(plot, frame) + alarms(plot, frame) + "</svg>";
+  std::string note = plot.note;
+  if (frame.is_cut) note += (note.empty() ? "" : " ") + std::string("A few single values lie beyond the axis.");
+  if (!note.empty()) out += "<p class=\"note\">" + escape(note) + "</p>";
+  return out + "</figure>\n";
+}
+
+}  // namespace frugal::report

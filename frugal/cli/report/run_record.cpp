@@ -1,0 +1,175 @@
+#include "frugal/cli/report/run_record.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "frugal/train/run/run_folder.h"
+
+namespace frugal::report {
+namespace {
+
+constexpr std::size_t kLongestLine = 1 << 20;  // bytes of an event; 1,024 projected gradients are 25 kB
+constexpr std::size_t kMostKeys = 40, kMostBlocks = 512, kMostClasses = 64;
+
+std::optional<double> number_of(const Json& value) {
+  if (!value.is_number()) return {};
+  const double number = value.get<double>();
+  if (!(std::abs(number) <= 1e100)) return {};
+  return number;
+}
+
+std::optional<double> step_of(const Json& event) {
+  const auto step = number_at(event, {"step"});
+  return step && *step >= 0 && *step <= 0x1p53 ? step : std::nullopt;
+}
+
+Curve* curve_for(RunRecord& run, const std::string& key) {
+  for (auto& [name, curve] : run.steps) {
+    if (name == key) return &curve;
+  }
+  if (run.steps.size() == kMostKeys) return nullptr;
+  return &run.steps.emplace_back(key, Curve()).second;
+}
+
+std::optional<double> mean_size(const Json& gradients) {
+  if (!gradients.is_array()) return {};
+  double sum = 0, numbers = 0;
+  for (const Json& each : gradients) {
+    if (const auto value = number_of(each)) sum += std::abs(*value), ++numbers;
+  }
+  return numbers > 0 ? std::optional(sum / numbers) : std::nullopt;
+}
+
+std::optional<double> block_index(RunRecord& run, const Json& block) {
+  if (!block.is_string()) return number_of(block);
+  const auto& text = block.get_ref<const std::string&>();
+  const auto found = std::find(run.block_names.begin(), run.block_names.end(), text);
+  if (found == run.block_names.end()) {
+    if (run.block_names.size() == kMostBlocks) return {};
+    run.block_names.push_back(text);
+    return static_cast<double>(run.block_names.size() - 1);
+  }
+  return static_cast<double>(found - run.block_names.begin());
+}
+
+bool take_step(RunRecord& run, const Json& event) {
+  const auto step = step_of(event);
+  if (!step) return false;
+  if (*step <= run.last_step) {
+    for (auto& [name, curve] : run.steps) curve.cut_from(*step);
+    while (!run.skipped.empty() && run.skipped.back() >= *step) run.skipped.pop_back();
+  }
+  run.last_step = *step;
+  for (const auto& [key, value] : event.items()) {
+    if (key == "step" || key == "event") continue;
+    std::optional<double> number = number_of(value);
+    if (key == "projected_gradients") number = mean_size(value);
+    if (key == "active_block") number = block_index(run, value);
+    if (!number) continue;
+    if (Curve* curve = curve_for(run, key)) curve->add(*step, *number);
+  }
+  const Json* skipped = find(event, {"skipped"});
+  if (skipped != nullptr && skipped->is_boolean() && skipped->get<bool>()) run.skipped.push_back(*step);
+  return true;
+}
+
+bool take_evaluation(RunRecord& run, const Json& event) {
+  const auto step = step_of(event);
+  if (!step) return false;
+  Evaluation found{.data = text_at(event, {"data"}), .step = *step, .values = {}, .confusion = confusion_at(event, {"confusion"})};
+  if (found.data.empty()) found.data = "dev";
+  for (const auto& [key, value] : event.items()) {
+    if (key == "step" || found.values.size() == kMostKeys) continue;
+    if (const auto number = number_of(value)) found.values.emplace_back(key, *number);
+  }
+  auto& all = run.evaluations;  // an evaluation at or after this step is one of before a resume
+  while (!all.empty() && all.back().data == found.data && all.back().step >= *step) all.pop_back();
+  all.push_back(std::move(found));
+  return true;
+}
+
+}  // namespace
+
+const Json* find(const Json& json, std::initializer_list<std::string_view> keys) {
+  const Json* at = &json;
+  for (const std::string_view key : keys) {
+    if (!at->is_object()) return nullptr;
+    const auto found = at->find(std::string(key));
+    if (found == at->end()) return nullptr;
+    at = &*found;
+  }
+  return at;
+}
+
+std::optional<double> number_at(const Json& json, std::initializer_list<std::string_view> keys) {
+  const Json* value = find(json, keys);
+  return value == nullptr ? std::nullopt : number_of(*value);
+}
+
+std::string text_at(const Json& json, std::initializer_list<std::string_view> keys) {
+  const Json* value = find(json, keys);
+  return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
+}
+
+Confusion confusion_at(const Json& json, std::initializer_list<std::string_view> keys) {
+  const Json* rows = find(json, keys);
+  if (rows == nullptr || !rows->is_array() || rows->empty() || rows->size() > kMostClasses) return {};
+  Confusion table;
+  for (const Json& row : *rows) {
+    if (!row.is_array() || row.size() != rows->size()) return {};
+    auto& counts = table.emplace_back();
+    for (const Json& cell : row) {
+      const auto value = number_of(cell);
+      if (!value || *value < 0) return {};
+      counts.push_back(*value);
+    }
+  }
+  return table;
+}
+
+std::optional<double> Evaluation::value(std::string_view key) const {
+  for (const auto& [name, number] : values) {
+    if (name == key) return number;
+  }
+  return {};
+}
+
+const Curve& RunRecord::curve(std::string_view key) const {
+  static const Curve none;
+  for (const auto& [name, curve] : steps) {
+    if (name == key) return curve;
+  }
+  return none;
+}
+
+Curve RunRecord::evaluation_curve(std::string_view data, std::string_view key) const {
+  Curve out;
+  for (const Evaluation& each : evaluations) {
+    if (each.data != data) continue;
+    const auto value = each.value(key);
+    if (!value) continue;
+    out.cut_from(each.step);
+    out.add(each.step, *value);
+  }
+  return out;
+}
+
+RunRecord read_run(const std::filesystem::path& path) {
+  RunRecord run;
+  run.path = path;
+  const auto whole = std::filesystem::absolute(path).lexically_normal();
+  run.name = (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+  run.record = RunFolder::read_record(path);
+  std::ifstream events(path / "events.jsonl", std::ios::binary);
+  for (std::string line; std::getline(events, line);) {
+    if (line.empty()) continue;
+    const Json event = line.size() > kLongestLine ? Json() : Json::parse(line, nullptr, false);
+    const std::string kind = event.is_object() ? text_at(event, {"event"}) : std::string();
+    const bool is_read = kind == "step" ? take_step(run, event) : kind == "eval" ? take_evaluation(run, event) : !kind.empty();
+    run.unread_lines += !is_read;
+  }
+  return run;
+}
+
+}  // namespace frugal::report
