@@ -80,7 +80,7 @@ TEST_F(HostileAdapter, WrongTypesAndRangesAreNamed) {
 }
 
 TEST_F(HostileAdapter, PatternsThatBacktrackForEverGiveUp) {
-  expect_part(with("alpha_pattern", {{"(.*)*(.*)*(.*)*(.*)*x", 1}}), "gives up");
+  expect_part(with("alpha_pattern", {{"(.*.*.*.*.*.*)*[!?]", 1}}), "gives up");
 }
 
 TEST_F(HostileAdapter, ConfigurationsThatAreNotOneAreRefused) {
