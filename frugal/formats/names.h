@@ -1,7 +1,9 @@
-// Names found in files, before they are believed.
+// Names and shapes found in files, before they are believed.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace frugal {
 
@@ -19,6 +21,12 @@ inline std::string printable(std::string_view name) {
   std::string text = "'";
   for (const char c : name.substr(0, 60)) text += c >= ' ' && c <= '~' ? c : '?';
   return text + (name.size() > 60 ? "...'" : "'");
+}
+
+inline std::string shape_text(const std::vector<std::int64_t>& shape) {  // "[96, 64]"
+  std::string text = "[";
+  for (const std::int64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
 }
 
 }  // namespace frugal

@@ -1,12 +1,12 @@
 #include "frugal/formats/safetensors/hf_model.h"
 
-#include <unistd.h>
-
 #include <set>
 
 #include "frugal/base/atomic_file.h"
+#include "frugal/base/atomic_folder.h"
 #include "frugal/base/error.h"
 #include "frugal/formats/ggml/blocks.h"
+#include "frugal/formats/json_file.h"
 #include "frugal/formats/memory_map.h"
 #include "frugal/formats/names.h"
 #include "frugal/formats/row_stream.h"
@@ -17,18 +17,6 @@ namespace frugal {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Nesting is bounded while parsing: copying and printing a value walk it recursively.
-template <class T = Json>
-T read_json(const fs::path& path) {
-  const auto judge = [&](int depth, typename T::parse_event_t, const T&) {
-    if (depth > 64) throw Error(Exit::input, path.string() + " is nested more than 64 deep", "download the file again");
-    return true;
-  };
-  T json = T::parse(read_file(path), judge, false);
-  if (json.is_discarded()) throw Error(Exit::input, path.string() + " is not JSON", "download the file again");
-  return json;
-}
 
 Json read_json_if_there(const fs::path& path) { return fs::exists(path) ? read_json(path) : Json(); }
 
@@ -52,12 +40,6 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const std::string& name : names) files.push_back(folder / name);
   return files;
-}
-
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text = "[";
-  for (const std::int64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
-  return text + "]";
 }
 
 class HfModel : public ModelSource {
@@ -134,38 +116,6 @@ class HfModel : public ModelSource {
   Json config_;
   std::vector<MemoryMap> maps_;
   std::vector<Stored> stored_;
-};
-
-// "a/b/" names the folder b in a, as "a/b" does.
-fs::path without_slash(const fs::path& path) { return path.has_filename() ? path : path.parent_path(); }
-
-// A folder that is removed again unless it is committed under its final name.
-class AtomicFolder {
- public:
-  explicit AtomicFolder(const fs::path& path) : path_(without_slash(path)), temporary_(path_.string() + ".tmp-" + std::to_string(::getpid())) {
-    std::error_code error;
-    if (fs::exists(path_) && !(fs::is_directory(path_) && fs::is_empty(path_))) {
-      throw Error(Exit::input, path_.string() + " exists and is not an empty folder", "choose another --out, or remove it first");
-    }
-    fs::create_directories(temporary_, error);
-    if (error) throw Error(Exit::input, "cannot create " + path_.string() + ": " + error.message(), "check that you may write there");
-  }
-  ~AtomicFolder() {
-    std::error_code ignored;
-    if (!committed_) fs::remove_all(temporary_, ignored);
-  }
-  fs::path operator/(const char* name) const { return temporary_ / name; }
-  void commit() {
-    std::error_code error;
-    fs::remove(path_, error);
-    fs::rename(temporary_, path_, error);
-    if (error) throw Error(Exit::input, "cannot rename to " + path_.string() + ": " + error.message(), "check that you may write there");
-    committed_ = true;
-  }
-
- private:
-  fs::path path_, temporary_;
-  bool committed_ = false;
 };
 
 }  // namespace

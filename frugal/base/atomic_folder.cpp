@@ -1,0 +1,40 @@
+#include "frugal/base/atomic_folder.h"
+
+#include <unistd.h>
+
+#include "frugal/base/error.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "a/b/" names the folder b in a, as "a/b" does.
+fs::path without_slash(const fs::path& path) { return path.has_filename() ? path : path.parent_path(); }
+
+}  // namespace
+
+AtomicFolder::AtomicFolder(const fs::path& path)
+    : path_(without_slash(path)), temporary_(path_.string() + ".tmp-" + std::to_string(::getpid())) {
+  std::error_code error;
+  if (fs::exists(path_) && !(fs::is_directory(path_) && fs::is_empty(path_))) {
+    throw Error(Exit::input, path_.string() + " exists and is not an empty folder", "choose another --out, or remove it first");
+  }
+  fs::create_directories(temporary_, error);
+  if (error) throw Error(Exit::input, "cannot create " + path_.string() + ": " + error.message(), "check that you may write there");
+}
+
+AtomicFolder::~AtomicFolder() {
+  std::error_code ignored;
+  if (!committed_) fs::remove_all(temporary_, ignored);
+}
+
+void AtomicFolder::commit() {
+  std::error_code error;
+  fs::remove(path_, error);
+  fs::rename(temporary_, path_, error);
+  if (error) throw Error(Exit::input, "cannot rename to " + path_.string() + ": " + error.message(), "check that you may write there");
+  committed_ = true;
+}
+
+}  // namespace frugal
