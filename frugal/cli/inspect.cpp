@@ -1,5 +1,7 @@
 #include "frugal/cli/inspect.h"
 
+#include <algorithm>
+
 #include "frugal/cli/validate.h"
 #include "frugal/data/text_windows.h"
 
@@ -36,10 +38,15 @@ InspectedTask::Split InspectedTask::encode(const std::string& path, std::size_t 
   return {std::move(records), std::move(data)};
 }
 
-void check_text(const std::string& model, const std::string& path, std::int64_t length) {
-  const auto source = ModelSource::open(model);
-  check_context(*source, "--length", length);
-  text_windows(*source->tokenizer(), read_text(path), length);
+std::size_t longest_prompt(const Dataset& data) {
+  std::size_t longest = 0;
+  for (const auto& example : data.examples) longest = std::max(longest, example.prompt.size());
+  return longest;
+}
+
+std::int64_t check_text(const ModelSource& model, const std::string& path, std::int64_t length) {
+  check_context(model, "--length", length);
+  return static_cast<std::int64_t>(text_windows(*model.tokenizer(), read_text(path), length).front().size());
 }
 
 }  // namespace frugal

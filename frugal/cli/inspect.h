@@ -32,6 +32,8 @@ class InspectedTask {
 };
 
 void check_context(const ModelSource& model, const char* option, std::int64_t length);
-void check_text(const std::string& model, const std::string& path, std::int64_t length);
+std::size_t longest_prompt(const Dataset& data);  // tokens
+// Tokens of the longest window of `length` in the text at `path`.
+std::int64_t check_text(const ModelSource& model, const std::string& path, std::int64_t length);
 
 }  // namespace frugal

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "frugal/base/json.h"
+#include "frugal/core/budget/guard.h"
 #include "frugal/core/threads.h"
 #include "frugal/data/prompt_task.h"
 #include "frugal/formats/tokenizer.h"
@@ -33,14 +34,14 @@ class Session {
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
-// Scores every example, `batch` of them together (progress after two seconds), and reduces.
+// Scores every example, `batch` of them together (progress after two seconds), and reduces. The guard is asked after each batch.
 struct Evaluation {
   ClassificationMetrics metrics;
   double loss = 0;
   std::vector<std::int64_t> predicted;
 };
 Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task, const std::vector<Example>& examples,
-                    const std::string& what, std::int64_t batch = 32);
+                    const std::string& what, std::int64_t batch = 32, BudgetGuard* guard = nullptr);
 
 std::uint64_t peak_rss_bytes();
 std::string option(const Json& settings, const char* name);  // a text setting, "" when absent

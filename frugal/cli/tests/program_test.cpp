@@ -115,6 +115,28 @@ TEST(Program, PlanAndBudget) {
   EXPECT_FALSE(fs::exists(out));
 }
 
+TEST(Program, EvalRefusesABudgetThatDoesNotHoldBeforeItLoads) {
+  if (!fs::exists(model_path())) GTEST_SKIP() << "no model: make model fetches it";
+  const std::string data = "eval " + model_path() + kTask + "--data " + data_file("d.jsonl", kGood);
+  const std::string text = "eval " + model_path() + " --text " + data_file("t.txt", std::string(20000, 'a') + " word");
+  const std::string no_library = "FRUGAL_TORCH_LIBRARY=/nowhere.so";
+  for (const auto& start : {data, text}) {
+    const Outcome refused = run_program(start + " --memory 300MiB --json", no_library);
+    EXPECT_EQ(refused.code, 4) << refused.out;
+    const Json report = Json::parse(refused.out, nullptr, false);
+    ASSERT_TRUE(report.is_object()) << refused.out;
+    EXPECT_EQ(report["error"].get<std::string>().substr(0, 11), "eval needs ") << refused.out;
+    EXPECT_NE(report["fix"].get<std::string>().find("--weights stored"), std::string::npos) << refused.out;
+    // What it says would fit gets as far as opening the library.
+    const std::string fix = report["fix"];
+    const std::string options = fix.substr(0, fix.find(" -> "));
+    EXPECT_EQ(run_program(start + " --memory 300MiB " + options, no_library).code, 1) << options;
+    EXPECT_EQ(run_program(start + " --memory 2GiB", no_library).code, 1);
+    EXPECT_EQ(run_program(start, no_library).code, 1);
+  }
+  EXPECT_EQ(run_program(data + " --memory lots").code, 2);
+}
+
 TEST(Program, ConfigShowGivesValuesAndOrigins) {
   const Outcome o = run_program("config show tune --lr 1e-4 --json", "FRUGAL_STEPS=7");
   Json report = Json::parse(o.out, nullptr, false);
