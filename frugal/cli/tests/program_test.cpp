@@ -137,6 +137,29 @@ TEST(Program, EvalRefusesABudgetThatDoesNotHoldBeforeItLoads) {
   EXPECT_EQ(run_program(data + " --memory lots").code, 2);
 }
 
+TEST(Program, MergeChecksItsExamplesBeforeItLoads) {
+  if (!fs::exists(model_path())) GTEST_SKIP() << "no model: make model fetches it";
+  const std::string out = (scratch() / "merged").string(), log = data_file("trajectory.bin", "not looked at yet");
+  const std::string data = " --data " + data_file("d.jsonl", kGood);
+  const std::string start = "merge " + model_path() + " " + log + " --out " + out;
+  expect_refused(start + data, 2,
+                 "--data is given, but " + log + ", a trajectory file alone, records no prompt and --template");
+  expect_refused(start + data + " --template 'Review: {text}'", 2,
+                 "--data is given, but " + log + ", a trajectory file alone, records no prompt and --labels");
+  expect_refused(start + kTask, 2, "--template is given, but " + log);
+  expect_refused(start + data + " --template 'Review: {txt}' --labels a,b", 3,
+                 (scratch() / "d.jsonl").string() + " has no column 'txt'");
+  // With a folder, the prompt is the run's unless it is given.
+  const auto run = scratch() / "told";
+  fs::create_directories(run);
+  write_file(run / "run.json",
+             R"({"format": 1, "settings": {"template": "{no_such}", "labels": ["negative", "positive"]}})");
+  const std::string told = "merge " + model_path() + " " + run.string() + " --out " + out + data;
+  expect_refused(told, 3, (scratch() / "d.jsonl").string() + " has no column 'no_such'");
+  EXPECT_EQ(run_program(told + " --template '{text}'", "FRUGAL_TORCH_LIBRARY=/nowhere.so").code, 1);
+  EXPECT_FALSE(fs::exists(out));
+}
+
 TEST(Program, ConfigShowGivesValuesAndOrigins) {
   const Outcome o = run_program("config show tune --lr 1e-4 --json", "FRUGAL_STEPS=7");
   Json report = Json::parse(o.out, nullptr, false);
