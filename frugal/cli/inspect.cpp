@@ -26,6 +26,17 @@ void check_context(const ModelSource& model, const char* option, std::int64_t le
   }
 }
 
+void check_prompt(const ModelSource& model, const std::string& prompt) {
+  const auto tokens = static_cast<std::int64_t>(model.tokenizer()->encode_with_special(prompt).size());
+  const std::int64_t context = model.shape().context;
+  if (context > 0 && tokens > context) {
+    throw Error(
+        Exit::input,
+        "the prompt has " + std::to_string(tokens) + " tokens, but the model's context is " + std::to_string(context),
+        "shorten the prompt");
+  }
+}
+
 InspectedTask::InspectedTask(const std::string& model, const PromptConfig& config)
     : config_(config), model_(ModelSource::open(model)), tokenizer_(model_->tokenizer()) {
   check_context(*model_, "--max-length", config.max_length);

@@ -58,6 +58,12 @@ Verb eval_verb() {
           .run = [](const Settings& settings) {
             const auto config = from_json<EvalConfig>(settings.values());
             validate(config);
+            if (config.data.empty()) {
+              refuse_flags(settings, {"template", "labels", "label_column", "columns", "max_length", "limit"},
+                           "--text is evaluated as it is, without prompt and labels");
+            } else {
+              refuse_flags(settings, {"length"}, "it is for --text; --max-length is that of --data");
+            }
             prepare(config);
             return run_torch("eval", settings.values());
           }};

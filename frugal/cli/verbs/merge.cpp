@@ -33,11 +33,9 @@ Json with_run_task(const Settings& settings) {
 void check_data(const Settings& settings, const MergeConfig& c) {
   const std::string alone = c.run + ", a trajectory file alone,";
   if (c.data.empty()) {
-    for (const auto& info : describe_fields<PromptConfig>()) {
-      if (is_folder(c.run) || !settings.is_given(info.field.name)) continue;
-      throw Error(Exit::usage,
-                  flag_name(info.field.name) + " is given, but " + alone + " names no examples and --data is missing",
-                  "give --data as well, or leave " + flag_name(info.field.name) + " out");
+    if (!is_folder(c.run)) {
+      refuse_flags(settings, {"template", "labels", "label_column", "columns", "max_length"},
+                   alone + " names no examples and --data is missing");
     }
     return;
   }
