@@ -22,12 +22,15 @@ test: CMAKE_FLAGS := -DFRUGAL_WERROR=ON
 test: build model sanitize
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
-# The floors without LibTorch under the address and undefined-behaviour sanitizers.
+# The floors without LibTorch under the address and undefined-behaviour sanitizers; the team of threads under the thread sanitizer.
 sanitize:
 	@scripts/setup.sh packages
 	@cmake -S . -B $(BUILD)/sanitize -G Ninja -DFRUGAL_TORCH=OFF -DFRUGAL_SANITIZE=ON > $(BUILD)/configure-sanitize.log
 	@cmake --build $(BUILD)/sanitize -j $(JOBS)
 	@ctest --test-dir $(BUILD)/sanitize -j $(JOBS) --output-on-failure
+	@cmake -S . -B $(BUILD)/tsan -G Ninja -DFRUGAL_TSAN=ON > $(BUILD)/configure-tsan.log
+	@cmake --build $(BUILD)/tsan -j $(JOBS)
+	@ctest --test-dir $(BUILD)/tsan --output-on-failure
 
 demo: build model
 	@scripts/demo.sh
@@ -38,4 +41,4 @@ fuzz:
 	@scripts/fuzz.sh 60
 
 clean:
-	rm -rf $(BUILD)/bin $(BUILD)/lib $(BUILD)/CMakeFiles $(BUILD)/sanitize $(BUILD)/fuzz
+	rm -rf $(BUILD)/bin $(BUILD)/lib $(BUILD)/CMakeFiles $(BUILD)/sanitize $(BUILD)/tsan $(BUILD)/fuzz

@@ -20,13 +20,18 @@ AtomicFolder::AtomicFolder(const fs::path& path)
   if (fs::exists(path_) && !(fs::is_directory(path_) && fs::is_empty(path_))) {
     throw Error(Exit::input, path_.string() + " exists and is not an empty folder", "choose another --out, or remove it first");
   }
+  for (auto at = fs::absolute(path_).lexically_normal().parent_path(); !at.empty() && !fs::exists(at, error); at = at.parent_path()) {
+    made_.push_back(at);
+  }
   fs::create_directories(temporary_, error);
   if (error) throw Error(Exit::input, "cannot create " + path_.string() + ": " + error.message(), "check that you may write there");
 }
 
 AtomicFolder::~AtomicFolder() {
   std::error_code ignored;
-  if (!committed_) fs::remove_all(temporary_, ignored);
+  if (committed_) return;
+  fs::remove_all(temporary_, ignored);
+  for (const fs::path& folder : made_) fs::remove(folder, ignored);
 }
 
 void AtomicFolder::commit() {

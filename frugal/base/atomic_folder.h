@@ -1,10 +1,12 @@
 // A folder that appears under its final name only when it is whole.
 #pragma once
 #include <filesystem>
+#include <vector>
 
 namespace frugal {
 
-// Its files are written below `path` + ".tmp-<pid>"; commit() renames that; without commit() it is removed with all in it.
+// Its files are written below `path` + ".tmp-<pid>"; commit() renames that; without commit() it is removed with all in it, and with
+// the folders above it that were not there before.
 // Error(Exit::input): `path` exists and is not an empty folder, or the system refuses (with its reason).
 class AtomicFolder {
  public:
@@ -17,6 +19,7 @@ class AtomicFolder {
 
  private:
   std::filesystem::path path_, temporary_;
+  std::vector<std::filesystem::path> made_;  // folders above that were not there, innermost first
   bool committed_ = false;
 };
 

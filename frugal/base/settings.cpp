@@ -13,6 +13,25 @@ namespace {
               flag_name(field.name) + ": " + std::string(field.help));
 }
 
+// Settings travel as JSON, which is UTF-8.
+void require_utf8(const Field& field, std::string_view text) {
+  try {
+    Json(std::string(text)).dump();
+  } catch (const nlohmann::json::exception&) {
+    throw Error(Exit::usage, flag_name(field.name) + " holds bytes that are not UTF-8", "write it in UTF-8");
+  }
+}
+
+// The value; an error says where it comes from unless that is the flag it names.
+Json parsed(const FieldInfo& info, std::string_view text, const std::string& origin) {
+  try {
+    return info.parse(text);
+  } catch (const Error& error) {
+    if (origin.empty() || origin == flag_name(info.field.name)) throw;
+    throw Error(error.code(), std::string(error.what()) + " (from " + origin + ")", error.fix());
+  }
+}
+
 // Insertions, deletions, replacements and swaps of neighbours.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   const std::size_t width = b.size() + 1;
@@ -96,6 +115,7 @@ Json parse_number(const Field& field, std::string_view text) {
 }
 
 Json parse_text(const Field& field, std::string_view text) {
+  require_utf8(field, text);
   const auto& choices = field.choices;
   if (!choices.empty() && std::find(choices.begin(), choices.end(), text) == choices.end()) {
     bad_value(field, text, "one of " + joined(choices));
@@ -103,7 +123,8 @@ Json parse_text(const Field& field, std::string_view text) {
   return std::string(text);
 }
 
-Json parse_list(const Field&, std::string_view text) {
+Json parse_list(const Field& field, std::string_view text) {
+  require_utf8(field, text);
   Json list = Json::array();
   for (std::size_t at = 0; !text.empty() && at <= text.size();) {
     const std::size_t comma = std::min(text.find(',', at), text.size());
@@ -139,7 +160,8 @@ const Settings::Value& Settings::at(std::string_view name) const { return const_
 
 void Settings::set(std::string_view name, std::string_view text, std::string origin) {
   Value& value = find(name);
-  value = {fields_[static_cast<std::size_t>(&value - values_.data())].parse(text), std::move(origin)};
+  Json json = parsed(fields_[static_cast<std::size_t>(&value - values_.data())], text, origin);
+  value = {std::move(json), std::move(origin)};
 }
 
 void Settings::set_json(std::string_view name, const Json& given, const std::string& origin) {
@@ -153,7 +175,7 @@ void Settings::set_json(std::string_view name, const Json& given, const std::str
     return;
   }
   if (given.is_structured() || given.is_null()) bad_value(info.field, given.dump(), "one value");
-  value = {info.parse(given.is_string() ? given.get<std::string>() : given.dump()), origin};
+  value = {parsed(info, given.is_string() ? given.get<std::string>() : given.dump(), origin), origin};
 }
 
 void Settings::load_environment() {
@@ -161,7 +183,7 @@ void Settings::load_environment() {
     std::string variable = "FRUGAL_";
     for (const char c : fields_[i].field.name)
       variable += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    if (const char* text = std::getenv(variable.c_str())) values_[i] = {fields_[i].parse(text), variable};
+    if (const char* text = std::getenv(variable.c_str())) values_[i] = {parsed(fields_[i], text, variable), variable};
   }
 }
 

@@ -1,5 +1,7 @@
 #include "frugal/cli/inspect.h"
 
+#include <algorithm>
+
 #include "frugal/cli/validate.h"
 #include "frugal/data/text_windows.h"
 
@@ -24,6 +26,17 @@ void check_context(const ModelSource& model, const char* option, std::int64_t le
   }
 }
 
+void check_prompt(const ModelSource& model, const std::string& prompt) {
+  const auto tokens = static_cast<std::int64_t>(model.tokenizer()->encode_with_special(prompt).size());
+  const std::int64_t context = model.shape().context;
+  if (context > 0 && tokens > context) {
+    throw Error(
+        Exit::input,
+        "the prompt has " + std::to_string(tokens) + " tokens, but the model's context is " + std::to_string(context),
+        "shorten the prompt");
+  }
+}
+
 InspectedTask::InspectedTask(const std::string& model, const PromptConfig& config)
     : config_(config), model_(ModelSource::open(model)), tokenizer_(model_->tokenizer()) {
   check_context(*model_, "--max-length", config.max_length);
@@ -36,10 +49,15 @@ InspectedTask::Split InspectedTask::encode(const std::string& path, std::size_t 
   return {std::move(records), std::move(data)};
 }
 
-void check_text(const std::string& model, const std::string& path, std::int64_t length) {
-  const auto source = ModelSource::open(model);
-  check_context(*source, "--length", length);
-  text_windows(*source->tokenizer(), read_text(path), length);
+std::size_t longest_prompt(const Dataset& data) {
+  std::size_t longest = 0;
+  for (const auto& example : data.examples) longest = std::max(longest, example.prompt.size());
+  return longest;
+}
+
+std::int64_t check_text(const ModelSource& model, const std::string& path, std::int64_t length) {
+  check_context(model, "--length", length);
+  return static_cast<std::int64_t>(text_windows(*model.tokenizer(), read_text(path), length).front().size());
 }
 
 }  // namespace frugal

@@ -31,7 +31,11 @@ class InspectedTask {
   std::unique_ptr<PromptTask> task_;
 };
 
+// Error(Exit::input): more tokens than the model's context has.
+void check_prompt(const ModelSource& model, const std::string& prompt);
 void check_context(const ModelSource& model, const char* option, std::int64_t length);
-void check_text(const std::string& model, const std::string& path, std::int64_t length);
+std::size_t longest_prompt(const Dataset& data);  // tokens
+// Tokens of the longest window of `length` in the text at `path`.
+std::int64_t check_text(const ModelSource& model, const std::string& path, std::int64_t length);
 
 }  // namespace frugal

@@ -1,12 +1,15 @@
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "frugal/base/log.h"
+#include "frugal/base/report_error.h"
 #include "frugal/cli/help.h"
 #include "frugal/cli/parse.h"
-#include "frugal/base/report_error.h"
 #include "frugal/cli/verbs/config.h"
 #include "frugal/cli/verbs/doctor.h"
 
@@ -47,8 +50,13 @@ int main(int argc, char** argv) {
   const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
   try {
     const int code = frugal::run(words);
+    errno = 0;
     std::cout.flush();
-    return code;
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout) return code;
+    const std::string why = errno != 0 ? std::string(": ") + std::strerror(errno) : "";
+    // On stderr even with --json: stdout is what failed.
+    return frugal::report_error(frugal::Exit::input, "cannot write all of the output" + why,
+                                "check the disk or the program that stdout goes to", false);
   } catch (...) {
     return frugal::report_exception(json);
   }

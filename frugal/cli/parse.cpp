@@ -72,7 +72,16 @@ Flags read_flags(const Verb& verb, const std::vector<FieldInfo>& fields, const s
       continue;
     }
     const bool is_positional = info.field.group == "arguments";
-    const auto take = [&flags, name](const CLI::results_t& texts) {
+    const auto take = [&flags, &fields, &verb, name](const CLI::results_t& texts) {
+      for (const auto& text : texts) {  // CLI11 takes what follows, whatever it is
+        const bool is_option =
+            text.starts_with("--") && std::any_of(fields.begin(), fields.end(),
+                                                  [&](const auto& each) { return flag_name(each.field.name) == text; });
+        if (is_option) {
+          throw Error(Exit::usage, flag_name(name) + " has no value: the option " + text + " follows",
+                      "see frugal " + std::string(verb.name) + " --help");
+        }
+      }
       std::string joined;
       for (const auto& text : texts) joined += (joined.empty() ? "" : ",") + text;
       flags.given.push_back({name, joined});
@@ -83,6 +92,12 @@ Flags read_flags(const Verb& verb, const std::vector<FieldInfo>& fields, const s
   }
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ArgumentMismatch& error) {  // "--lr: 1 required TEXT missing", or more than it takes
+    const std::string what = error.what();
+    const bool is_missing = what.find("missing") != std::string::npos;
+    throw Error(Exit::usage,
+                what.substr(0, what.find(':')) + (is_missing ? " has no value" : " is given more than once"),
+                "see frugal " + std::string(verb.name) + " --help");
   } catch (const CLI::ParseError& error) {
     throw Error(Exit::usage, error.what(), "see frugal " + std::string(verb.name) + " --help");
   }
@@ -118,10 +133,10 @@ void check_environment() {
 const MethodInfo* chosen_method(const Verb& verb, const Json& file, const std::vector<Given>& given) {
   if (!verb.has_methods) return nullptr;
   Settings own(verb.fields);
-  if (file.contains("method")) own.set_json("method", file["method"], "file");
+  if (file.contains("method")) own.set_json("method", file["method"], "");
   own.load_environment();
   for (const auto& [name, text] : given) {
-    if (name == "method") own.set(name, text, "flag");
+    if (name == "method") own.set(name, text, "");
   }
   const auto name = own.at("method").value.get<std::string>();
   return name == verb.plain_method ? nullptr : &methods().at(name);

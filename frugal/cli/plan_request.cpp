@@ -18,4 +18,24 @@ PlanRequest plan_request(const ModelSource& model, const ComputeConfig& compute,
   return request;
 }
 
+PlanRequest plan_request(const InspectedTask& task, std::size_t longest_prompt, const ComputeConfig& compute,
+                         Bytes memory) {
+  PlanRequest request = plan_request(task.model(), compute, memory);
+  request.whole_head = !task.task().has_single_token_options();
+  std::size_t words = 0;  // label words of several tokens all branch from their prompt
+  for (const auto& option : task.task().options()) words = request.whole_head ? words + option.size() : 1;
+  request.length = static_cast<std::int64_t>(longest_prompt + words);
+  return request;
+}
+
+void require_fit_as(const PlanRequest& request, const std::string& method, const std::string& length_option) {
+  try {
+    require_fit(request, method);
+  } catch (const Error& error) {
+    std::string fix = error.fix();
+    if (const auto at = fix.find("--length"); at != std::string::npos) fix.replace(at, 8, length_option);
+    throw Error(error.code(), error.what(), fix);
+  }
+}
+
 }  // namespace frugal

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 
@@ -11,6 +12,15 @@
 namespace frugal {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+std::string number(double value) {  // 1024 and not 1024.0
+  const bool is_whole = std::abs(value) < 1e15 && value == std::trunc(value);
+  return (is_whole ? Json(static_cast<std::int64_t>(value)) : Json(value)).dump();
+}
+
+}  // namespace
 
 void require_given(const std::string& option, const std::string& value, const std::string& example) {
   if (value.empty()) throw Error(Exit::usage, option + " is missing", "give it, as in " + example);
@@ -27,12 +37,25 @@ void require_file(const std::string& option, const std::string& path) {
 }
 
 void require_model(const std::string& path) {
-  require_given("MODEL", path, "frugal eval model.gguf ...");
+  if (path.empty()) throw Error(Exit::usage, "MODEL is missing", "give a GGUF file or a Hugging Face folder");
   std::error_code failed;
   if (!fs::exists(path, failed)) {
     throw Error(Exit::input, "model " + path + " does not exist",
                 "give a GGUF file or a Hugging Face folder; make model fetches a small one");
   }
+}
+
+void require_writable_parent(const std::string& option, const std::string& path) {
+  std::error_code failed;
+  fs::path at = fs::absolute(path, failed).lexically_normal();
+  do at = at.parent_path();
+  while (at.has_relative_path() && !fs::exists(at, failed));
+  if (!fs::is_directory(at, failed))
+    throw Error(Exit::input, option + ": " + path + " would lie in " + at.string() + ", which is not a folder",
+                "name another place");
+  if (::access(at.c_str(), W_OK) != 0)
+    throw Error(Exit::input, option + ": cannot write to " + at.string() + ": " + std::strerror(errno),
+                "check its permissions, or name another place");
 }
 
 void require_new_folder(const std::string& path) {
@@ -47,6 +70,14 @@ void require_new_folder(const std::string& path) {
   if (!fs::is_empty(path, failed)) throw Error(Exit::input, "--out: " + path + " is not empty", "name another folder");
 }
 
+void refuse_flags(const Settings& settings, std::initializer_list<std::string_view> names, const std::string& why) {
+  for (const auto name : names) {
+    const std::string flag = flag_name(name);
+    if (settings.at(name).origin == flag)
+      throw Error(Exit::usage, flag + " is given, but " + why, "leave " + flag + " out");
+  }
+}
+
 void require_at_least(const std::string& option, std::int64_t value, std::int64_t least) {
   if (value < least) {
     throw Error(Exit::usage, option + " is " + std::to_string(value) + ", expected at least " + std::to_string(least),
@@ -56,9 +87,8 @@ void require_at_least(const std::string& option, std::int64_t value, std::int64_
 
 void require_between(const std::string& option, double value, double least, double most) {
   if (value >= least && value <= most) return;
-  const std::string range = Json(least).dump() + " to " + Json(most).dump();
-  throw Error(Exit::usage, option + " is " + Json(value).dump() + ", expected " + range,
-              "choose a value from " + range);
+  const std::string range = number(least) + " to " + number(most);
+  throw Error(Exit::usage, option + " is " + number(value) + ", expected " + range, "choose a value from " + range);
 }
 
 }  // namespace frugal

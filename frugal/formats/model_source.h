@@ -60,6 +60,7 @@ using ExportProgress = std::function<void(std::size_t done, std::size_t all)>;
 void export_hf_folder(const ModelSource& base, const RowReader& rows, const std::string& dtype,
                       const std::filesystem::path& out, const ExportProgress& progress);
 // A GGUF v3 file that llama.cpp loads. dtype: "f32", "f16", "bf16" or "q8_0" (vectors stay F32). Error(Exit::input) if it exists.
+// Both refuse weights that are not finite or that dtype cannot hold (f16: over 65504), with tensor, value and limit.
 void export_gguf(const ModelSource& base, const RowReader& rows, const std::string& dtype,
                  const std::filesystem::path& out, const ExportProgress& progress);
 

@@ -11,13 +11,14 @@
 namespace frugal {
 namespace {
 
-Json classify(Session& session, const Json& settings) {
+Json classify(Session& session, const Json& settings, BudgetGuard& guard) {
   const auto config = from_json<PromptConfig>(settings);
   const auto limit = static_cast<std::size_t>(settings.value("limit", std::int64_t{0}));
   const Records records = read_records(option(settings, "data"), config.columns, limit);
   const PromptTask task(config, *session.tokenizer);
   Dataset data = task.encode(records);
-  const Evaluation found = evaluate(session.decoder, session.view, task, data.examples, "examples", settings.value("batch", std::int64_t{16}));
+  const Evaluation found = evaluate(session.decoder, session.view, task, data.examples, "examples",
+                                    settings.value("batch", std::int64_t{16}), &guard);
   Json result = {{"accuracy", found.metrics.accuracy},
                  {"balanced_accuracy", found.metrics.balanced_accuracy},
                  {"f1", found.metrics.f1},
@@ -30,10 +31,10 @@ Json classify(Session& session, const Json& settings) {
   return result;
 }
 
-Json perplexity(Session& session, const Json& settings) {
+Json perplexity(Session& session, const Json& settings, BudgetGuard& guard) {
   const std::int64_t length = settings.value("length", std::int64_t{512});
   const auto windows = text_windows(*session.tokenizer, read_file(option(settings, "text")), length);
-  constexpr std::int64_t kTokens = 1024;  // of one forward
+  const std::int64_t together = settings.value("batch", std::int64_t{16});
   double sum = 0;
   std::int64_t predicted = 0;
   Progress progress(windows.size(), "windows");
@@ -46,10 +47,12 @@ Json perplexity(Session& session, const Json& settings) {
       const std::int64_t first = batch.size();
       batch.append(window);
       for (std::size_t t = 0; t + 1 < window.size(); ++t) queries.push_back({first + static_cast<std::int64_t>(t), window[t + 1]});
-    } while (begin < windows.size() && batch.size() + static_cast<std::int64_t>(windows[begin].size()) <= kTokens);
+    } while (begin < windows.size() && static_cast<std::int64_t>(batch.segments.size()) < together &&
+             batch.size() + static_cast<std::int64_t>(windows[begin].size()) <= kTextTokens);
     session.decoder.forward(session.view, batch);
     for (const double value : session.decoder.log_probabilities(session.view, queries)) sum -= value;
     predicted += static_cast<std::int64_t>(queries.size());
+    guard.check("a forward");
     progress.update(begin);
   }
   const double loss = sum / static_cast<double>(predicted);
@@ -61,7 +64,11 @@ Json perplexity(Session& session, const Json& settings) {
 int run_eval(const Json& settings) {
   Session session(settings);
   const bool is_text = !option(settings, "text").empty();
-  Json result = is_text ? perplexity(session, settings) : classify(session, settings);
+  BudgetGuard guard(Bytes{settings.value("memory", std::uint64_t{0})},
+                    std::string("give more --memory, or a smaller --batch or ") + (is_text ? "--length" : "--max-length") +
+                        "; see frugal plan");
+  guard.check("the model");
+  Json result = is_text ? perplexity(session, settings, guard) : classify(session, settings, guard);
   result["seconds"] = session.seconds();
   result["peak_rss_bytes"] = peak_rss_bytes();
   result["floor_rss_bytes"] = session.floor_bytes;

@@ -1,6 +1,8 @@
 // frugal generate and frugal chat: text from a model, streamed as it comes.
 #include "frugal/nn/generate.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <iostream>
 
@@ -76,6 +78,12 @@ Generated run(Session& session, KvCache& cache, std::span<const std::int32_t> pr
   return result;
 }
 
+// Says so when it was the context that ended an answer.
+void note_full(const KvCache& cache, const Generated& out, const GenerationOptions& options) {
+  if (cache.length < cache.capacity() || static_cast<std::int64_t>(out.ids.size()) >= options.max_new_tokens) return;
+  note("the text ends here because the model's context of " + std::to_string(cache.capacity()) + " tokens is full");
+}
+
 std::string special_text(const Session& session, std::int32_t id) {
   return id < 0 ? std::string() : session.tokenizer->model().tokens[static_cast<std::size_t>(id)];
 }
@@ -100,6 +108,7 @@ std::string require_template(const Session& session) {
 
 int run_generate(const Json& settings) {
   Session session(settings);
+  throw_if_interrupted();
   const GenerationOptions options = generation_options(settings, session);
   const auto prompt = session.tokenizer->encode_with_special(option(settings, "prompt"), false);
   if (prompt.empty()) throw Error(Exit::usage, "the prompt has no token", "give some text with --prompt");
@@ -116,6 +125,8 @@ int run_generate(const Json& settings) {
                    .dump(-1, ' ', false, Json::error_handler_t::replace));
   } else {
     std::printf("\n");
+    std::fflush(stdout);
+    note_full(cache, out, options);
     if (rate > 0) say(std::to_string(out.ids.size()) + " tokens, " + std::to_string(rate).substr(0, 5) + " tokens/s");
   }
   return is_interrupted() ? static_cast<int>(Exit::interrupted) : 0;
@@ -123,6 +134,7 @@ int run_generate(const Json& settings) {
 
 int run_chat(const Json& settings) {
   Session session(settings);
+  throw_if_interrupted();
   const std::string chat_template = require_template(session);
   const bool json = settings.value("json", false);
   GenerationOptions options = generation_options(settings, session);
@@ -131,11 +143,18 @@ int run_chat(const Json& settings) {
   KvCache cache(session.store.shape(), session.store.shape().context, session.decoder.compute());
   std::vector<std::int32_t> held;  // what the cache holds
   say("type a message; an empty line or Ctrl-D ends the chat");
+  const bool is_typed = ::isatty(STDIN_FILENO) == 1 && is_terminal() && !json;
   for (std::string line;;) {
-    if (is_terminal() && !json) std::printf("> "), std::fflush(stdout);
-    if (!std::getline(std::cin, line) || line.empty()) break;
+    if (is_typed) std::fputs("> ", stderr);
+    if (!std::getline(std::cin, line)) break;
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.empty()) break;
     messages.push_back({{"role", "user"}, {"content", line}});
     const auto ids = session.tokenizer->encode(render(session, chat_template, messages), true);
+    if (static_cast<std::int64_t>(ids.size()) > cache.capacity()) {
+      throw Error(Exit::input, "the conversation has " + std::to_string(ids.size()) + " tokens, but the model's context is " + std::to_string(cache.capacity()),
+                  "begin a new chat, or write shorter messages");
+    }
     // Only what differs from the tokens already seen runs again; at least one token must, to have logits.
     std::size_t same = 0;
     while (same < held.size() && same + 1 < ids.size() && held[same] == ids[same]) ++same;
@@ -148,7 +167,8 @@ int run_chat(const Json& settings) {
     ++options.sampling.seed;  // another turn, other numbers
     messages.push_back({{"role", "assistant"}, {"content", out.text}});
     if (json) print_line(Json{{"role", "assistant"}, {"content", out.text}}.dump(-1, ' ', false, Json::error_handler_t::replace));
-    else std::printf("\n");
+    else std::printf("\n"), std::fflush(stdout);
+    note_full(cache, out, options);
   }
   return 0;
 }

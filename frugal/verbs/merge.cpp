@@ -28,15 +28,19 @@ std::int64_t chosen_step(const Json& settings, const Json& record, std::int64_t 
   return results.contains("best") ? results["best"]["step"].get<std::int64_t>() : steps;
 }
 
-// Accuracy of the written model on examples, or null when there are none to be had.
+// Accuracy of the written model on examples, or null when there are none to be had. settings: the prompt's too.
 Json measure(const Json& settings, const Json& record, const fs::path& out) {
   const Json run = record.value("settings", Json::object());
-  if (!run.contains("template")) return nullptr;
+  const auto config = from_json<PromptConfig>(settings);
+  if (config.prompt_template.empty()) return nullptr;
   std::string data = option(settings, "data"), size = "";
   if (data.empty()) data = option(run, "test"), size = "test_size";
   if (data.empty()) data = option(run, "dev"), size = "dev_size";
-  if (data.empty() || !fs::exists(data)) return nullptr;
-  const auto config = from_json<PromptConfig>(run);
+  if (data.empty()) return nullptr;
+  if (!fs::exists(data)) {
+    note("the run's examples " + data + " are not there any more, so accuracy is not measured; --data names others");
+    return nullptr;
+  }
   Session session(ModelSource::open(out), "bf16", settings.value("threads", std::int64_t{0}));
   const PromptTask task(config, *session.tokenizer);
   const auto limit = size.empty() ? 0 : run.value(size, std::int64_t{0});

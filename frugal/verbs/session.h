@@ -5,6 +5,7 @@
 #include <string>
 
 #include "frugal/base/json.h"
+#include "frugal/core/budget/guard.h"
 #include "frugal/core/threads.h"
 #include "frugal/data/prompt_task.h"
 #include "frugal/formats/tokenizer.h"

@@ -68,6 +68,10 @@ TEST(Settings, RefusalsNameTheOptionAndBothValues) {
   EXPECT_EQ(refusal([&] { s.set("max_length", "99999999999999999999", ""); }),
             "--max-length is '99999999999999999999', expected a whole number");
   EXPECT_EQ(refusal([&] { s.set("dtype", "f8", ""); }), "--dtype is 'f8', expected one of bf16, f32");
+  EXPECT_EQ(refusal([&] { s.set("dtype", "f8", "--dtype"); }), "--dtype is 'f8', expected one of bf16, f32");
+  EXPECT_EQ(refusal([&] { s.set_json("dtype", "f8", "a.toml"); }),
+            "--dtype is 'f8', expected one of bf16, f32 (from a.toml)");
+  EXPECT_EQ(refusal([&] { s.set("dtype", "\xff", ""); }), "--dtype holds bytes that are not UTF-8");
   EXPECT_EQ(refusal([&] { s.set("max_lenght", "1", ""); }), "unknown key 'max_lenght'; did you mean 'max_length'?");
   EXPECT_EQ(refusal([&] { s.set("zzzzz", "1", ""); }), "unknown key 'zzzzz'");
 }
@@ -106,7 +110,7 @@ TEST(Settings, TomlFile) {
   write_file(path, "max_length = 1.5\n");
   const Json fraction = read_settings_file(path);
   EXPECT_EQ(refusal([&] { s.set_json("max_length", fraction["max_length"], path); }),
-            "--max-length is '1.5', expected a whole number");
+            "--max-length is '1.5', expected a whole number (from " + path + ")");
   std::filesystem::remove(path);
 }
 

@@ -55,10 +55,31 @@ TEST(Program, UsageErrors) {
                  "--template 'x' has no place");
   expect_refused("eval " + data_file("m", "x"), 2, "neither --data nor --text is given");
   expect_refused("generate " + data_file("m", "x") + " --prompt a --top-p 1.5", 2,
-                 "--top-p is 1.5, expected 0.0 to 1.0");
+                 "--top-p is 1.5, expected a number in (0, 1]");
   expect_refused("convert " + data_file("m", "x") + " --out o --dtype q8_0", 2,
                  "--dtype is q8_0, but --out o is a Hugging Face folder");
-  expect_refused("config", 2, "config needs a verb");
+  expect_refused("config", 2, "config show needs a verb");
+  expect_refused("config show", 2, "config show needs a verb");
+  expect_refused("config tune", 2, "config cannot 'tune', expected show");
+  expect_refused("config show eval --config " + scratch().string(), 3,
+                 "cannot read " + scratch().string() + ": it is a folder");
+  const std::string generate = "generate " + data_file("m", "x");
+  expect_refused(generate, 2, "--prompt is missing");
+  expect_refused(generate + " --prompt --greedy", 2, "--prompt has no value: the option --greedy follows");
+  EXPECT_EQ(run_program(generate + " --top-k 3 --prompt").err,
+            "error: --prompt has no value\nfix: see frugal generate --help\n");
+  expect_refused(generate + " --prompt \"$(printf 'a\\377')\"", 2, "--prompt holds bytes that are not UTF-8");
+  expect_refused(generate + " --prompt a --seed -1", 2, "--seed is -1, expected at least 0");
+  expect_refused(generate + " --prompt a --threads 2000", 2, "--threads is 2000, expected 0 to 1024");
+  expect_refused(generate + " --prompt a --greedy --temperature 2", 2, "--temperature is given, but --greedy");
+  expect_refused(generate + " --prompt a --max-new-tokens -3", 2, "--max-new-tokens is -3, expected at least 1");
+  const std::string text = "eval " + data_file("m", "x") + " --text " + data_file("t.txt", "some text");
+  expect_refused(text + " --labels a,b", 2, "--labels is given, but --text is evaluated as it is");
+  expect_refused("eval " + data_file("m", "x") + " --data " + data_file("d.jsonl", kGood) + kTask + "--length 8", 2,
+                 "--length is given, but it is for --text");
+  const Outcome environment = run_program("config show eval", "FRUGAL_BATCH=many");
+  EXPECT_EQ(environment.code, 2);
+  EXPECT_EQ(environment.err.substr(0, 61), "error: --batch is 'many', expected a whole number (from FRUGA");
 }
 
 TEST(Program, InputErrors) {
@@ -77,6 +98,82 @@ TEST(Program, InputErrors) {
   expect_refused("tune --lr 1 --resume " + (scratch() / "used").string(), 2, "--resume takes --lr from the run");
   expect_refused("merge " + data_file("m", "x") + " /nowhere --out " + out, 3, "run /nowhere does not exist");
   EXPECT_FALSE(fs::exists(out));
+}
+
+TEST(Program, WhatIsNoModelIsNamed) {
+  const auto folder = scratch() / "models";
+  fs::create_directories(folder / "bare");
+  fs::create_directories(folder / "gpt2");
+  write_file(folder / "gpt2" / "config.json", R"({"model_type": "gpt2"})");
+  write_file(folder / "photo.gguf", std::string("\x89PNG\r\n\x1a\n", 8) + std::string(5000, '\7'));
+  write_file(folder / "short.gguf", "GGUF");
+  for (const std::string verb : {"generate", "chat", "convert", "plan", "eval"}) {
+    const std::string more = verb == "generate"  ? " --prompt a"
+                             : verb == "convert" ? " --out " + (folder / "out").string()
+                             : verb == "eval"    ? " --text " + data_file("t.txt", "some text")
+                                                 : "";
+    const auto refused = [&](const std::string& name, const std::string& error) {
+      expect_refused(verb + " " + (folder / name).string() + more, 3, error);
+    };
+    expect_refused(verb + more, 2, "MODEL is missing");
+    refused("none.gguf", "model " + (folder / "none.gguf").string() + " does not exist");
+    refused("bare", (folder / "bare").string() + " has no config.json");
+    refused("gpt2", "the model's type is 'gpt2'");
+    refused("photo.gguf", (folder / "photo.gguf").string() + " is not a model");
+    refused("short.gguf", (folder / "short.gguf").string() + ": this is not a GGUF file");
+  }
+  EXPECT_FALSE(fs::exists(folder / "out"));
+}
+
+TEST(Program, APromptLongerThanTheContextIsRefusedBeforeAnythingLoads) {
+  if (!fs::exists(model_path())) GTEST_SKIP() << "no model: make model fetches it";
+  std::string words;
+  for (int i = 0; i < 9000; ++i) words += "word ";
+  const Outcome o =
+      run_program("generate " + model_path() + " --prompt '" + words + "'", "FRUGAL_TORCH_LIBRARY=/nowhere.so");
+  EXPECT_EQ(o.code, 3);
+  EXPECT_EQ(o.err, "error: the prompt has 9001 tokens, but the model's context is 8192\nfix: shorten the prompt\n");
+}
+
+// A place that cannot be written is refused at once; an interrupted conversion leaves no folder that it made.
+TEST(Program, ConvertLeavesNothingBehind) {
+  if (!fs::exists(model_path())) GTEST_SKIP() << "no model: make model fetches it";
+  const fs::path folder = scratch() / "converted";
+  fs::create_directories(folder);
+  write_file(folder / "file", "x");
+  const std::string start = "convert " + model_path() + " --out " + folder.string();
+  expect_refused(start + "/none/m.gguf", 3, "--out: the folder " + (folder / "none").string() + " does not exist");
+  expect_refused(start + "/file/m", 3,
+                 "--out: " + (folder / "file/m").string() + " would lie in " + (folder / "file").string());
+  expect_refused(start + "/m/ --dtype q8_0", 2, "--dtype is q8_0, but --out " + (folder / "m").string() + " is");
+  for (const char* out : {"/a/b/c", "/m.gguf"}) {
+    const std::string command = "timeout -s INT 0.3 " FRUGAL_BINARY_DIR "/bin/frugal " + start + out +
+                                " --dtype f32 2>" + (folder / "file").string();
+    EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 124);
+    EXPECT_EQ(read_file(folder / "file").substr(0, 18), "error: interrupted");
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1) << out;
+  }
+}
+
+TEST(Program, OutputThatCannotBeWrittenIsAnError) {
+  for (const std::string arguments : {"list", "list --json", "--help", "config show tune"}) {
+    const Outcome o = run_program(arguments + " >/dev/full");
+    EXPECT_EQ(o.code, 3) << arguments;
+    EXPECT_EQ(o.err.substr(0, 37), "error: cannot write all of the output") << o.err;
+  }
+}
+
+TEST(Program, DoctorSaysWhyLibTorchIsNotUsable) {
+  const Outcome o = run_program("doctor", "FRUGAL_TORCH_LIBRARY=/nowhere.so");
+  EXPECT_EQ(o.code, 3);
+  EXPECT_NE(o.out.find("not usable"), std::string::npos);
+  EXPECT_EQ(o.err.substr(0, 33), "error: cannot load /nowhere.so: /");
+  EXPECT_NE(o.err.find("\nfix: "), std::string::npos);
+  const Json report = Json::parse(run_program("doctor --json", "FRUGAL_TORCH_LIBRARY=/nowhere.so").out, nullptr, false);
+  ASSERT_TRUE(report.is_object());
+  EXPECT_EQ(report["exit"], 3);
+  EXPECT_EQ(report["error"], report["torch"]["error"]);
+  EXPECT_EQ(run_program("doctor", "FRUGAL_COMPUTE=f64").code, 2);
 }
 
 TEST(Program, DataIsCheckedAgainstTheModelBeforeAnythingLoads) {
@@ -112,6 +209,51 @@ TEST(Program, PlanAndBudget) {
                                       data_file("d.jsonl", kGood));
   EXPECT_EQ(refused.code, 4) << refused.err;
   EXPECT_EQ(refused.err.substr(0, 7), "error: ");
+  EXPECT_FALSE(fs::exists(out));
+}
+
+TEST(Program, EvalRefusesABudgetThatDoesNotHoldBeforeItLoads) {
+  if (!fs::exists(model_path())) GTEST_SKIP() << "no model: make model fetches it";
+  const std::string data = "eval " + model_path() + kTask + "--data " + data_file("d.jsonl", kGood);
+  const std::string text = "eval " + model_path() + " --text " + data_file("t.txt", std::string(20000, 'a') + " word");
+  const std::string no_library = "FRUGAL_TORCH_LIBRARY=/nowhere.so";
+  for (const auto& start : {data, text}) {
+    const Outcome refused = run_program(start + " --memory 300MiB --json", no_library);
+    EXPECT_EQ(refused.code, 4) << refused.out;
+    const Json report = Json::parse(refused.out, nullptr, false);
+    ASSERT_TRUE(report.is_object()) << refused.out;
+    EXPECT_EQ(report["error"].get<std::string>().substr(0, 11), "eval needs ") << refused.out;
+    EXPECT_NE(report["fix"].get<std::string>().find("--weights stored"), std::string::npos) << refused.out;
+    // What it says would fit gets as far as opening the library.
+    const std::string fix = report["fix"];
+    const std::string options = fix.substr(0, fix.find(" -> "));
+    EXPECT_EQ(run_program(start + " --memory 300MiB " + options, no_library).code, 1) << options;
+    EXPECT_EQ(run_program(start + " --memory 2GiB", no_library).code, 1);
+    EXPECT_EQ(run_program(start, no_library).code, 1);
+  }
+  EXPECT_EQ(run_program(data + " --memory lots").code, 2);
+}
+
+TEST(Program, MergeChecksItsExamplesBeforeItLoads) {
+  if (!fs::exists(model_path())) GTEST_SKIP() << "no model: make model fetches it";
+  const std::string out = (scratch() / "merged").string(), log = data_file("trajectory.bin", "not looked at yet");
+  const std::string data = " --data " + data_file("d.jsonl", kGood);
+  const std::string start = "merge " + model_path() + " " + log + " --out " + out;
+  expect_refused(start + data, 2,
+                 "--data is given, but " + log + ", a trajectory file alone, records no prompt and --template");
+  expect_refused(start + data + " --template 'Review: {text}'", 2,
+                 "--data is given, but " + log + ", a trajectory file alone, records no prompt and --labels");
+  expect_refused(start + kTask, 2, "--template is given, but " + log);
+  expect_refused(start + data + " --template 'Review: {txt}' --labels a,b", 3,
+                 (scratch() / "d.jsonl").string() + " has no column 'txt'");
+  // With a folder, the prompt is the run's unless it is given.
+  const auto run = scratch() / "told";
+  fs::create_directories(run);
+  write_file(run / "run.json",
+             R"({"format": 1, "settings": {"template": "{no_such}", "labels": ["negative", "positive"]}})");
+  const std::string told = "merge " + model_path() + " " + run.string() + " --out " + out + data;
+  expect_refused(told, 3, (scratch() / "d.jsonl").string() + " has no column 'no_such'");
+  EXPECT_EQ(run_program(told + " --template '{text}'", "FRUGAL_TORCH_LIBRARY=/nowhere.so").code, 1);
   EXPECT_FALSE(fs::exists(out));
 }
 

@@ -23,6 +23,7 @@ Verb chat_verb() {
           .run = [](const Settings& settings) {
             const auto config = from_json<ChatConfig>(settings.values());
             validate(config);
+            refuse_unused_sampling(settings, config.sampling);
             if (ModelSource::open(config.model)->chat_template().empty()) {
               throw Error(Exit::input, config.model + " has no chat template",
                           "use frugal generate, or an instruction-tuned model");

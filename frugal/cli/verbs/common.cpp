@@ -6,19 +6,26 @@
 
 namespace frugal {
 
+namespace fs = std::filesystem;
+
 void validate(const ComputeConfig& config) {
   require_between("--threads", static_cast<double>(config.threads), 0, 1024);
 }
 
 void validate(const ExportConfig& config) {
-  const std::string& out = config.out;
+  std::string out = config.out;
   require_given("--out", out, "--out tuned or --out tuned.gguf");
+  require_writable_parent("--out", out);
   if (out.ends_with(".gguf")) {
     std::error_code failed;
-    if (std::filesystem::exists(out, failed))
-      throw Error(Exit::input, "--out: " + out + " is there already", "name another file");
+    if (fs::exists(out, failed)) throw Error(Exit::input, "--out: " + out + " is there already", "name another file");
+    if (const fs::path folder = fs::path(out).parent_path(); !folder.empty() && !fs::exists(folder, failed)) {
+      throw Error(Exit::input, "--out: the folder " + folder.string() + " does not exist",
+                  "make it first: mkdir -p " + folder.string());
+    }
     return;
   }
+  while (out.size() > 1 && out.ends_with('/')) out.pop_back();
   if (config.dtype == "q8_0")
     throw Error(Exit::usage, "--dtype is q8_0, but --out " + out + " is a Hugging Face folder",
                 "write a GGUF file: --out " + out + ".gguf");
@@ -29,8 +36,16 @@ void validate(const SamplingConfig& config) {
   require_at_least("--max-new-tokens", config.max_new_tokens, 1);
   require_between("--temperature", config.temperature, 0, 100);
   require_at_least("--top-k", config.top_k, 0);
-  if (!(config.top_p > 0)) require_between("--top-p", config.top_p, 1e-6, 1);
-  require_between("--top-p", config.top_p, 0, 1);
+  if (!(config.top_p > 0 && config.top_p <= 1)) {
+    throw Error(Exit::usage, "--top-p is " + Json(config.top_p).dump() + ", expected a number in (0, 1]",
+                "--top-p 0.95 leaves out the least likely tokens, --top-p 1 none");
+  }
+  require_at_least("--seed", config.seed, 0);
+}
+
+void refuse_unused_sampling(const Settings& settings, const SamplingConfig& config) {
+  if (config.greedy && config.temperature > 0)
+    refuse_flags(settings, {"temperature", "top_k", "top_p"}, "--greedy always takes the likeliest token");
 }
 
 }  // namespace frugal

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "frugal/base/config.h"
+#include "frugal/base/settings.h"
 
 namespace frugal {
 
@@ -68,12 +69,13 @@ struct SamplingConfig {
     v({.name = "top_k", .help = "only the k likeliest tokens; 0: all", .group = "text"}, c.top_k);
     v({.name = "top_p", .help = "only the likeliest tokens that make up this probability, in (0, 1]", .group = "text"},
       c.top_p);
-    v({.name = "seed", .help = "of the random choices", .group = "text"}, c.seed);
+    v({.name = "seed", .help = "of the random choices, >= 0", .group = "text"}, c.seed);
   }
 };
 
 void validate(const ComputeConfig& config);
 void validate(const ExportConfig& config);
 void validate(const SamplingConfig& config);
+void refuse_unused_sampling(const Settings& settings, const SamplingConfig& config);  // --greedy beside --temperature
 
 }  // namespace frugal

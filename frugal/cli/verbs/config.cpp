@@ -11,6 +11,8 @@
 namespace frugal {
 namespace {
 
+constexpr const char* kFix = "frugal config show tune, followed by the arguments tune would get";
+
 struct ConfigConfig {
   std::string what, verb;
   OutputConfig output;
@@ -29,10 +31,17 @@ struct ConfigConfig {
 }  // namespace
 
 bool is_config_show(const Verb& verb, const std::vector<std::string>& arguments) {
-  return verb.name == "config" && arguments.size() >= 2 && arguments[0] == "show" && !arguments[1].starts_with("-");
+  return verb.name == "config" && !arguments.empty() && !arguments[0].starts_with("-");
 }
 
 int show_config(const std::vector<std::string>& arguments) {
+  if (arguments[0] != "show") throw Error(Exit::usage, "config cannot '" + arguments[0] + "', expected show", kFix);
+  if (arguments.size() < 2 || (arguments[1].starts_with("-") && arguments[1] != "--help" && arguments[1] != "-h"))
+    throw Error(Exit::usage, "config show needs a verb", kFix);
+  if (arguments[1].starts_with("-")) {
+    std::cout << help_of(verb_named("config"));
+    return 0;
+  }
   const Verb& verb = verb_named(arguments[1]);
   const Parsed parsed = parse_arguments(verb, {arguments.begin() + 2, arguments.end()});
   if (parsed.wants_help) {
@@ -59,10 +68,7 @@ Verb config_verb() {
           .examples = {"frugal config show tune", "frugal config show tune --config run.toml --lr 1e-4",
                        "frugal config show bench --method forward --json"},
           .fields = describe_fields<ConfigConfig>(),
-          .run = [](const Settings&) -> int {
-            throw Error(Exit::usage, "config needs a verb",
-                        "frugal config show tune, followed by the arguments tune would get");
-          }};
+          .run = [](const Settings&) -> int { throw Error(Exit::usage, "config show needs a verb", kFix); }};
 }
 
 }  // namespace frugal

@@ -47,6 +47,7 @@ Json torch_report() {
     load_torch_library();
   } catch (const Error& error) {
     report["error"] = error.what();
+    report["fix"] = error.fix();
     return report;
   }
   std::string path;
@@ -73,7 +74,7 @@ Json torch_report() {
 }
 
 Json examine() {
-  struct sysinfo memory {};
+  struct sysinfo memory{};
   ::sysinfo(&memory);
   std::uint64_t available = 0;
   std::istringstream(proc_value("/proc/meminfo", "MemAvailable")) >> available;
@@ -86,6 +87,7 @@ Json examine() {
           {"instruction_sets", kernels::isa_available()},
           {"avx512_bf16", has_processor_flag("avx512_bf16")},
           {"amx_bf16", has_processor_flag("amx_bf16")},
+          {"bf16_products", computes_in_bf16()},
           {"memory_bytes", std::uint64_t{memory.totalram} * memory.mem_unit},
           {"available_bytes", available * 1024},
           {"disk_free_bytes", fs::space(".", failed).available},
@@ -93,7 +95,12 @@ Json examine() {
 }
 
 int doctor(const DoctorConfig& config) {
-  const Json report = examine();
+  Json report = examine();
+  if (report["torch"].contains("error")) {
+    report.update({{"error", report["torch"]["error"]},
+                   {"fix", report["torch"]["fix"]},
+                   {"exit", static_cast<int>(Exit::input)}});
+  }
   const Json& torch = report["torch"];
   if (config.output.json) {
     print_json(report);
@@ -105,14 +112,18 @@ int doctor(const DoctorConfig& config) {
         {{"frugal", text("version") + ", built with " + text("compiler")},
          {"processor", text("processor") + ", " + std::to_string(report["cores"].get<std::int64_t>()) + " cores"},
          {"kernels", text("instruction_set")},
-         {"bf16 products", "AVX512-BF16 " + yes("avx512_bf16") + ", AMX " + yes("amx_bf16")},
+         {"bf16 products",
+          yes("bf16_products") + " (AVX512-BF16 " + yes("avx512_bf16") + ", AMX " + yes("amx_bf16") + ")"},
          {"memory", size("memory_bytes") + ", " + size("available_bytes") + " available"},
          {"disk here", size("disk_free_bytes") + " free"},
          {"LibTorch", torch.contains("error")
-                          ? "not usable: " + torch["error"].get<std::string>()
+                          ? "not usable"
                           : torch.value("version", "version unknown") + " in " + torch.value("path", "")}});
   }
-  return static_cast<int>(torch.contains("error") ? Exit::input : Exit::ok);
+  if (!torch.contains("error")) return 0;
+  if (config.output.json) return static_cast<int>(Exit::input);
+  std::cout.flush();
+  throw Error(Exit::input, torch["error"].get<std::string>(), torch["fix"].get<std::string>());
 }
 
 }  // namespace

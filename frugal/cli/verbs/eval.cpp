@@ -1,11 +1,35 @@
 #include "frugal/cli/verbs/eval.h"
 
+#include <algorithm>
+
 #include "frugal/cli/inspect.h"
+#include "frugal/cli/plan_request.h"
 #include "frugal/cli/run_torch.h"
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/verbs.h"
+#include "frugal/data/text_windows.h"
 
 namespace frugal {
+namespace {
+
+// Refuses data or text that does not serve the model, and a budget that does not hold.
+void prepare(const EvalConfig& c) {
+  if (!c.data.empty()) {
+    const InspectedTask task(c.model, c.task);
+    const auto split = task.encode(c.data, static_cast<std::size_t>(c.limit));
+    PlanRequest request = plan_request(task, longest_prompt(split.data), c.compute, c.memory);
+    request.batch = c.batch;
+    return require_fit_as(request, "eval", "--max-length");
+  }
+  const auto model = ModelSource::open(c.model);
+  PlanRequest request = plan_request(*model, c.compute, c.memory);
+  request.length = check_text(*model, c.text, c.length);
+  request.batch = std::clamp<std::int64_t>(kTextTokens / request.length, 1, c.batch);
+  request.all_tokens = true;
+  require_fit_as(request, "eval", "--length");
+}
+
+}  // namespace
 
 void validate(const EvalConfig& c) {
   require_model(c.model);
@@ -29,17 +53,18 @@ Verb eval_verb() {
                        "negative,positive",
                        "frugal eval tuned/ --data test.tsv --columns label,text --template \"Message: {text}\\nIs this "
                        "spam?\" --labels ham=No,spam=Yes --json",
-                       "frugal eval model.gguf --text book.txt --length 512"},
+                       "frugal eval model.gguf --text book.txt --length 512 --memory 600MiB"},
           .fields = describe_fields<EvalConfig>(),
           .run = [](const Settings& settings) {
             const auto config = from_json<EvalConfig>(settings.values());
             validate(config);
-            if (!config.data.empty()) {
-              const auto task = InspectedTask(config.model, config.task);
-              task.encode(config.data, static_cast<std::size_t>(config.limit));
+            if (config.data.empty()) {
+              refuse_flags(settings, {"template", "labels", "label_column", "columns", "max_length", "limit"},
+                           "--text is evaluated as it is, without prompt and labels");
             } else {
-              check_text(config.model, config.text, config.length);
+              refuse_flags(settings, {"length"}, "it is for --text; --max-length is that of --data");
             }
+            prepare(config);
             return run_torch("eval", settings.values());
           }};
 }

@@ -9,6 +9,7 @@ struct EvalConfig {
   std::string model, data, text;
   PromptConfig task;
   std::int64_t limit = 0, batch = 16, length = 512;
+  Bytes memory;
   ComputeConfig compute;
   OutputConfig output;
 
@@ -20,7 +21,12 @@ struct EvalConfig {
     v({.name = "limit", .help = "at most so many examples, from the front; 0: all", .group = "data"}, c.limit);
     v({.name = "text", .help = "a text file; gives its perplexity instead", .group = "data"}, c.text);
     v({.name = "length", .help = "tokens of a window of --text, >= 2", .group = "data"}, c.length);
-    v({.name = "batch", .help = "examples evaluated together, >= 1", .group = "budget"}, c.batch);
+    v({.name = "memory",
+       .help = "what the whole process may take, like 700MiB; eval stops before it takes more; 0: no limit",
+       .group = "budget"},
+      c.memory);
+    v({.name = "batch", .help = "examples, or windows of --text, evaluated together, >= 1", .group = "budget"},
+      c.batch);
     ComputeConfig::fields(c.compute, v);
     OutputConfig::fields(c.output, v);
   }

@@ -1,9 +1,9 @@
 #include "frugal/cli/verbs/generate.h"
 
+#include "frugal/cli/inspect.h"
 #include "frugal/cli/run_torch.h"
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/verbs.h"
-#include "frugal/formats/model_source.h"
 
 namespace frugal {
 
@@ -24,7 +24,8 @@ Verb generate_verb() {
           .run = [](const Settings& settings) {
             const auto config = from_json<GenerateConfig>(settings.values());
             validate(config);
-            ModelSource::open(config.model);
+            refuse_unused_sampling(settings, config.sampling);
+            check_prompt(*ModelSource::open(config.model), config.prompt);
             return run_torch("generate", settings.values());
           }};
 }

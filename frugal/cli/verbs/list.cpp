@@ -50,7 +50,11 @@ void look(const fs::path& folder, int depth, Found& found) {
   if (is_hf_model(folder))
     found.models.push_back({{"path", folder.string()}, {"format", "safetensors"}, {"bytes", weight_bytes(folder)}});
   if (fs::exists(folder / "run.json", failed)) {
-    const Json run = Json::parse(read_file(folder / "run.json"), nullptr, false);
+    Json run;
+    try {
+      run = Json::parse(read_file(folder / "run.json"), nullptr, false);
+    } catch (const Error&) {  // not ours to read; the rest is still listed
+    }
     found.runs.push_back(
         {{"path", folder.string()}, {"is_finished", run.is_object() && run.contains("weights_sha256")}});
   }
@@ -71,7 +75,11 @@ void look(const fs::path& folder, int depth, Found& found) {
 int list(const ListConfig& config) {
   const fs::path folder(config.folder);
   std::error_code failed;
-  if (!fs::is_directory(folder, failed)) throw Error(Exit::input, config.folder + " is not a folder", "give a folder");
+  if (!fs::is_directory(folder, failed)) {
+    throw Error(Exit::input,
+                "'" + config.folder + "' " + (fs::exists(folder, failed) ? "is not a folder" : "does not exist"),
+                "give a folder to look in");
+  }
   Found found;
   look(folder == "." ? fs::path("./") : folder, 3, found);
   Json json = {{"methods", Json::array()},

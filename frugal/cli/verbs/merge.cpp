@@ -2,12 +2,54 @@
 
 #include <filesystem>
 
+#include "frugal/cli/inspect.h"
 #include "frugal/cli/run_torch.h"
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/verbs.h"
-#include "frugal/formats/model_source.h"
+#include "frugal/train/run/run_folder.h"
 
 namespace frugal {
+namespace {
+
+bool is_folder(const std::string& path) {
+  std::error_code failed;
+  return std::filesystem::is_directory(path, failed);
+}
+
+// The settings, with the prompt's options from the run's record where they are not given.
+Json with_run_task(const Settings& settings) {
+  Json values = settings.values();
+  const auto run = values["run"].get<std::string>();
+  if (!is_folder(run)) return values;
+  const Json record = RunFolder::read_record(run).value("settings", Json::object());
+  for (const auto& info : describe_fields<PromptConfig>()) {
+    const std::string name(info.field.name);
+    if (!settings.is_given(name) && record.contains(name)) values[name] = record[name];
+  }
+  return values;
+}
+
+// Refuses examples that do not serve, and options for examples that are not there.
+void check_data(const Settings& settings, const MergeConfig& c) {
+  const std::string alone = c.run + ", a trajectory file alone,";
+  if (c.data.empty()) {
+    if (!is_folder(c.run)) {
+      refuse_flags(settings, {"template", "labels", "label_column", "columns", "max_length"},
+                   alone + " names no examples and --data is missing");
+    }
+    return;
+  }
+  for (const auto& [option, is_missing] :
+       {std::pair("--template", c.task.prompt_template.empty()), {"--labels", c.task.labels.empty()}}) {
+    if (!is_missing || is_folder(c.run)) continue;
+    throw Error(Exit::usage, "--data is given, but " + alone + " records no prompt and " + option + " is missing",
+                "give --template and --labels as tune had them, or the run's folder");
+  }
+  validate(c.task);
+  InspectedTask(c.model, c.task).encode(c.data);
+}
+
+}  // namespace
 
 void validate(const MergeConfig& c) {
   require_model(c.model);
@@ -30,13 +72,16 @@ Verb merge_verb() {
           .summary = "write a tuned model that other tools load",
           .examples = {"frugal merge model.gguf run --out tuned",
                        "frugal merge model.gguf run --out tuned.gguf --dtype q8_0",
-                       "frugal merge model.gguf run --out early --step 100 --data test.jsonl"},
+                       "frugal merge model.gguf trajectory.bin --out early --step 100 --data test.jsonl --template "
+                       "\"Review: {text}\\nSentiment:\" --labels negative,positive"},
           .fields = describe_fields<MergeConfig>(),
           .run = [](const Settings& settings) {
-            const auto config = from_json<MergeConfig>(settings.values());
-            validate(config);
+            validate(from_json<MergeConfig>(settings.values()));
+            const Json values = with_run_task(settings);
+            const auto config = from_json<MergeConfig>(values);
             ModelSource::open(config.model);
-            return run_torch("merge", settings.values());
+            check_data(settings, config);
+            return run_torch("merge", values);
           }};
 }
 

@@ -1,11 +1,13 @@
 // frugal merge: a run replayed onto its base, written as a model that other tools load.
 #pragma once
 #include "frugal/cli/verbs/common.h"
+#include "frugal/data/prompt_task.h"
 
 namespace frugal {
 
 struct MergeConfig {
   std::string model, run, data;
+  PromptConfig task;  // what is not given is the run's, where its folder records it
   ExportConfig target;
   std::int64_t step = -1;
   std::int64_t threads = 0;
@@ -21,9 +23,12 @@ struct MergeConfig {
        .group = "output"},
       c.step);
     v({.name = "data",
-       .help = "examples for the accuracy of the written model; default: the run's --test or --dev",
+       .help =
+           "examples for the accuracy of the written model; default: the run's --test or --dev. They are read as the "
+           "run's were, but for the options below; a trajectory file alone needs --template and --labels",
        .group = "data"},
       c.data);
+    PromptConfig::fields(c.task, v);
     v({.name = "threads", .help = "threads that compute; 0: one a core", .group = "budget"}, c.threads);
     OutputConfig::fields(c.output, v);
   }

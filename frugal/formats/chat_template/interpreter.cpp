@@ -1,53 +1,19 @@
 #include "frugal/formats/chat_template/interpreter.h"
 
 #include <algorithm>
-#include <array>
-#include <ctime>
 
-#include "frugal/base/error.h"
+#include "frugal/formats/chat_template/scope.h"
 
 namespace frugal::chat_template {
-
-// Names that a statement sets are seen by what follows in the same body and in the bodies inside it.
-class Scope {
- public:
-  explicit Scope(Scope* parent) : parent_(parent) {}
-  const Value* find(const std::string& name, Context& context) const {
-    for (const Scope* scope = this; scope; scope = scope->parent_) {
-      context.step();
-      for (const auto& [known, value] : scope->names_) {
-        if (known == name) return &value;
-      }
-    }
-    return nullptr;
-  }
-  void set(const std::string& name, Value value) {
-    for (auto& [known, old] : names_) {
-      if (known == name) {
-        old = std::move(value);
-        return;
-      }
-    }
-    names_.emplace_back(name, std::move(value));
-  }
-
- private:
-  Scope* parent_;
-  std::vector<std::pair<std::string, Value>> names_;
-};
-
 namespace {
 
 constexpr int kMaxDepth = 800;
-constexpr std::int64_t kMaxRange = 100'000;
 using Kind = Expression::Type;
 
 enum class Flow { on, leave, skip };
 
-const Macro kFunction{nullptr,
-                      nullptr};  // a function of the language, as a value: defined, and callable by its name only
-constexpr std::array<std::string_view, 5> kFunctions = {"raise_exception", "strftime_now", "range", "namespace",
-                                                        "dict"};
+// A function of the language, as a value: defined, and called by its name only.
+const Macro kFunction{nullptr, nullptr};
 
 class Interpreter {
  public:
@@ -155,18 +121,7 @@ class Interpreter {
     if (!space)
       context_.fail("'" + statement.names[0] + "' is not a namespace, so '" + statement.text + "' cannot be set");
     if (!value.is_data()) context_.unsupported("a " + std::string(value.type_name()) + " inside a namespace");
-    put_entry((*space)->entries, statement.text, std::move(value));
-  }
-
-  void put_entry(Entries& entries, const std::string& key, Value value) {
-    context_.step(entries.size() / 8);
-    const auto found =
-        std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == key; });
-    if (found == entries.end()) {
-      entries.emplace_back(key, std::move(value));
-    } else {
-      found->second = std::move(value);
-    }
+    put_entry((*space)->entries, statement.text, std::move(value), context_);
   }
 
   Flow loop(const Statement& statement, Scope& scope) {
@@ -210,7 +165,7 @@ class Interpreter {
       case Kind::dict: {
         Entries entries;
         for (std::size_t i = 0; i < e.parts.size(); i += 2)
-          put_entry(entries, text_of(part(i), "a dict's key", context_), part(i + 1));
+          put_entry(entries, text_of(part(i), "a dict's key", context_), part(i + 1), context_);
         return Value::dict(std::move(entries), context_);
       }
       case Kind::attribute:
@@ -264,7 +219,7 @@ class Interpreter {
 
   Value name(const std::string& name, Scope& scope) {
     if (const Value* found = scope.find(name, context_)) return *found;
-    if (std::find(kFunctions.begin(), kFunctions.end(), name) != kFunctions.end()) return &kFunction;
+    if (is_function(name)) return &kFunction;
     return Undefined{name};
   }
 
@@ -322,7 +277,7 @@ class Interpreter {
     context_.line = e.line;
     if (*macro != &kFunction) return call_macro(**macro, given);
     if (callee.type != Kind::name) context_.unsupported("a call of a function by another name");
-    return call_function(callee.text, given);
+    return call_function(callee.text, given, context_);
   }
 
   Value call_macro(const Macro& macro, const Arguments& given) {
@@ -333,63 +288,12 @@ class Interpreter {
     given.check(definition.names[0], names.size(), names, context_);
     for (std::size_t i = 0; i < names.size(); ++i) {
       const auto& [name, otherwise] = definition.parameters[i];
-      const bool is_given = i < given.values.size() || std::any_of(given.named.begin(), given.named.end(),
-                                                                   [&](const auto& n) { return n.first == name; });
+      const bool is_given =
+          i < given.values.size() ||
+          std::any_of(given.named.begin(), given.named.end(), [&](const auto& n) { return n.first == name; });
       inner.set(name, is_given || !otherwise ? given.get(i, name) : evaluate(*otherwise, inner));
     }
     return Value(captured(definition.branches[0].body, inner));
-  }
-
-  Value call_function(const std::string& name, const Arguments& given) {
-    if (name == "raise_exception") {
-      given.check(name, 1, {"message"}, context_);
-      throw Error(Exit::input,
-                  "the chat template refuses these messages (line " + std::to_string(context_.line) +
-                      "): " + to_text(given.get(0, "message"), context_),
-                  "change the roles, order or content of the messages as it says");
-    }
-    if (name == "strftime_now") return now(text_of(given.get(0, "format"), "the format of strftime_now", context_));
-    if (name == "range") return range(given);
-    if (!given.values.empty()) context_.unsupported("a positional argument of '" + name + "'");
-    Entries entries;
-    for (const auto& [key, value] : given.named) put_entry(entries, key, value);
-    return name == "dict" ? Value::dict(std::move(entries), context_) : make_namespace(std::move(entries));
-  }
-
-  Value make_namespace(Entries entries) {
-    for (const auto& [key, value] : entries) {
-      if (!value.is_data()) context_.unsupported("a " + std::string(value.type_name()) + " inside a namespace");
-    }
-    return std::make_shared<Namespace>(Namespace{std::move(entries)});
-  }
-
-  Value now(const std::string& format) {
-    const std::time_t seconds = std::time(nullptr);
-    std::tm parts{};
-    localtime_r(&seconds, &parts);
-    std::array<char, 1024> buffer;
-    const std::size_t size = std::strftime(buffer.data(), buffer.size(), format.c_str(), &parts);
-    if (size == 0 && !format.empty())
-      context_.fail("strftime_now cannot format the time as '" + format.substr(0, 60) + "'");
-    return Value(std::string(buffer.data(), size));
-  }
-
-  Value range(const Arguments& given) {
-    given.check("range", 3, {}, context_);
-    if (given.values.empty()) context_.fail("range needs a number");
-    const auto at = [&](std::size_t i) { return integer_of(given.values[i], "an argument of range", context_); };
-    const std::int64_t begin = given.values.size() > 1 ? at(0) : 0, end = given.values.size() > 1 ? at(1) : at(0);
-    const std::int64_t step = given.values.size() > 2 ? at(2) : 1;
-    if (step == 0) context_.fail("the step of range is 0");
-    List out;
-    std::int64_t i = begin;
-    while (step > 0 ? i < end : i > end) {
-      if (static_cast<std::int64_t>(out.size()) >= kMaxRange)
-        context_.fail("range has more than " + std::to_string(kMaxRange) + " elements");
-      out.emplace_back(i);
-      if (__builtin_add_overflow(i, step, &i)) break;
-    }
-    return Value::list(std::move(out), context_);
   }
 
   Context& context_;

@@ -33,6 +33,8 @@ struct Arguments {
 Value apply_filter(const std::string& name, const Value& value, const Arguments& arguments, Context& context);
 bool apply_test(const std::string& name, const Value& value, const Arguments& arguments, Context& context);
 Value call_method(const std::string& name, const Value& value, const Arguments& arguments, Context& context);
+bool is_function(std::string_view name);  // of the language, as range
+Value call_function(const std::string& name, const Arguments& arguments, Context& context);
 
 // value.name, value[index]; undefined when there is none.
 Value attribute_of(const Value& value, const std::string& name, Context& context);

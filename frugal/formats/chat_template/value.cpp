@@ -93,6 +93,17 @@ Value Value::dict(Entries entries, Context& context) {
   return std::shared_ptr<const DictNode>(std::move(node));
 }
 
+void put_entry(Entries& entries, const std::string& key, Value value, Context& context) {
+  context.step(entries.size() / 8);
+  const auto found =
+      std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == key; });
+  if (found == entries.end()) {
+    entries.emplace_back(key, std::move(value));
+  } else {
+    found->second = std::move(value);
+  }
+}
+
 Value Value::text(std::string text, Context& context) {
   context.text(text.size());
   return Value(std::move(text));

@@ -51,8 +51,8 @@ class Value {
 
   Value() = default;  // undefined
   template <class T>
-  requires std::is_constructible_v<Data, T> Value(T data)
-      : data_(std::move(data)) {}  // NOLINT: a value is what it holds
+    requires std::is_constructible_v<Data, T>
+  Value(T data) : data_(std::move(data)) {}  // NOLINT: a value is what it holds
   explicit Value(std::string text) : data_(std::make_shared<const std::string>(std::move(text))) {}
 
   static Value from_json(const Json& json, Context& context);
@@ -98,6 +98,8 @@ struct Loop {
   std::shared_ptr<const List> items;
   std::size_t index = 0;
 };
+
+void put_entry(Entries& entries, const std::string& key, Value value, Context& context);  // new, or in place of the old
 
 bool equal(const Value& a, const Value& b, Context& context);
 bool less(const Value& a, const Value& b, Context& context);          // Error: not comparable

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <cfloat>
+#include <cmath>
 #include <cstring>
 
 #include "frugal/base/atomic_file.h"
@@ -45,16 +47,25 @@ struct Case {
   ModelShape shape;
 };
 std::vector<Case> cases() {
-  std::vector<Case> list = {{"tied", small_shape(true)}, {"untied", small_shape(false)}, {"biased", small_shape(true)},
-                            {"linear", small_shape(true)}, {"llama3", small_shape(false)}};
+  std::vector<Case> list = {{"tied", small_shape(true)},
+                            {"untied", small_shape(false)},
+                            {"biased", small_shape(true)},
+                            {"linear", small_shape(true)},
+                            {"llama3", small_shape(false)}};
   list[2].shape.attention_bias = list[2].shape.mlp_bias = true;
   list[3].shape.rope = {.theta = 500000, .scaling = "linear", .factor = 4};
-  list[4].shape.rope = {.theta = 500000, .scaling = "llama3", .factor = 32, .low_freq_factor = 1, .high_freq_factor = 4, .original_context = 8192};
+  list[4].shape.rope = {.theta = 500000,
+                        .scaling = "llama3",
+                        .factor = 32,
+                        .low_freq_factor = 1,
+                        .high_freq_factor = 4,
+                        .original_context = 8192};
   return list;
 }
 
 class RoundTrip : public testing::TestWithParam<Case> {};
-INSTANTIATE_TEST_SUITE_P(Formats, RoundTrip, testing::ValuesIn(cases()), [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Formats, RoundTrip, testing::ValuesIn(cases()),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 // memory -> GGUF -> Hugging Face folder -> GGUF, for values that every step stores exactly.
 TEST_P(RoundTrip, KeepsEveryBit) {
@@ -114,6 +125,53 @@ TEST(Formats, RoundOnlyWhatTheTypeSays) {
     }
     for (float& value : expected) value = half_to_float(float_to_half(value));
     EXPECT_EQ(whole_tensor(*half, i), expected) << model.tensors()[i].name;
+  }
+}
+
+// The last values that each type rounds to a finite one are written, the first beyond them are refused, and nothing is
+// left behind.
+TEST(Formats, RefuseWhatATypeWouldTurnIntoInfinity) {
+  struct Case {
+    const char* dtype;
+    float good, bad;
+    const char* error;
+    const char* fix;
+  };
+  const Case cases[] = {
+      {"f16", std::nextafter(65520.0f, 0.0f), -65520, "holds -65520.0, but F16 holds at most 65504.0", "--dtype bf16"},
+      {"q8_0", std::nextafter(65520.0f * 127, 0.0f), 65520.0f * 127,
+       "holds 8321040.0, but Q8_0 holds at most 8319008.0", "--dtype bf16"},
+      {"bf16", std::nextafter(0x1.ffp127f, 0.0f), 0x1.ffp127f, "but BF16 holds at most 3.38", "--dtype f32"},
+      {"f32", FLT_MAX, -HUGE_VALF, "holds infinity, expected finite weights", "how the model was made"},
+      {"bf16", 1, NAN, "holds NaN, expected finite weights", "how the model was made"},
+      {"f16", 1, HUGE_VALF, "holds infinity, expected finite weights", "how the model was made"}};
+  for (const Case& c : cases) {
+    for (const bool gguf : {true, false}) {
+      if (!gguf && std::string(c.dtype) == "q8_0") continue;
+      const TemporaryFolder folder;
+      SmallModel model(small_shape(true));
+      const std::size_t index = model.tensors().size() - 2;  // a matrix or a vector of the last layer
+      const std::size_t matrix = model.tensors()[index].is_vector ? index - 1 : index;
+      float& value = model.values(matrix)[37];
+      const auto write = [&](const char* name) {
+        (gguf ? export_gguf : export_hf_folder)(model, rows_of(model), c.dtype, folder / name, ignore_progress);
+      };
+      value = c.good;
+      write("good.gguf");
+      for (const float written : whole_tensor(*ModelSource::open(folder / "good.gguf"), matrix))
+        EXPECT_TRUE(std::isfinite(written)) << c.dtype;
+      value = c.bad;
+      const std::string error = error_of([&] { write("bad.gguf"); });
+      EXPECT_EQ(error.find(model.tensors()[matrix].name + " "), 0u) << error;
+      EXPECT_NE(error.find(c.error), std::string::npos) << c.dtype << ": " << error;
+      EXPECT_EQ(folder.entries(), 1u) << c.dtype;
+      try {
+        write("bad.gguf");
+      } catch (const Error& refused) {
+        EXPECT_EQ(refused.code(), Exit::input);
+        EXPECT_NE(refused.fix().find(c.fix), std::string::npos) << refused.fix();
+      }
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "frugal/core/budget/guard.h"
 #include "frugal/train/objective/label_objective.h"
 #include "frugal/train/objective/metrics.h"
 
@@ -13,8 +14,9 @@ struct Evaluation {
   double loss = 0;
   std::vector<std::int64_t> predicted;
 };
-// Scores every example, `batch` of them together (progress after two seconds), and reduces.
+// Scores every example, `batch` of them together (progress after two seconds), and reduces. The guard is asked
+// after each batch.
 Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task, const std::vector<Example>& examples,
-                    const std::string& what, std::int64_t batch = 32);
+                    const std::string& what, std::int64_t batch = 32, BudgetGuard* guard = nullptr);
 
 }  // namespace frugal

@@ -126,6 +126,20 @@ TEST_F(Tune, KilledInterruptedDamagedAndReplayedRunsEndWithTheSameBits) {
   ASSERT_EQ(wait(start({"merge", kModel, (folder_ / "killed" / "trajectory.bin").string(), "--out", again, "--step", "9", "--quiet"})), 0);
   EXPECT_EQ(std::system(("cmp -s " + merged + "/model.safetensors " + again + "/model.safetensors").c_str()), 0);
   EXPECT_LT(fs::file_size(folder_ / "whole" / "trajectory.bin"), 4096u);
+
+  // Measured on the same examples, the log alone with the prompt's options says what the folder says.
+  const auto measured = [&](const std::string& arguments) {
+    const std::string told = (folder_ / "told").string(), command = kProgram + " merge " + kModel + " " + arguments + " --data " + (folder_ / "train.jsonl").string() + " --json --quiet >" + told;
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+    std::ifstream in(told);
+    const Json line = Json::parse(in, nullptr, false);
+    return line.is_object() ? line.value("reloaded", Json()) : Json();
+  };
+  const std::string whole = (folder_ / "whole").string();
+  const Json of_folder = measured(whole + " --out " + (folder_ / "m1.gguf").string());
+  const Json of_log = measured(whole + "/trajectory.bin --out " + (folder_ / "m2.gguf").string() + " --template 'Message: {text}\nIs this spam?' --labels ham=No,spam=Yes --max-length 32");
+  EXPECT_EQ(of_folder["examples"], 40);
+  EXPECT_EQ(of_log, of_folder);
 }
 
 TEST_F(Tune, ARefusedRunLeavesNoFolder) {
