@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Accuracy of MeZO and Sparse MeZO on SST-2 over 100 steps of 16, three seeds, on 1,000 training sentences, and the AdamW ceiling.
+# usage: bench/sst2_curves.sh FOLDER_WITH_stsa.binary.* OUT [HF_DIR]      (after make build model)
+#   HF_DIR  the model as a Hugging Face folder (frugal convert MODEL --out HF_DIR --dtype f32): AdamW in PyTorch as well;
+#           PYTHON names an interpreter with torch and transformers
+# The rates are those that were best of three on validation.jsonl: set RATES="mezo:3e-5 sparse-mezo:1e-4" to change them. Runs that are
+# there are kept. About 50 minutes on two cores with bf16 products, and 20 for AdamW.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+data=$1 out=$2 hf=${3:-}
+frugal=build/bin/frugal
+model=build/models/SmolLM2-135M-Instruct.Q4_1.gguf
+prompt='Review: {text}\nSentiment:'
+steps=100 every=50
+
+mkdir -p "$out"
+[ -f "$out/dev.jsonl" ] || python3 bench/sst2_jsonl.py "$data" "$out"
+for pair in ${RATES:-mezo:3e-5 sparse-mezo:1e-4}; do
+  method=${pair%%:*} lr=${pair##*:}
+  for seed in 1 2 3; do
+    run=$out/$method-$lr-$seed
+    [ -d "$run" ] || $frugal tune "$model" --data "$out/train.jsonl" --dev "$out/dev.jsonl" --template "$prompt" \
+      --labels negative,positive --method "$method" --lr "$lr" --seed "$seed" --steps $steps --batch 16 --eval-every $every \
+      --checkpoint-every $steps --out "$run"
+    rm -rf "$run/snapshots"
+  done
+done
+if [ -n "$hf" ]; then
+  for seed in 1 2 3; do
+    log=$out/adamw-1e-5-$seed.jsonl
+    [ -f "$log" ] || { "${PYTHON:-python3}" bench/adamw_ceiling.py "$hf" "$out/train.jsonl" "$out/dev.jsonl" "$prompt" negative,positive \
+      $steps 1e-5 "$seed" $every > "$log.part" && mv "$log.part" "$log"; }
+  done
+fi
+
+python3 - "$out" <<'PYTHON'
+import glob, json, os, sys
+out, curves = sys.argv[1], {}   # name -> step -> [accuracy a seed]
+for path in sorted(glob.glob(out + "/*-[0-9]/events.jsonl") + glob.glob(out + "/adamw-*.jsonl")):
+    tuned = path.endswith("events.jsonl")
+    name = (os.path.basename(os.path.dirname(path)) if tuned else os.path.basename(path)[:-6]).rsplit("-", 1)[0]
+    for event in map(json.loads, open(path)):
+        if not tuned or event["event"] == "eval":
+            curves.setdefault(name, {}).setdefault(event["step"], []).append(event["accuracy"])
+for name, curve in curves.items():
+    for step, values in sorted(curve.items()):
+        print(f"{name:20} step {step:3}  mean {sum(values) / len(values):.4f}  seeds " + " ".join(f"{v:.4f}" for v in values))
+PYTHON
