@@ -28,9 +28,10 @@ PlanRequest plan_request(const InspectedTask& task, std::size_t longest_prompt, 
   return request;
 }
 
-void require_fit_as(const PlanRequest& request, const std::string& method, const std::string& length_option) {
+const PlanRow& require_fit_as(const std::vector<PlanRow>& rows, const PlanRequest& request, const std::string& method,
+                              const std::string& length_option) {
   try {
-    require_fit(request, method);
+    return require_fit(rows, request, method);
   } catch (const Error& error) {
     std::string fix = error.fix();
     if (const auto at = fix.find("--length"); at != std::string::npos) fix.replace(at, 8, length_option);

@@ -13,6 +13,7 @@ PlanRequest plan_request(const InspectedTask& task, std::size_t longest_prompt, 
                          Bytes memory);
 
 // require_fit, naming --length in its fix as the verb does: --max-length.
-void require_fit_as(const PlanRequest& request, const std::string& method, const std::string& length_option);
+const PlanRow& require_fit_as(const std::vector<PlanRow>& rows, const PlanRequest& request, const std::string& method,
+                              const std::string& length_option);
 
 }  // namespace frugal

@@ -29,6 +29,7 @@ class ModelSource {
   const std::filesystem::path& path() const { return path_; }
   const ModelShape& shape() const { return shape_; }
   const std::vector<SourceTensor>& tensors() const { return tensors_; }  // same order as tensor_specs(shape())
+  virtual std::string sha256() const = 0;  // of the files that hold the weights
   std::uint64_t file_bytes() const { return file_bytes_; }
   const std::string& format() const { return format_; }                  // "gguf" or "safetensors"
 

@@ -1,12 +1,14 @@
 // What the training loop knows of a method: it takes steps over a model, and its state can be saved.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "frugal/base/error.h"
 #include "frugal/base/json.h"
+#include "frugal/formats/adapter/lora_adapter.h"
 #include "frugal/nn/weight_view.h"
 #include "frugal/train/run/snapshot.h"
 
@@ -32,6 +34,8 @@ class Tuner {
   virtual std::vector<NamedBytes> result() = 0;  // what was trained, without an optimiser's state; a run ends with its hash
   // Rows of the tuned model as a plain one has them, for export.
   virtual void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const = 0;
+
+  virtual std::optional<LoraAdapter> adapter() const { return {}; }  // where low-rank pairs are trained
 
   // A method whose steps repeat from a few numbers: a run is then a log of them on its base, and snapshots only save time.
   virtual std::size_t record_size() const { return 0; }  // numbers a step; 0: it does not replay

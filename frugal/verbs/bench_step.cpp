@@ -1,29 +1,17 @@
 // frugal bench step: what one step costs, on random tokens with the language-model loss on every token.
 #include <algorithm>
 #include <cstdio>
+#include <numeric>
 
 #include "frugal/base/error.h"
 #include "frugal/base/interrupt.h"
 #include "frugal/base/philox.h"
 #include "frugal/base/progress.h"
+#include "frugal/train/objective/sequence_loss.h"
 #include "frugal/train/tuner_registry.h"
-#include "frugal/train/zeroth_order/engine.h"
 #include "frugal/verbs/verbs.h"
 
 namespace frugal {
-namespace {
-
-// Mean loss of each branch over all tokens of `batch`.
-std::vector<double> language_losses(Decoder& decoder, const WeightView& view, const PackedBatch& batch,
-                                    const std::vector<Decoder::Query>& queries) {
-  decoder.forward(view, batch);
-  const auto values = decoder.log_probabilities(view, queries);
-  std::vector<double> losses(static_cast<std::size_t>(view.branches()), 0);
-  for (std::size_t i = 0; i < values.size(); ++i) losses[i / queries.size()] -= values[i] / static_cast<double>(queries.size());
-  return losses;
-}
-
-}  // namespace
 
 int run_bench_step(const Json& settings) {
   const std::string method = option(settings, "method");
@@ -31,22 +19,22 @@ int run_bench_step(const Json& settings) {
   const auto sequences = settings.value("batch", std::int64_t{8}), length = settings.value("length", std::int64_t{128});
   const auto steps = settings.value("repeats", std::int64_t{7});
   PhiloxSequence random(1, Stream::initial);
-  PackedBatch batch;
-  std::vector<Decoder::Query> queries;
-  for (std::int64_t s = 0; s < sequences; ++s) {
-    std::vector<std::int32_t> ids(static_cast<std::size_t>(length));
-    for (auto& id : ids) id = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(session.store.shape().vocab)));
-    const std::int64_t first = batch.size();
-    batch.append(ids);
-    for (std::int64_t t = 0; t + 1 < length; ++t) queries.push_back({first + t, ids[static_cast<std::size_t>(t) + 1]});
+  std::vector<Sequence> data(static_cast<std::size_t>(sequences));
+  for (Sequence& sequence : data) {
+    sequence.tokens.resize(static_cast<std::size_t>(length));
+    for (auto& id : sequence.tokens) id = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(session.store.shape().vocab)));
+    sequence.is_target.assign(sequence.tokens.size(), 1);
   }
-  std::unique_ptr<ZerothOrderEngine> engine;
+  SequenceLoss objective(session.decoder, data);
+  std::vector<std::uint32_t> batch(data.size());
+  std::iota(batch.begin(), batch.end(), 0u);
+  Json chosen;
+  std::unique_ptr<Tuner> tuner;
   if (method != "forward") {
     TunerRegistry tuners;
     register_tuners(tuners);
-    const TunerMaker& maker = tuners.at(method);
-    if (!maker.zeroth_order) throw Error(Exit::usage, "--method is " + method + ", which bench step cannot time yet", "choose forward or a zeroth-order method");
-    engine = std::make_unique<ZerothOrderEngine>(session.store, session.threads, maker.zeroth_order(settings));
+    TunerContext context{session.store, session.decoder, &objective, chosen};
+    tuner = tuners.at(method)(settings, context);
   }
   double loss = 0;
   std::vector<double> times;
@@ -54,16 +42,8 @@ int run_bench_step(const Json& settings) {
   for (std::int64_t step = 0; step <= steps; ++step) {  // the first is not counted
     throw_if_interrupted();
     const auto began = std::chrono::steady_clock::now();
-    if (engine) {
-      const auto estimate = engine->estimate(static_cast<std::uint64_t>(step), [&](const WeightView& view) {
-        const auto both = language_losses(session.decoder, view, batch, queries);
-        return ZerothOrderEngine::BranchLosses{both[0], both[1]};
-      });
-      engine->update(static_cast<std::uint64_t>(step), 1e-7f, estimate.projected_gradients);
-      loss = estimate.loss;
-    } else {
-      loss = language_losses(session.decoder, session.view, batch, queries)[0];
-    }
+    if (tuner) loss = tuner->step(static_cast<std::uint64_t>(step), 1e-7, batch).loss;
+    else loss = objective.loss_sums(session.view, batch)[0] / objective.terms(batch);
     if (step > 0) times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
     progress.update(static_cast<std::uint64_t>(step) + 1);
   }
@@ -77,7 +57,7 @@ int run_bench_step(const Json& settings) {
                        {"seconds_min", times.front()},
                        {"seconds_max", times.back()},
                        {"steps", steps},
-                       {"tokens", batch.size()},
+                       {"tokens", sequences * length},
                        {"loss", loss},
                        {"threads", session.threads.count()},
                        {"compute", name(session.decoder.compute())},

@@ -9,7 +9,10 @@
 #include "frugal/train/loop/run_state.h"
 #include "frugal/train/run/run_folder.h"
 #include "frugal/train/run/trajectory.h"
+#include "frugal/train/run/snapshot_store.h"
+#include "frugal/train/tuner_registry.h"
 #include "frugal/train/zeroth_order/tuner.h"
+#include "frugal/verbs/tune_data.h"
 #include "frugal/verbs/verbs.h"
 
 namespace frugal {
@@ -28,25 +31,87 @@ std::int64_t chosen_step(const Json& settings, const Json& record, std::int64_t 
   return results.contains("best") ? results["best"]["step"].get<std::int64_t>() : steps;
 }
 
-// Accuracy of the written model on examples, or null when there are none to be had. settings: the prompt's too.
+// Steps of a run that does not replay: as it ended, or of its newest snapshot.
+std::int64_t last_step(const fs::path& run, const Json& record) {
+  const auto kept = SnapshotStore(run / "snapshots").steps();
+  return record.value("results", Json::object()).value("steps", kept.empty() ? std::int64_t{0} : static_cast<std::int64_t>(kept.back()));
+}
+
+// Metrics of the written model on examples, or null when there are none to be had. settings: the prompt's too.
 Json measure(const Json& settings, const Json& record, const fs::path& out) {
   const Json run = record.value("settings", Json::object());
-  const auto config = from_json<PromptConfig>(settings);
-  if (config.prompt_template.empty()) return nullptr;
+  Json task = run;
+  for (const auto& [name, value] : settings.items()) task[name] = value;
+  if (run.empty() && from_json<PromptConfig>(settings).prompt_template.empty()) return nullptr;
   std::string data = option(settings, "data"), size = "";
   if (data.empty()) data = option(run, "test"), size = "test_size";
   if (data.empty()) data = option(run, "dev"), size = "dev_size";
   if (data.empty()) return nullptr;
   if (!fs::exists(data)) {
-    note("the run's examples " + data + " are not there any more, so accuracy is not measured; --data names others");
+    note("the run's examples " + data + " are not there any more, so the model is not measured; --data names others");
     return nullptr;
   }
   Session session(ModelSource::open(out), "bf16", settings.value("threads", std::int64_t{0}));
-  const PromptTask task(config, *session.tokenizer);
-  const auto limit = size.empty() ? 0 : run.value(size, std::int64_t{0});
-  const Dataset examples = task.encode(read_records(data, config.columns, static_cast<std::size_t>(limit)));
-  const Evaluation found = evaluate(session.decoder, session.view, task, examples.examples, "examples");
-  return {{"data", data}, {"examples", examples.examples.size()}, {"accuracy", found.metrics.accuracy}, {"balanced_accuracy", found.metrics.balanced_accuracy}, {"loss", found.loss}};
+  for (const char* split : {"data", "dev", "test"}) task.erase(split);
+  TuneData tasks(task, session);
+  Json found = tasks.open(data, size.empty() ? 0 : run.value(size, std::int64_t{0}))->evaluate(session.view, "examples");
+  found["data"] = data;
+  return found;
+}
+
+// The run's weights after `step` steps: replayed from its log, or read from the snapshot of that step.
+void reach(Tuner& tuner, const Trajectory* trajectory, const fs::path& run, std::int64_t step) {
+  if (trajectory == nullptr) {
+    if (step == 0) return;
+    const SnapshotStore snapshots(run / "snapshots");
+    const auto at = static_cast<std::uint64_t>(step);
+    if (!fs::exists(snapshots.path_of(at))) {
+      std::string there;
+      for (const std::uint64_t known : snapshots.steps()) there += (there.empty() ? "" : ", ") + std::to_string(known);
+      throw Error(Exit::input, "the run has no snapshot of step " + std::to_string(step), "this method does not replay; there are snapshots of steps " + there);
+    }
+    read_snapshot(snapshots.path_of(at), tuner.state(at));
+    return;
+  }
+  Progress progress(static_cast<std::uint64_t>(step), "steps");
+  for (std::int64_t i = 0; i < step; ++i) {
+    throw_if_interrupted();
+    const StepRecord& at = trajectory->steps[static_cast<std::size_t>(i)];
+    if (!at.skipped) tuner.replay(at.step, static_cast<double>(at.lr), at.gradients);
+    progress.update(static_cast<std::uint64_t>(i) + 1);
+  }
+}
+
+// A bare trajectory says what its engine was; a run's record says which method it had.
+std::unique_ptr<Tuner> tuner_of(const Json& record, const Trajectory* trajectory, Session& session) {
+  if (trajectory != nullptr) {
+    return std::make_unique<ZerothOrderTuner>(session.store, session.threads, nullptr, options_from_header(trajectory->header), ZerothOrderTuner::Loss::cross_entropy, 1);
+  }
+  TunerRegistry tuners;
+  register_tuners(tuners);
+  Json chosen = record.value("chosen", Json());
+  TunerContext context{session.store, session.decoder, nullptr, chosen};
+  return tuners.at(record["settings"]["method"].get<std::string>())(record["settings"], context);
+}
+
+void write(const Tuner& tuner, const Session& session, const Json& settings, const fs::path& out) {
+  const std::string dtype = option(settings, "dtype");
+  const bool is_gguf = out.extension() == ".gguf";
+  if (settings.value("adapter", false)) {
+    const auto adapter = tuner.adapter();
+    if (!adapter) throw Error(Exit::usage, "--adapter is given, but the run trained no low-rank pairs", "leave --adapter out to write the whole model");
+    if (is_gguf) write_gguf_adapter(*adapter, session.store.shape(), out, dtype);
+    else write_peft_adapter(*adapter, session.store.shape(), out, dtype);
+    return;
+  }
+  Progress writing(session.store.size(), "tensors");
+  const RowReader rows = [&](std::size_t id, std::int64_t begin, std::int64_t end, float* to) { tuner.merged_rows(id, begin, end, to); };
+  const ExportProgress told = [&](std::size_t done, std::size_t) {
+    throw_if_interrupted();
+    writing.update(done);
+  };
+  if (is_gguf) export_gguf(*session.source, rows, dtype, out, told);
+  else export_hf_folder(*session.source, rows, dtype, out, told);
 }
 
 }  // namespace
@@ -55,38 +120,33 @@ int run_merge(const Json& settings) {
   const fs::path run = option(settings, "run"), out = option(settings, "out");
   const bool is_folder = fs::is_directory(run);
   const Json record = is_folder ? RunFolder::read_record(run) : Json::object();
-  const Trajectory trajectory = read_trajectory(is_folder ? run / "trajectory.bin" : run);
-  const auto steps = static_cast<std::int64_t>(trajectory.steps.size());
+  const fs::path log = is_folder ? run / "trajectory.bin" : run;
+  std::optional<Trajectory> trajectory;
+  if (!is_folder || fs::exists(log)) trajectory = read_trajectory(log);
+  const Trajectory* steps_of = trajectory ? &*trajectory : nullptr;
+  const std::int64_t steps = trajectory ? static_cast<std::int64_t>(trajectory->steps.size()) : last_step(run, record);
   const std::int64_t step = chosen_step(settings, record, steps);
+  const std::string weights = trajectory ? trajectory->header.value("weights", "bf16") : record["settings"].value("weights", "bf16");
   std::string sha256;
   {
-    Session session(ModelSource::open(option(settings, "model")), trajectory.header.value("weights", "bf16"), settings.value("threads", std::int64_t{0}));
-    const auto state = named_bytes(session.store);
-    trajectory.require_base(weights_sha256(state));
-    ZerothOrderEngine engine(session.store, session.threads, options_from_header(trajectory.header));
-    Progress progress(static_cast<std::uint64_t>(step), "steps");
-    for (std::int64_t i = 0; i < step; ++i) {
-      throw_if_interrupted();
-      const StepRecord& at = trajectory.steps[static_cast<std::size_t>(i)];
-      if (!at.skipped) engine.update(at.step, at.lr, at.gradients);
-      progress.update(static_cast<std::uint64_t>(i) + 1);
+    Session session(ModelSource::open(option(settings, "model")), weights, settings.value("threads", std::int64_t{0}));
+    const std::string base = base_sha256(session), expected_base = trajectory ? "" : record["base"].value("sha256", "");
+    if (trajectory) trajectory->require_base(base);
+    else if (base != expected_base) {
+      throw Error(Exit::input, "the model's weights have sha256 " + base.substr(0, 12) + "..., the run began with " + expected_base.substr(0, 12) + "...",
+                  "give the model the run was made from");
     }
-    sha256 = weights_sha256(state);
+    const auto tuner = tuner_of(record, steps_of, session);
+    reach(*tuner, steps_of, run, step);
+    sha256 = weights_sha256(tuner->result());
     if (const std::string expected = record.value("weights_sha256", ""); step == steps && !expected.empty() && expected != sha256) {
-      throw Error(Exit::input, "the replayed weights have sha256 " + sha256.substr(0, 12) + "..., the run ended with " + expected.substr(0, 12) + "...",
-                  "the trajectory is damaged; copy the run folder again, or tune again");
+      throw Error(Exit::input, "the run's weights have sha256 " + sha256.substr(0, 12) + "..., it ended with " + expected.substr(0, 12) + "...",
+                  "the run's folder is damaged; copy it again, or tune again");
     }
-    Progress writing(session.store.size(), "tensors");
-    const RowReader rows = [&](std::size_t id, std::int64_t begin, std::int64_t end, float* to) { session.store.read_rows(id, begin, end, to); };
-    const ExportProgress told = [&](std::size_t done, std::size_t) {
-      throw_if_interrupted();
-      writing.update(done);
-    };
-    const std::string dtype = option(settings, "dtype");
-    if (out.extension() == ".gguf") export_gguf(*session.source, rows, dtype, out, told);
-    else export_hf_folder(*session.source, rows, dtype, out, told);
+    write(*tuner, session, settings, out);
   }
-  const Json measured = measure(settings, record, out);
+  const bool is_model = !settings.value("adapter", false);
+  const Json measured = is_model ? measure(settings, record, out) : Json();
   if (settings.value("json", false)) {
     Json line = {{"out", out.string()}, {"dtype", option(settings, "dtype")}, {"step", step}, {"weights_sha256", sha256}};
     if (!measured.is_null()) line["reloaded"] = measured;
@@ -95,8 +155,11 @@ int run_merge(const Json& settings) {
   }
   std::printf("wrote     %s (%s, weights after step %lld of %lld)\n", out.c_str(), option(settings, "dtype").c_str(), static_cast<long long>(step), static_cast<long long>(steps));
   if (!measured.is_null()) {
-    std::printf("reloaded  accuracy %.4f, balanced %.4f, loss %.4f on %s\n", measured["accuracy"].get<double>(), measured["balanced_accuracy"].get<double>(),
-                measured["loss"].get<double>(), measured["data"].get<std::string>().c_str());
+    std::printf("reloaded ");
+    for (const char* metric : {"accuracy", "balanced_accuracy", "perplexity", "loss"}) {
+      if (measured.contains(metric)) std::printf(" %s %.4f", metric, measured[metric].get<double>());
+    }
+    std::printf(" on %s\n", measured["data"].get<std::string>().c_str());
   }
   return 0;
 }

@@ -3,6 +3,7 @@
 #include "frugal/base/processor.h"
 #include "frugal/core/budget/memory_usage.h"
 #include "frugal/core/products.h"
+#include "frugal/train/loop/run_state.h"
 
 namespace frugal {
 namespace {
@@ -27,5 +28,12 @@ Session::Session(std::shared_ptr<const ModelSource> source_, const std::string& 
       decoder(store.shape(), threads, best_compute()) {}
 
 double Session::seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
+
+std::string base_sha256(Session& session) {
+  for (std::size_t id = 0; id < session.store.size(); ++id) {
+    if (session.store.type(id) == WeightType::stored) return session.source->sha256();
+  }
+  return weights_sha256(named_bytes(session.store));
+}
 
 }  // namespace frugal

@@ -33,6 +33,8 @@ class Session {
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
+// Names the weights a run begins with: of its own copy, or of the file when blocks are used as stored.
+std::string base_sha256(Session& session);
 std::uint64_t peak_rss_bytes();
 std::string option(const Json& settings, const char* name);  // a text setting, "" when absent
 

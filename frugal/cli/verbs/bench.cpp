@@ -16,7 +16,7 @@ void validate(const BenchConfig& c) {
   require_at_least("--length", c.length, 2);
   require_at_least("--repeats", c.repeats, 1);
   validate(c.compute);
-  if (c.method != kForward && c.compute.weights == "stored") {
+  if (c.method != kForward && c.compute.weights == "stored" && !methods().at(c.method).takes_stored) {
     throw Error(Exit::usage,
                 "--weights is stored, but --method " + c.method + " changes the weights, expected bf16 or f32",
                 "leave --weights out");

@@ -19,14 +19,15 @@ void prepare(const EvalConfig& c) {
     const auto split = task.encode(c.data, static_cast<std::size_t>(c.limit));
     PlanRequest request = plan_request(task, longest_prompt(split.data), c.compute, c.memory);
     request.batch = c.batch;
-    return require_fit_as(request, "eval", "--max-length");
+    require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length");
+    return;
   }
   const auto model = ModelSource::open(c.model);
   PlanRequest request = plan_request(*model, c.compute, c.memory);
   request.length = check_text(*model, c.text, c.length);
   request.batch = std::clamp<std::int64_t>(kTextTokens / request.length, 1, c.batch);
   request.all_tokens = true;
-  require_fit_as(request, "eval", "--length");
+  require_fit_as(plan_methods(planners(), request), request, "eval", "--length");
 }
 
 }  // namespace

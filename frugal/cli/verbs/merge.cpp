@@ -45,6 +45,7 @@ void check_data(const Settings& settings, const MergeConfig& c) {
     throw Error(Exit::usage, "--data is given, but " + alone + " records no prompt and " + option + " is missing",
                 "give --template and --labels as tune had them, or the run's folder");
   }
+  if (c.task.labels.empty() && is_folder(c.run)) return;  // sequences: read when the model is measured
   validate(c.task);
   InspectedTask(c.model, c.task).encode(c.data);
 }
@@ -71,7 +72,7 @@ Verb merge_verb() {
   return {.name = "merge",
           .summary = "write a tuned model that other tools load",
           .examples = {"frugal merge model.gguf run --out tuned",
-                       "frugal merge model.gguf run --out tuned.gguf --dtype q8_0",
+                       "frugal merge model.gguf run --out tuned.gguf --dtype q8_0   (--adapter --out pairs: the low-rank pairs alone, for PEFT)",
                        "frugal merge model.gguf trajectory.bin --out early --step 100 --data test.jsonl --template "
                        "\"Review: {text}\\nSentiment:\" --labels negative,positive"},
           .fields = describe_fields<MergeConfig>(),

@@ -9,6 +9,7 @@ struct MergeConfig {
   std::string model, run, data;
   PromptConfig task;  // what is not given is the run's, where its folder records it
   ExportConfig target;
+  bool adapter = false;
   std::int64_t step = -1;
   std::int64_t threads = 0;
   OutputConfig output;
@@ -16,8 +17,12 @@ struct MergeConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "model", .help = "the base the run began with", .group = "arguments"}, c.model);
-    v({.name = "run", .help = "the run's folder, or its trajectory file alone", .group = "arguments"}, c.run);
+    v({.name = "run", .help = "the run's folder, or a zeroth-order run's trajectory file alone", .group = "arguments"}, c.run);
     ExportConfig::fields(c.target, v);
+    v({.name = "adapter",
+       .help = "write the low-rank pairs alone: a PEFT folder, or a .gguf file for llama.cpp's --lora",
+       .group = "output"},
+      c.adapter);
     v({.name = "step",
        .help = "the weights after this step; -1: the best checkpoint, or the last where there was no validation",
        .group = "output"},

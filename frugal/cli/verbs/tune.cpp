@@ -9,6 +9,7 @@
 #include "frugal/cli/inspect.h"
 #include "frugal/cli/plan_request.h"
 #include "frugal/cli/print.h"
+#include "frugal/cli/report/report.h"
 #include "frugal/cli/run_torch.h"
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/verbs.h"
@@ -52,19 +53,50 @@ std::string changed_settings(const Settings& settings) {
   return text;
 }
 
-// What the largest batch of this data needs: accumulation evaluates a batch in parts.
-PlanRequest request_for(const TuneConfig& c, const Json& settings, const InspectedTask& task,
-                        std::size_t longest_prompt) {
-  std::size_t longest_option = 0;
-  for (const auto& option : task.task().options()) longest_option = std::max(longest_option, option.size());
-  const auto parts = settings.value("accumulation", std::int64_t{1});
-  PlanRequest request = plan_request(task.model(), c.compute, c.memory);
-  request.batch = (c.batch + parts - 1) / parts;
-  request.length = static_cast<std::int64_t>(longest_prompt + longest_option);
-  request.whole_head = !task.task().has_single_token_options();
-  request.constant_mask = !settings.value("dynamic_mask", true);
-  request.samples = settings.value("samples", std::int64_t{1});
-  return request;
+// What the data is and needs: described as it is trained, its longest example in tokens.
+struct Inspected {
+  std::unique_ptr<ModelSource> model;
+  Json description;
+  std::string text;
+  std::size_t longest = 0;  // tokens, label words included
+  bool whole_head = true, all_tokens = true;
+};
+
+Inspected inspect_labels(const TuneConfig& c) {
+  const InspectedTask task(c.model, c.task);
+  const auto train = task.encode(c.data, static_cast<std::size_t>(c.train_size));
+  Inspected found{.model = ModelSource::open(c.model), .description = task.task().describe(train.records, train.data), .text = task.task().describe_text(train.records, train.data)};
+  std::size_t longest = longest_prompt(train.data);
+  if (!c.dev.empty()) longest = std::max(longest, longest_prompt(task.encode(c.dev, static_cast<std::size_t>(c.dev_size)).data));
+  if (!c.test.empty()) longest = std::max(longest, longest_prompt(task.encode(c.test, static_cast<std::size_t>(c.test_size)).data));
+  const PlanRequest request = plan_request(task, longest, c.compute, c.memory);
+  found.longest = static_cast<std::size_t>(request.length);
+  found.whole_head = request.whole_head;
+  found.all_tokens = false;
+  if (!task.task().has_single_token_options()) note("some label words are several tokens; their mean log-probability is the score");
+  for (std::size_t i = 0; i < train.data.label_counts.size(); ++i) {
+    if (train.data.label_counts[i] == 0) warn("no training example has the label '" + task.task().labels()[i].value + "'");
+  }
+  return found;
+}
+
+Inspected inspect_sequences(const TuneConfig& c, const Json& settings) {
+  Inspected found{.model = ModelSource::open(c.model)};
+  const auto config = from_json<SequenceConfig>(settings);
+  check_context(*found.model, "--max-length", config.max_length);
+  const auto tokenizer = found.model->tokenizer();
+  const SequenceTask task(config, *tokenizer, found.model->chat_template());
+  const auto measure = [&](const std::string& path, std::int64_t limit) {
+    SequenceDataset data = task.load(path, static_cast<std::size_t>(limit));
+    for (const Sequence& sequence : data.sequences) found.longest = std::max(found.longest, sequence.tokens.size());
+    return data;
+  };
+  const SequenceDataset train = measure(c.data, c.train_size);
+  found.description = task.describe(train);
+  found.text = task.describe_text(train);
+  if (!c.dev.empty()) measure(c.dev, c.dev_size);
+  if (!c.test.empty()) measure(c.test, c.test_size);
+  return found;
 }
 
 std::string memory_line(const PlanRow& row) {
@@ -74,47 +106,63 @@ std::string memory_line(const PlanRow& row) {
 }
 
 // Refuses data that does not serve and a budget that does not hold, and shows what is trained and what it takes.
-// Returns the data's description and the plan.
-Json prepare(const Settings& settings, const TuneConfig& c) {
-  const InspectedTask task(c.model, c.task);
-  const auto train = task.encode(c.data, static_cast<std::size_t>(c.train_size));
-  std::size_t longest = 0;
-  const auto measure = [&](const Dataset& data) {
-    for (const auto& example : data.examples) longest = std::max(longest, example.prompt.size());
-  };
-  measure(train.data);
-  if (!c.dev.empty()) measure(task.encode(c.dev, static_cast<std::size_t>(c.dev_size)).data);
-  if (!c.test.empty()) measure(task.encode(c.test, static_cast<std::size_t>(c.test_size)).data);
-  const PlanRequest request = request_for(c, settings.values(), task, longest);
-  const std::vector<PlanRow> rows = plan_methods(request);
-  if (!c.dry_run) require_fit(request, c.method);
-
-  say(changed_settings(settings));
-  say(task.task().describe_text(train.records, train.data));
-  if (!task.task().has_single_token_options())
-    note("some label words are several tokens; their mean log-probability is the score");
-  for (std::size_t i = 0; i < train.data.label_counts.size(); ++i) {
-    if (train.data.label_counts[i] == 0)
-      warn("no training example has the label '" + task.task().labels()[i].value + "'");
+// settings: takes what the plan decides. Returns the data's description and the plan.
+Json prepare(const Settings& given, const TuneConfig& c, Json& settings) {
+  Inspected found = c.task.labels.empty() ? inspect_sequences(c, settings) : inspect_labels(c);
+  PlanRequest request = plan_request(*found.model, c.compute, c.memory);
+  request.batch = c.batch;
+  request.length = static_cast<std::int64_t>(found.longest);
+  request.whole_head = found.whole_head;
+  request.all_tokens = found.all_tokens;
+  const std::vector<PlanRow> rows = plan_methods(planners(settings, c.method), request);
+  if (!c.dry_run) {
+    const PlanRow& row = require_fit_as(rows, request, c.method, "--max-length");
+    for (const auto& [name, value] : row.choices.items()) settings[name] = value;
+    settings["plan"] = plan_json(request, {row})["rows"][0];
   }
+  say(changed_settings(given));
+  say(found.text);
   for (const auto& row : rows) {
     if (row.method == c.method) say(memory_line(row));
   }
   if (c.dry_run && !c.output.json) std::cout << plan_table(request, rows);
-  return {{"data", task.task().describe(train.records, train.data)}, {"plan", plan_json(request, rows)}};
+  return {{"data", found.description}, {"plan", plan_json(request, rows)}};
+}
+
+// The page of a run that has ended, beside its records; a run that cannot be drawn is still a run.
+void write_page(const std::string& run) {
+  try {
+    write_report(std::filesystem::path(run) / "report.html", {run});
+    say("report    " + run + "/report.html");
+  } catch (const Error& error) {
+    warn(std::string("no report: ") + error.what());
+  }
 }
 
 int start(const Settings& settings) {
   const auto config = from_json<TuneConfig>(settings.values());
   validate(config);
   methods().at(config.method).validate(settings.values());
-  Json report = prepare(settings, config);
-  if (!config.dry_run) return run_torch("tune", settings.values());
+  Json values = settings.values();
+  // Sequences are longer than prompts: their own default where none is given.
+  if (config.task.labels.empty() && !settings.is_given("max_length")) values["max_length"] = SequenceConfig().max_length;
+  Json report = prepare(settings, config, values);
+  if (!config.dry_run) {
+    const int code = run_torch("tune", values);
+    if (code == 0) write_page(config.out);
+    return code;
+  }
   if (config.output.json) {
-    report["settings"] = settings.values();
+    report["settings"] = values;
     print_json(report);
   }
   return 0;
+}
+
+int resume(const Settings& settings) {
+  const int code = run_torch("tune", resume_settings(settings));
+  if (code == 0) write_page(settings.at("resume").value.get<std::string>());
+  return code;
 }
 
 }  // namespace
@@ -122,7 +170,7 @@ int start(const Settings& settings) {
 void validate(const TuneConfig& c) {
   require_model(c.model);
   require_given("--data", c.data, "--data train.jsonl");
-  validate(c.task);
+  if (!c.task.labels.empty()) validate(c.task);
   if (!c.dry_run) require_given("--out", c.out, "--out run");
   if (!c.out.empty()) require_new_folder(c.out);
   for (const auto& [option, path] : {std::pair("--data", &c.data), {"--dev", &c.dev}, {"--test", &c.test}})
@@ -139,25 +187,25 @@ void validate(const TuneConfig& c) {
     require_at_least(option, size, 1);
   }
   validate(c.compute);
-  if (c.compute.weights == "stored") {
-    throw Error(Exit::usage, "--weights is stored, but tune changes the weights, expected bf16 or f32",
-                "leave --weights out");
+  if (c.compute.weights == "stored" && !methods().at(c.method).takes_stored) {
+    throw Error(Exit::usage, "--weights is stored, but --method " + c.method + " changes the weights, expected bf16 or f32",
+                "leave --weights out, or --method lora");
   }
 }
 
 Verb tune_verb() {
   return {.name = "tune",
-          .summary = "fine-tune a model on labelled examples",
+          .summary = "fine-tune a model on labelled examples, completions, chats or text",
           .examples = {"frugal tune model.gguf --data train.jsonl --dev dev.jsonl --template \"Review: "
                        "{text}\\nSentiment:\" --labels negative,positive --out run",
                        "frugal tune model.gguf --data sms.tsv --columns label,text --template \"Message: {text}\\nIs "
                        "this spam?\" --labels ham=No,spam=Yes --balance "
                        "--method mezo --lr auto --memory 700MiB --out run",
-                       "frugal tune --resume run"},
+                       "frugal tune model.gguf --data chats.jsonl --method lora --rank 8 --steps 300 --out run    (frugal tune --resume run goes on)"},
           .fields = describe_fields<TuneConfig>(),
           .has_methods = true,
           .run = [](const Settings& settings) {
-            return settings.is_given("resume") ? run_torch("tune", resume_settings(settings)) : start(settings);
+            return settings.is_given("resume") ? resume(settings) : start(settings);
           }};
 }
 

@@ -1,13 +1,15 @@
-// frugal tune: fine-tunes a model on labelled examples. The options of the method are its own (tune/<method>/config.h).
+// frugal tune: fine-tunes a model on labelled examples, completions, chats or text. The options of the method are its own (tune/<method>/config.h).
 #pragma once
 #include "frugal/cli/verbs/common.h"
 #include "frugal/data/prompt_task.h"
+#include "frugal/data/sequence_task.h"
 
 namespace frugal {
 
 struct TuneConfig {
   std::string model, data, dev, test;
   PromptConfig task;
+  SequenceConfig sequence;  // without --labels; shares template, columns and max_length with task
   std::int64_t train_size = 0, dev_size = 0, test_size = 0;
   std::string method = "sparse-mezo";
   std::int64_t steps = 200, batch = 16, seed = 1;
@@ -24,13 +26,14 @@ struct TuneConfig {
   static void fields(Self& c, Visitor&& v) {
     v({.name = "model", .help = "a GGUF file or a Hugging Face folder; never written to", .group = "arguments"},
       c.model);
-    v({.name = "data", .help = "training examples: .jsonl, .csv or .tsv", .group = "data"}, c.data);
+    v({.name = "data", .help = "training examples: .jsonl, .json, .csv, .tsv, or plain .txt", .group = "data"}, c.data);
     v({.name = "dev",
        .help = "held-out examples; the step with the highest accuracy on them (balanced with --balance) is the best; ties go to the lower loss",
        .group = "data"},
       c.dev);
     v({.name = "test", .help = "held-out examples for the figures at the end", .group = "data"}, c.test);
     PromptConfig::fields(c.task, v);
+    SequenceConfig::own_fields(c.sequence, v);
     v({.name = "train_size", .help = "at most so many training examples, from the front; 0: all", .group = "data"},
       c.train_size);
     v({.name = "dev_size", .help = "at most so many of --dev; 0: all", .group = "data"}, c.dev_size);

@@ -1,6 +1,7 @@
 #include "frugal/formats/gguf/gguf_model.h"
 
 #include "frugal/base/error.h"
+#include "frugal/base/sha256.h"
 #include "frugal/formats/gguf/gguf_writer.h"
 #include "frugal/formats/gguf/llama_names.h"
 #include "frugal/formats/row_stream.h"
@@ -39,6 +40,7 @@ class GgufModel : public ModelSource {
     }
   }
 
+  std::string sha256() const override { return sha256_file(path_); }
   void read_rows(std::size_t index, std::int64_t begin, std::int64_t end, float* out) const override {
     const SourceTensor& spec = tensors_[index];
     const GgufTensor& tensor = *stored_[index];

@@ -5,6 +5,7 @@
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/atomic_folder.h"
 #include "frugal/base/error.h"
+#include "frugal/base/sha256.h"
 #include "frugal/formats/ggml/blocks.h"
 #include "frugal/formats/json_file.h"
 #include "frugal/formats/memory_map.h"
@@ -80,6 +81,14 @@ class HfModel : public ModelSource {
     }
   }
 
+  std::string sha256() const override {  // of the files' hashes, one after the other
+    Sha256 all;
+    for (const fs::path& file : weight_files(path_)) {
+      const std::string one = sha256_file(file);
+      all.update(one.data(), one.size());
+    }
+    return all.hex();
+  }
   void read_rows(std::size_t index, std::int64_t begin, std::int64_t end, float* out) const override {
     const auto& [map, type, data] = stored_[index];
     const std::int64_t cols = tensors_[index].cols;

@@ -85,6 +85,7 @@ class SmallModel : public ModelSource {
       for (float& value : values) value = std::normal_distribution<float>(0, 0.1f)(random);
     }
   }
+  std::string sha256() const override { return "small"; }
   void read_rows(std::size_t index, std::int64_t begin, std::int64_t end, float* out) const override {
     const std::int64_t cols = tensors_[index].cols;
     std::copy(values_[index].data() + begin * cols, values_[index].data() + end * cols, out);

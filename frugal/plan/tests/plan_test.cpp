@@ -34,6 +34,14 @@ PlanRequest smollm() {
   return r;
 }
 
+// Evaluation and the zeroth-order methods, as their folders plan them.
+std::vector<Planner> planners(const ZerothOrderPlan& sparse = {}) {
+  return {{"eval", false, true, plan_forward},
+          {"mezo", true, false, [=](const PlanRequest& r) { return plan_zeroth_order(r, {sparse.samples}); }},
+          {"sparse-mezo", true, false, [=](const PlanRequest& r) { return plan_zeroth_order(r, sparse); }}};
+}
+std::vector<PlanRow> plan_methods(const PlanRequest& request) { return frugal::plan_methods(planners(), request); }
+
 std::uint64_t part(const PlanRow& row, const std::string& purpose) {
   for (const PlanPart& p : row.parts) {
     if (p.purpose == purpose) return p.bytes;
@@ -41,8 +49,8 @@ std::uint64_t part(const PlanRow& row, const std::string& purpose) {
   return 0;
 }
 
-PlanRow row_of(const PlanRequest& request, const std::string& method) {
-  for (PlanRow& row : plan_methods(request)) {
+PlanRow row_of(const PlanRequest& request, const std::string& method, const ZerothOrderPlan& sparse = {}) {
+  for (PlanRow& row : frugal::plan_methods(planners(sparse), request)) {
     if (row.method == method) return row;
   }
   throw std::runtime_error("no row " + method);
@@ -82,12 +90,24 @@ TEST(Plan, AgreesWithMeasuredPeaks) {
 TEST(Plan, WhatMasksAndWidthsAdd) {
   PlanRequest r = smollm();
   EXPECT_EQ(row_of(r, "sparse-mezo").peak, row_of(r, "mezo").peak);
-  r.constant_mask = true;
-  EXPECT_EQ(row_of(r, "sparse-mezo").peak - row_of(r, "mezo").peak, (28311552 + 30ull * 3538944) / 8);
+  EXPECT_EQ(row_of(r, "sparse-mezo", {.has_mask = true}).peak - row_of(r, "mezo").peak, (28311552 + 30ull * 3538944) / 8);
   r.weights = "f32";
   EXPECT_EQ(part(row_of(r, "mezo"), "weights"), 4ull * (28311552 + 30ull * 3538944) + 4ull * 61 * 576);
   r.shape.tied_embeddings = false;
   EXPECT_EQ(part(row_of(r, "mezo"), "weights"), 4ull * (2 * 28311552ull + 30ull * 3538944) + 4ull * 61 * 576);
+}
+
+// What a backward adds is linear in what is trained, and keeping intermediates costs 30 layers' against one layer's.
+TEST(Plan, FirstOrderAddsTapeGradientsAndState) {
+  PlanRequest r = smollm();
+  const FirstOrderPlan small{.trained = 1000, .gradients = 1000, .beside = 4000}, large{.trained = 3'001'000, .gradients = 1'001'000, .beside = 4000};
+  const auto peak = [&](const FirstOrderPlan& m, const char* activations) { return peak_of(plan_first_order(r, m, activations)); };
+  EXPECT_EQ(peak(large, "checkpoint") - peak(small, "checkpoint"), 3'000'000ull * 8 + 1'000'000ull * 4);
+  EXPECT_EQ(peak(small, "keep") - peak(small, "checkpoint"), 29ull * 1024 * (576 * 4 + (960 + 576 + 2 * 1536) * 2));
+  EXPECT_EQ(plan_first_order(r, small, "auto").choices["activations"], "keep");
+  r.memory = peak(small, "checkpoint") + 1;
+  EXPECT_EQ(plan_first_order(r, small, "auto").choices["activations"], "checkpoint");
+  EXPECT_LT(plan_first_order(r, small, "keep").seconds_per_step, plan_first_order(r, small, "checkpoint").seconds_per_step);
 }
 
 TEST(Plan, StoredWeightsAreForEvaluationAlone) {
@@ -96,7 +116,7 @@ TEST(Plan, StoredWeightsAreForEvaluationAlone) {
   const auto rows = plan_methods(r);
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(part(rows[0], "weights"), 98'000'000ull + 4 * 61 * 576);
-  EXPECT_THROW(require_fit(r, "mezo"), Error);
+  EXPECT_THROW(require_fit(plan_methods(r), r, "mezo"), Error);
   r.weights = "int3";
   EXPECT_THROW(plan_methods(r), Error);
 }
@@ -140,13 +160,13 @@ TEST(Plan, FitsFlipsAtThePeak) {
   const std::uint64_t peak = row_of(r, "mezo").peak;
   r.memory = peak;
   EXPECT_TRUE(row_of(r, "mezo").fits);
-  EXPECT_NO_THROW(require_fit(r, "mezo"));
+  EXPECT_NO_THROW(require_fit(plan_methods(r), r, "mezo"));
   r.memory = peak - 1;
   const PlanRow row = row_of(r, "mezo");
   EXPECT_FALSE(row.fits);
   EXPECT_TRUE(row.what_gives.starts_with("--batch 7 -> ")) << row.what_gives;
   try {
-    require_fit(r, "mezo");
+    require_fit(plan_methods(r), r, "mezo");
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Exit::budget);
@@ -235,8 +255,7 @@ TEST(Plan, SecondsAreWorkOverRates) {
   const double weights = 134479872, tokens = 1024, attention = 30 * 2 * tokens * 128 * 576;
   const double expected = 2 * (2 * weights * tokens + attention) / 120e9 + weights / 3.8e9 + weights / 2.6e9;
   EXPECT_NEAR(row_of(r, "mezo").seconds_per_step, expected, 1e-6 * expected);
-  r.samples = 3;
-  EXPECT_NEAR(row_of(r, "mezo").seconds_per_step, 3 * expected, 1e-5 * expected);
+  EXPECT_NEAR(row_of(r, "mezo", {.samples = 3}).seconds_per_step, 3 * expected, 1e-5 * expected);
 }
 
 TEST(Plan, TableIsAlignedAndComplete) {

@@ -99,4 +99,18 @@ void LowRankPairs::merged_rows(std::size_t id, std::int64_t begin, std::int64_t 
   }
 }
 
+std::optional<LoraAdapter> LowRankPairs::adapter() const {
+  LoraAdapter adapter{.factors = {}, .use_rslora = options_.rank_stabilised, .dropout = options_.dropout, .base_model = store_.source().path().string()};
+  for (std::size_t id = 0; id < pairs_.size(); ++id) {
+    const LowRankPair& pair = pairs_[id];
+    if (pair.rank == 0) continue;
+    const TensorSpec& spec = store_.spec(id);
+    adapter.factors.push_back({.module = spec.name.substr(0, spec.name.size() - std::string(".weight").size()), .rank = pair.rank, .in = spec.cols,
+                               .out = spec.rows, .a = std::vector<float>(pair.a, pair.a + pair.rank * spec.cols),
+                               .b = std::vector<float>(pair.b, pair.b + pair.rank * spec.rows), .magnitude = {},
+                               .scale = lora_scale(options_.alpha, pair.rank, options_.rank_stabilised), .alpha = options_.alpha});
+  }
+  return adapter;
+}
+
 }  // namespace frugal

@@ -27,10 +27,8 @@ class LowRankPairs : public Parametrisation {
   std::byte* values(std::size_t parameter) override;
   std::vector<NamedBytes> state() override;
   void restart() override;
+  std::optional<LoraAdapter> adapter() const override;
   void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override;
-
-  const LowRankOptions& options() const { return options_; }
-  const std::vector<LowRankPair>& pairs() const { return pairs_; }  // one a tensor of the store; rank 0: none
 
  private:
   const WeightStore& store_;

@@ -2,9 +2,11 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "frugal/formats/adapter/lora_adapter.h"
 #include "frugal/nn/tensor_ids.h"
 #include "frugal/nn/weight_store.h"
 #include "frugal/nn/weight_view.h"
@@ -35,6 +37,7 @@ class Parametrisation {
   virtual std::byte* values(std::size_t parameter) = 0;                 // its `count` numbers, one after the other
   virtual std::vector<NamedBytes> state() = 0;                          // all numbers that are trained
   virtual void restart() = 0;                                           // back to the start
+  virtual std::optional<LoraAdapter> adapter() const { return {}; }
   virtual void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const = 0;
 
  protected:

@@ -42,7 +42,7 @@ class FirstOrderTuner : public Tuner {
   std::vector<NamedBytes> state(std::uint64_t steps) override;
   std::vector<NamedBytes> result() override { return what_->state(); }
   void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override { what_->merged_rows(id, begin, end, out); }
-  Parametrisation& parametrisation() { return *what_; }
+  std::optional<LoraAdapter> adapter() const override { return what_->adapter(); }
 
  private:
   void activate(std::size_t block);

@@ -1,6 +1,8 @@
 // events.jsonl: what happened in a run, one JSON object a line, in order.
 #pragma once
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <vector>
 
 #include "frugal/base/json.h"
@@ -10,7 +12,8 @@ namespace frugal {
 
 class EventLog {
  public:
-  explicit EventLog(const std::filesystem::path& path);  // goes on behind the last whole line; a torn one is cut
+  // Goes on behind the last whole line of at most step `last`; a torn one, and what later steps wrote, is cut.
+  explicit EventLog(const std::filesystem::path& path, std::uint64_t last = std::numeric_limits<std::uint64_t>::max());
   void append(const Json& event);
   void sync() { file_.sync(); }
 

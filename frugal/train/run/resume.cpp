@@ -6,34 +6,42 @@
 
 namespace frugal {
 
-ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots) {
-  ResumePoint point{read_trajectory(trajectory), 0, {}, {}};
-  const std::string base = point.trajectory.header.value("base_sha256", std::string());
-  if (point.trajectory.bad_bytes > 0) {
-    point.notes.push_back("left out " + std::to_string(point.trajectory.bad_bytes) + " damaged bytes behind step " + std::to_string(point.steps()) +
-                          " of " + trajectory.string());
-  }
+FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const std::string& base_sha256, std::uint64_t most) {
+  FoundSnapshot found;
   std::vector<std::uint64_t> steps = snapshots.steps();
   std::reverse(steps.begin(), steps.end());
   for (const std::uint64_t step : steps) {
     const auto path = snapshots.path_of(step);
-    if (step > point.steps()) {
-      point.notes.push_back("left out " + path.string() + ": the log of steps ends at " + std::to_string(point.steps()));
+    if (step > most) {
+      found.notes.push_back("left out " + path.string() + ": the log of steps ends at " + std::to_string(most));
       continue;
     }
     try {
       const SnapshotInfo info = verify_snapshot(path);
-      if (info.step != step || info.base_sha256 != base) {
-        point.notes.push_back("left out " + path.string() + ": it belongs to another run or step");
+      if (info.step != step || info.base_sha256 != base_sha256) {
+        found.notes.push_back("left out " + path.string() + ": it belongs to another run or step");
         continue;
       }
-      point.snapshot_step = step;
-      point.snapshot = path;
+      found.step = step;
+      found.path = path;
       break;
     } catch (const Error& error) {
-      point.notes.push_back(std::string("left out a snapshot: ") + error.what());
+      found.notes.push_back(std::string("left out a snapshot: ") + error.what());
     }
   }
+  return found;
+}
+
+ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots) {
+  ResumePoint point{read_trajectory(trajectory), 0, {}, {}};
+  if (point.trajectory.bad_bytes > 0) {
+    point.notes.push_back("left out " + std::to_string(point.trajectory.bad_bytes) + " damaged bytes behind step " + std::to_string(point.steps()) +
+                          " of " + trajectory.string());
+  }
+  FoundSnapshot found = find_snapshot(snapshots, point.trajectory.header.value("base_sha256", std::string()), point.steps());
+  point.snapshot_step = found.step;
+  point.snapshot = std::move(found.path);
+  point.notes.insert(point.notes.end(), found.notes.begin(), found.notes.end());
   return point;
 }
 

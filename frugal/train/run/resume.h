@@ -21,6 +21,14 @@ struct ResumePoint {
   std::span<const StepRecord> replay() const { return std::span(trajectory.steps).subspan(snapshot_step); }
 };
 
+// The newest whole snapshot of a run on these base weights, of at most `most` steps; what was left out goes to the notes.
+struct FoundSnapshot {
+  std::uint64_t step = 0;            // 0: none is usable, begin with the base
+  std::filesystem::path path;
+  std::vector<std::string> notes;
+};
+FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const std::string& base_sha256, std::uint64_t most);
+
 // Error(Exit::input) when the log has no readable header.
 ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots);
 

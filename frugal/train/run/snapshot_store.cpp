@@ -57,7 +57,9 @@ void SnapshotStore::forget_after(std::uint64_t last) {
 
 void SnapshotStore::prune() const {
   const std::vector<std::uint64_t> all = steps();
-  for (std::size_t i = 0; i + kNewest < all.size(); ++i) std::filesystem::remove(path_of(all[i]));
+  for (std::size_t i = 0; i + kNewest < all.size(); ++i) {
+    if (all[i] != protected_) std::filesystem::remove(path_of(all[i]));
+  }
 }
 
 void require_free_space(const std::filesystem::path& path, std::uint64_t bytes) {

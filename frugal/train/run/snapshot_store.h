@@ -1,7 +1,8 @@
-// The snapshots of a run: snapshots/step-000050.frugal, the newest two. Older weights come back by replay.
+// The snapshots of a run: snapshots/step-000050.frugal, the newest two and the best one of a method that does not replay.
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -16,7 +17,8 @@ class SnapshotStore {
   std::filesystem::path path_of(std::uint64_t step) const;
   std::vector<std::uint64_t> steps() const;  // of the files there are, rising; they may be damaged
 
-  // Writes one and removes those that are not of the newest two.
+  void protect(std::uint64_t step) { protected_ = step; }  // this one stays, another that was protected does not
+  // Writes one and removes those that are neither of the newest two nor protected.
   void write(const SnapshotInfo& info, std::span<const NamedBytes> tensors);
 
   // Removes snapshots after `steps`: what a cut log of steps does not lead to.
@@ -25,6 +27,7 @@ class SnapshotStore {
  private:
   void prune() const;
   std::filesystem::path folder_;
+  std::optional<std::uint64_t> protected_;
 };
 
 // Error(Exit::input) with both sizes when the disk that holds `path` (or its nearest folder there is) has less than `bytes` free.

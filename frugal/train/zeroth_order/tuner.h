@@ -1,4 +1,13 @@
 // Zeroth-order tuning of all weights: the engine with an objective as its loss.
+#pragma once
+#include "frugal/nn/decoder.h"
+#include "frugal/train/loop/run_state.h"
+#include "frugal/train/objective/objective.h"
+#include "frugal/train/tuner.h"
+#include "frugal/train/zeroth_order/engine.h"
+
+namespace frugal {
+
 class ZerothOrderTuner : public Tuner {
  public:
   enum class Loss { cross_entropy, error_rate };

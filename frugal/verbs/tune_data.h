@@ -1,0 +1,41 @@
+// The data of a run as objectives: labelled prompts when there are label words, else sequences.
+#pragma once
+#include <memory>
+#include <optional>
+
+#include "frugal/data/sequence_task.h"
+#include "frugal/train/objective/objective.h"
+#include "frugal/verbs/session.h"
+
+namespace frugal {
+
+class TuneData {
+ public:
+  // settings: data, dev, test and their sizes, and what PromptConfig or SequenceConfig take.
+  TuneData(const Json& settings, Session& session);
+  // Another file of the same kind.
+  std::unique_ptr<Objective> open(const std::string& path, std::int64_t limit);
+
+  Objective& train() { return *train_; }
+  Objective* dev() { return dev_.get(); }    // null: none
+  Objective* test() { return test_.get(); }
+  // {"train": {"path", "sha256", "examples"}, "dev": ..., "test": ...}: what a run depends on.
+  Json record() const { return record_; }
+
+ private:
+  struct Split {  // what an objective refers to
+    Dataset labelled;
+    SequenceDataset sequences;
+  };
+  std::unique_ptr<Objective> take(const Json& settings, const char* name, const char* size);
+  Session& session_;
+  bool decides_balanced_;
+  std::vector<std::string> columns_;
+  std::optional<PromptTask> prompts_;
+  std::optional<SequenceTask> sequences_;
+  std::vector<std::unique_ptr<Split>> splits_;
+  std::unique_ptr<Objective> train_, dev_, test_;
+  Json record_ = Json::object();
+};
+
+}  // namespace frugal
