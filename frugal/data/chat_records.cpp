@@ -142,8 +142,10 @@ class RecordEvents : public nlohmann::json_sax<Json> {
     note_element();
     return true;
   }
-  void note_element() {
-    if (depth() == kInList && (key_ == "tools" || key_ == "functions" || key_ == "history")) lists_.unsupported = key_;
+  // Something under a key that would make another conversation of the record; also as JSON in a text.
+  void note_element(const std::optional<std::string>& text = std::nullopt) {
+    const bool is_something = depth() == kInList || (depth() == kInRecord && text && !text->empty() && *text != "[]");
+    if (is_something && (key_ == "tools" || key_ == "functions" || key_ == "history")) lists_.unsupported = key_;
   }
 
   bool scalar(std::optional<std::string> text) {
@@ -153,8 +155,8 @@ class RecordEvents : public nlohmann::json_sax<Json> {
       return !text ||
              refuse(message_name() + " has " + *text + " in '" + message_key_ + "', expected text", kMessageFix);
     }
+    note_element(text);
     if (depth() == kInRecord && text) values_.emplace_back(key_, std::move(*text));
-    note_element();
     return true;
   }
   bool scalar(const char* text) { return scalar(text == nullptr ? std::nullopt : std::optional<std::string>(text)); }

@@ -20,7 +20,7 @@ struct ChatRecords {
   struct Lists {                                        // of one record
     std::optional<std::vector<Message>> messages;       // {role, content}
     std::optional<std::vector<Message>> conversations;  // {from, value}; human is user, gpt is assistant
-    std::string unsupported;  // "tools", "functions" or "history": a list or object that is not empty
+    std::string unsupported;                            // "tools", "functions" or "history", where it is not empty
   };
   Records table;             // texts and numbers at the top of each record; a row's line is the one where it begins
   std::vector<Lists> lists;  // by row; empty for csv and tsv files

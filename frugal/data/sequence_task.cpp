@@ -130,7 +130,10 @@ Sequence SequenceTask::encode_whole_chat(const ChatRenderer& renderer, std::span
     at = answer.end;
   }
   if (is_all_) pieces.push_back({tokenizer_.encode(text.substr(at), true), false});
-  return join(pieces);
+  Sequence sequence = join(pieces);
+  if (std::find(sequence.is_target.begin(), sequence.is_target.end(), 1) == sequence.is_target.end())
+    refuse("the conversation is a single token, with none before it to be predicted from", "leave the record out");
+  return sequence;
 }
 
 SequenceTask::Answer SequenceTask::encode_chat(const ChatRenderer& renderer, std::vector<Message> messages) const {

@@ -27,7 +27,7 @@ std::string shown(const ChatRecords& records, std::size_t row, bool is_detected 
 
 TEST(ChatRecords, ArraysAndLinesHoldTheSame) {
   const std::string a =
-      R"({"id": 1, "messages": [{"content": "Hi", "role": "user"}, {"role": "assistant", "content": "Yo", "name": null}]})";
+      R"({"id": 1, "messages": [{"content": "Hi", "role": "user"}, {"role": "assistant", "content": "Yo", "w": null}]})";
   const std::string b =
       R"({"messages": [{"role": "user", "content": "x"}], "meta": {"messages": [1, {"role": 2}]}, "tags": [["y"]]})";
   for (const std::string& text :
@@ -52,8 +52,8 @@ TEST(ChatRecords, FormatsByTheirKeys) {
   EXPECT_EQ(first(R"([{"output": "3", "input": null, "instruction": "Add.", "system": "s"}])"),
             "system: s|user: Add.|assistant: 3|");
   EXPECT_EQ(
-      first(
-          R"({"conversations": [{"from": "system", "value": "s"}, {"from": "human", "value": "h"}, {"from": "gpt", "value": "g"}]})"),
+      first("{\"conversations\": [{\"from\": \"system\", \"value\": \"s\"}, {\"from\": \"human\", \"value\": \"h\"},"
+            R"({"from": "gpt", "value": "g"}]})"),
       "system: s|user: h|assistant: g|");
   EXPECT_EQ(first(R"({"conversations": [{"from": "human", "value": "h"}], "tools": [], "history": []})"), "user: h|");
   const ChatRecords csv{parse_records("instruction,output\nAdd,3\n", RecordFormat::csv, "f.csv"), {}};
@@ -81,6 +81,8 @@ TEST(ChatRecords, MixedAndUnknownKeysAreRefusedWithTheirLine) {
             "f.json line 1: the record has the keys question, answer, which fit no format of conversations");
   EXPECT_EQ(refused(R"({"messages": [], "tools": [{"type": "function"}]})", 0),
             "f.json line 1: the record has 'tools', which is not supported");
+  EXPECT_EQ(refused(R"({"messages": [], "functions": "[{}]"})", 0),
+            "f.json line 1: the record has 'functions', which is not supported");
   EXPECT_EQ(refusal([] { parse_data_format("alpac"); }).code(), Exit::usage);
   for (const char* name : {"prompt", "messages", "alpaca", "sharegpt", "text"})
     EXPECT_EQ(data_format_name(*parse_data_format(name)), name);

@@ -38,10 +38,21 @@ SequenceConfig prompt_config() {
   return config;
 }
 
-const char* const kGsm8k =
-    R"({"question": "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. How many clips did Natalia sell altogether in April and May?", "answer": "Natalia sold 48/2 = <<48/2=24>>24 clips in May.\nNatalia sold 48+24 = <<48+24=72>>72 clips altogether in April and May.\n#### 72"}
-{"answer": "Weng earns 12/60 = $<<12/60=0.2>>0.2 per minute.\n#### 10", "question": "Weng earns $12 an hour for babysitting."}
-)";
+// Records as in GSM8K.
+const std::string kGsm8k =
+    Json{{"question",
+          "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. How many "
+          "clips "
+          "did Natalia sell altogether in April and May?"},
+         {"answer",
+          "Natalia sold 48/2 = <<48/2=24>>24 clips in May.\nNatalia sold 48+24 = <<48+24=72>>72 clips altogether in "
+          "April and May.\n#### 72"}}
+        .dump() +
+    "\n" +
+    Json{{"answer", "Weng earns 12/60 = $<<12/60=0.2>>0.2 per minute.\n#### 10"},
+         {"question", "Weng earns $12 an hour for babysitting."}}
+        .dump() +
+    "\n";
 
 // ids and masks of transformers' apply_chat_template: what comes after the last answer is the only difference.
 TEST(SequenceTask, ChatsHaveTheTokensAndMasksOfTheReference) {
@@ -111,31 +122,6 @@ TEST(SequenceTask, TargetsAreTheAnswersWithTheirEnd) {
       EXPECT_EQ(tokenizer.decode(sequence.tokens, false), rendered.text.substr(0, rendered.answers.back().end));
     }
   }
-}
-
-TEST(SequenceTask, AnEndTokenIsTakenThoughTheTextEndsInAnotherWay) {
-  const Tokenizer tokenizer = small_tokenizer();
-  // Closes the whole text by a token of its own when it stops, as some templates do.
-  const std::string source =
-      "{% for m in messages %}{{ m.role + ':' + m.content + ' <|im_end|>\n' }}{% endfor %}"
-      "{% if add_generation_prompt %}assistant:{% else %}<|endoftext|>{% endif %}";
-  const ChatRenderer renderer(source, tokenizer);
-  const std::vector<Message> messages{{"user", "a"}, {"assistant", "b"}, {"user", "c"}, {"assistant", "d"}};
-  const RenderedChat chat = renderer.render(messages);
-  ASSERT_EQ(chat.answers.size(), 2u);
-  EXPECT_EQ(chat.text.substr(chat.answers[0].begin, chat.answers[0].end - chat.answers[0].begin), "b <|im_end|>");
-  EXPECT_EQ(chat.text.substr(chat.answers[1].begin, chat.answers[1].end - chat.answers[1].begin), "d <|im_end|>");
-  // One that leaves the thoughts of earlier answers out, and opens the last one with some.
-  const std::string thinking =
-      "{% for m in messages %}{{ m.role + ':' }}{% if loop.last and m.role == 'assistant' %}{{ '<think>' }}{% endif %}"
-      "{{ m.content.split('</t>')[-1] + '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
-  const RenderedChat thought =
-      ChatRenderer(thinking, tokenizer)
-          .render(std::vector<Message>{{"user", "a"}, {"assistant", "x</t>b"}, {"user", "c"}, {"assistant", "d"}});
-  EXPECT_EQ(thought.text.substr(thought.answers[0].begin, thought.answers[0].end - thought.answers[0].begin),
-            "b<|im_end|>");
-  EXPECT_EQ(thought.text.substr(thought.answers[1].begin, thought.answers[1].end - thought.answers[1].begin),
-            "<think>d<|im_end|>");
 }
 
 TEST(SequenceTask, RefusedConversationsAreNamed) {
@@ -229,7 +215,7 @@ TEST(SequenceTask, LongPromptsLoseTheirBeginning) {
       config.max_length = static_cast<std::int64_t>(length);
       config.overlong = "error";
       const SequenceTask task(config, t, "");
-      const std::string last_line = std::string(kGsm8k).substr(std::string(kGsm8k).find('\n') + 1);
+      const std::string last_line = kGsm8k.substr(kGsm8k.find('\n') + 1);
       if (length < answer.size() + 1) {
         const Error error = refusal([&] { task.encode(chats(last_line)); });
         EXPECT_EQ(error.what(), "f.jsonl line 1: the answer needs " + std::to_string(answer.size() + 1) +
