@@ -77,7 +77,8 @@ bool take_step(RunRecord& run, const Json& event) {
 bool take_evaluation(RunRecord& run, const Json& event) {
   const auto step = step_of(event);
   if (!step) return false;
-  Evaluation found{.data = text_at(event, {"data"}), .step = *step, .values = {}, .confusion = confusion_at(event, {"confusion"})};
+  Evaluation found{
+      .data = text_at(event, {"data"}), .step = *step, .values = {}, .confusion = confusion_at(event, {"confusion"})};
   if (found.data.empty()) found.data = "dev";
   for (const auto& [key, value] : event.items()) {
     if (key == "step" || found.values.size() == kMostKeys) continue;
@@ -166,7 +167,9 @@ RunRecord read_run(const std::filesystem::path& path) {
     if (line.empty()) continue;
     const Json event = line.size() > kLongestLine ? Json() : Json::parse(line, nullptr, false);
     const std::string kind = event.is_object() ? text_at(event, {"event"}) : std::string();
-    const bool is_read = kind == "step" ? take_step(run, event) : kind == "eval" ? take_evaluation(run, event) : !kind.empty();
+    const bool is_read = kind == "step"   ? take_step(run, event)
+                         : kind == "eval" ? take_evaluation(run, event)
+                                          : !kind.empty();
     run.unread_lines += !is_read;
   }
   return run;
