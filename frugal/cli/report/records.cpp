@@ -55,11 +55,6 @@ std::string chosen_rate(const RunRecord& run, std::string_view key, const Json& 
   return key == "lr" && value == "auto" && rate ? ", chose " + number(*rate) : "";
 }
 
-// Nested values by their text, whose depth is bounded.
-bool reads_same(const Json& a, const Json& b) {
-  return a.is_structured() && b.is_structured() ? plain(a) == plain(b) : a == b;
-}
-
 std::string settings_head(const char* extra) {
   return std::string("<div class=\"scroll\"><table class=\"texts\"><thead><tr><th>setting</th><th>value</th>") + extra +
          "</tr></thead><tbody>\n";
@@ -169,7 +164,7 @@ std::string settings_differences(const std::vector<RunRecord>& runs) {
     const Json* first = find(runs.front().record, {"settings", key});
     const bool differs = std::any_of(runs.begin(), runs.end(), [&](const RunRecord& run) {
       const Json* value = find(run.record, {"settings", key});
-      return (value == nullptr) != (first == nullptr) || (value != nullptr && !reads_same(*value, *first));
+      return (value == nullptr) != (first == nullptr) || (value != nullptr && *value != *first);
     });
     if (!differs) continue;
     rows += "<tr><td><code>" + escape(key) + "</code></td>";
