@@ -15,10 +15,13 @@ std::string tick_text(double value, double step, double largest) {
   if (largest >= 1e9 || largest < 1e-3) return number(value);
   double scale = 1;
   const char* suffix = "";
-  if (largest >= 1e6) scale = 1e6, suffix = "M";
-  else if (largest >= 1e4) scale = 1e3, suffix = "k";
+  if (largest >= 1e6)
+    scale = 1e6, suffix = "M";
+  else if (largest >= 1e4)
+    scale = 1e3, suffix = "k";
   int decimals = 0;
-  for (double part = step / scale; decimals < 6 && std::abs(part - std::round(part)) > 1e-6 * part; part *= 10) ++decimals;
+  for (double part = step / scale; decimals < 6 && std::abs(part - std::round(part)) > 1e-6 * part; part *= 10)
+    ++decimals;
   char text[48];
   std::snprintf(text, sizeof text, "%.*f%s", decimals, value / scale, suffix);
   return text;
@@ -38,7 +41,8 @@ Axis value_axis(double low, double high, bool from_zero) {
     return {from_zero || low == 0 ? 0 : low - room, low + room};
   }
   const double room = (high - low) * 0.06;
-  if (low + room == low || high + room == high) return {low - std::abs(low), high + std::abs(high)};  // no bits between them
+  if (low + room == low || high + room == high)
+    return {low - std::abs(low), high + std::abs(high)};  // no bits between them
   return {from_zero ? 0 : low - room, high + room};
 }
 

@@ -17,7 +17,8 @@ struct Tick {
   std::string text;
 };
 
-// The values from `low` to `high` with some room; equal ones get room on both sides. from_zero: begins at 0 when all are positive.
+// The values from `low` to `high` with some room; equal ones get room on both sides. from_zero: begins at 0 when all
+// are positive.
 Axis value_axis(double low, double high, bool from_zero);
 // About `wanted` multiples of 1, 2, 2.5 or 5 times a power of ten; whole: no fractions. At most 3 * wanted.
 std::vector<Tick> ticks(const Axis& axis, int wanted, bool whole = false);

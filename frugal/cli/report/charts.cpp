@@ -14,7 +14,8 @@ using Runs = std::vector<RunRecord>;
 constexpr std::size_t kMostData = 4, kMostOther = 12;
 
 // Keys of step events that have a plot of their own making below; any other number gets a plain one.
-constexpr std::string_view kKnownSteps[] = {"loss", "lr", "projected_gradients", "gradient_norm", "seconds", "tokens", "active_block"};
+constexpr std::string_view kKnownSteps[] = {"loss",    "lr",     "projected_gradients", "gradient_norm",
+                                            "seconds", "tokens", "active_block"};
 // Numbers of evaluations that are no metric.
 constexpr std::string_view kNoMetrics[] = {"examples", "seconds", "tokens"};
 
@@ -27,7 +28,9 @@ void add(std::vector<Plot>& plots, Plot plot) {
   if (!plot.empty()) plots.push_back(std::move(plot));
 }
 
-std::string line_name(const Runs& runs, const RunRecord& run, const std::string& alone) { return runs.size() > 1 ? run.name : alone; }
+std::string line_name(const Runs& runs, const RunRecord& run, const std::string& alone) {
+  return runs.size() > 1 ? run.name : alone;
+}
 
 // A noisy quantity: one run as a mean over single values, several as their means.
 Plot noisy(const Runs& runs, std::string_view key, std::string title, std::string unit) {
@@ -35,10 +38,17 @@ Plot noisy(const Runs& runs, std::string_view key, std::string title, std::strin
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const Curve& raw = runs[i].curve(key);
     const std::size_t window = smoothing_window(raw.size());
-    Line line{.name = line_name(runs, runs[i], window > 1 ? "mean of " + std::to_string(window) + " steps" : ""), .curve = running_mean(raw, window), .color = i};
+    Line line{.name = line_name(runs, runs[i], window > 1 ? "mean of " + std::to_string(window) + " steps" : ""),
+              .curve = running_mean(raw, window),
+              .color = i};
     if (runs.size() == 1 && window > 1) line.raw = raw;
     plot.lines.push_back(std::move(line));
   }
+  return plot;
+}
+
+Plot from_zero(Plot plot) {
+  plot.from_zero = true;
   return plot;
 }
 
@@ -47,7 +57,7 @@ Plot loss_plot(const Runs& runs) {
   if (runs.size() == 1 && !runs[0].skipped.empty()) {
     plot.alarms = runs[0].skipped;
     plot.alarm = "skipped, the loss was not finite";
-    plot.note = count(static_cast<double>(runs[0].skipped.size())) + " skipped: red, at the top.";
+    plot.note = count(static_cast<double>(runs[0].skipped.size())) + " skipped (red, at the top).";
   }
   return plot;
 }
@@ -59,7 +69,9 @@ void mark_best(Plot& plot, const RunRecord& run, std::size_t color, std::string_
   const Curve curve = run.evaluation_curve(data, key);
   if (curve.empty()) return;
   const std::size_t i = nearest(curve, best->step);
-  if (curve.x[i] == best->step) plot.marks.push_back({best->step, curve.y[i], "best: step " + count(best->step) + ", " + number(curve.y[i]), color});
+  if (curve.x[i] == best->step)
+    plot.marks.push_back(
+        {best->step, curve.y[i], "best: step " + count(best->step) + ", " + metric(curve.y[i]), color});
 }
 
 std::vector<std::string> data_names(const Runs& runs) {
@@ -96,7 +108,10 @@ bool is_share(const Runs& runs, std::string_view data, const std::string& key) {
 Plot metric_plot(const Runs& runs, const std::string& data, const std::string& key) {
   Plot plot{.title = title_of(key) + " on " + data, .unit = key == "loss" ? "nats" : ""};
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    plot.lines.push_back({.name = line_name(runs, runs[i], ""), .curve = runs[i].evaluation_curve(data, key), .color = i, .has_dots = true});
+    plot.lines.push_back({.name = line_name(runs, runs[i], ""),
+                          .curve = runs[i].evaluation_curve(data, key),
+                          .color = i,
+                          .has_dots = true});
     mark_best(plot, runs[i], i, data, key);
   }
   return plot;
@@ -109,7 +124,8 @@ void add_metrics(std::vector<Plot>& plots, const Runs& runs, const std::string& 
   for (const std::string& key : metric_keys(runs, data)) {
     if (runs.size() == 1 && is_share(runs, data, key)) {
       const std::size_t color = shares.lines.size();
-      shares.lines.push_back({.name = title_of(key), .curve = runs[0].evaluation_curve(data, key), .color = color, .has_dots = true});
+      shares.lines.push_back(
+          {.name = title_of(key), .curve = runs[0].evaluation_curve(data, key), .color = color, .has_dots = true});
       if (key == judge_of(runs[0]).key) mark_best(shares, runs[0], color, data, key);
     } else {
       others.push_back(metric_plot(runs, data, key));
@@ -121,7 +137,9 @@ void add_metrics(std::vector<Plot>& plots, const Runs& runs, const std::string& 
 
 // What matters where time is short: the deciding metric over minutes.
 Plot metric_over_time(const Runs& runs) {
-  const Judge judge = judge_of(runs[0]);
+  const auto balanced = std::find_if(runs.begin(), runs.end(),
+                                     [](const RunRecord& run) { return judge_of(run).key == "balanced_accuracy"; });
+  const Judge judge = judge_of(balanced == runs.end() ? runs.front() : *balanced);
   Plot plot{.title = title_of(judge.key) + " over time", .x_name = "minutes", .whole_x = false};
   for (std::size_t i = 0; i < runs.size(); ++i) {
     Line line{.name = runs[i].name, .curve = {}, .color = i, .has_dots = true};
@@ -138,14 +156,17 @@ Plot metric_over_time(const Runs& runs) {
 
 Plot rate_plot(const Runs& runs) {
   Plot plot{.title = "Learning rate", .from_zero = true};
-  for (std::size_t i = 0; i < runs.size(); ++i) plot.lines.push_back({.name = line_name(runs, runs[i], ""), .curve = runs[i].curve("lr"), .color = i});
+  for (std::size_t i = 0; i < runs.size(); ++i)
+    plot.lines.push_back({.name = line_name(runs, runs[i], ""), .curve = runs[i].curve("lr"), .color = i});
   return plot;
 }
 
 // Seconds a step, or tokens a second, without the evaluations and snapshots between: medians of a few steps.
 Plot speed_plot(const Runs& runs, bool is_throughput) {
-  Plot plot{.title = is_throughput ? "Throughput" : "Seconds per step", .unit = is_throughput ? "tokens/s" : "s",
-            .note = is_throughput ? "" : "Medians; single steps include the evaluation or snapshot before them.", .from_zero = true};
+  Plot plot{.title = is_throughput ? "Throughput" : "Seconds per step",
+            .unit = is_throughput ? "tokens/s" : "s",
+            .note = is_throughput ? "" : "Medians; single steps include the evaluation or snapshot before them.",
+            .from_zero = true};
   for (std::size_t i = 0; i < runs.size(); ++i) {
     Curve curve = slope(runs[i].curve("seconds"));
     if (is_throughput) {
@@ -158,7 +179,9 @@ Plot speed_plot(const Runs& runs, bool is_throughput) {
       curve = std::move(rate);
     }
     const std::size_t window = std::min<std::size_t>(smoothing_window(curve.size()), 101);
-    Line line{.name = line_name(runs, runs[i], "median of " + std::to_string(window) + " steps"), .curve = running_median(curve, window), .color = i};
+    Line line{.name = line_name(runs, runs[i], "median of " + std::to_string(window) + " steps"),
+              .curve = running_median(curve, window),
+              .color = i};
     if (runs.size() == 1 && window > 1) line.raw = curve;
     plot.lines.push_back(std::move(line));
   }
@@ -169,14 +192,19 @@ Plot block_plot(const Runs& runs) {
   Plot plot{.title = "Active block"};
   if (runs.size() == 1) plot.y_names = runs[0].block_names;
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    plot.lines.push_back({.name = line_name(runs, runs[i], ""), .curve = runs[i].curve("active_block"), .color = i, .is_stepped = true});
+    plot.lines.push_back(
+        {.name = line_name(runs, runs[i], ""), .curve = runs[i].curve("active_block"), .color = i, .is_stepped = true});
   }
   return plot;
 }
 
 // Rates that diverged have no loss to plot and are named below.
 Plot race_plot(const Runs& runs) {
-  Plot plot{.title = "Learning-rate race", .unit = "nats after a few steps", .x_name = "learning rate", .is_log_x = true, .whole_x = false};
+  Plot plot{.title = "Learning-rate race",
+            .unit = "nats after a few steps",
+            .x_name = "learning rate",
+            .is_log_x = true,
+            .whole_x = false};
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const Json* race = find(runs[i].record, {"lr_race", "race"});
     if (race == nullptr || !race->is_array()) continue;
@@ -185,14 +213,19 @@ Plot race_plot(const Runs& runs) {
     for (const Json& row : *race) {
       const auto rate = number_at(row, {"lr"}), loss = number_at(row, {"loss"});
       if (!rate || *rate <= 1e-100 || plot.x_ticks.size() > 64) continue;
-      if (std::find(plot.x_ticks.begin(), plot.x_ticks.end(), *rate) == plot.x_ticks.end() && loss) plot.x_ticks.push_back(*rate);
-      if (!loss) diverged += (diverged.empty() ? "" : ", ") + number(*rate);
-      else line.curve.cut_from(*rate), line.curve.add(*rate, *loss);
+      if (std::find(plot.x_ticks.begin(), plot.x_ticks.end(), *rate) == plot.x_ticks.end() && loss)
+        plot.x_ticks.push_back(*rate);
+      if (!loss)
+        diverged += (diverged.empty() ? "" : ", ") + number(*rate);
+      else
+        line.curve.cut_from(*rate), line.curve.add(*rate, *loss);
     }
-    const auto chosen = number_at(runs[i].record, {"lr_race", "lr"}), start = number_at(runs[i].record, {"lr_race", "start_loss"});
+    const auto chosen = number_at(runs[i].record, {"lr_race", "lr"}),
+               start = number_at(runs[i].record, {"lr_race", "start_loss"});
     if (chosen && !line.curve.empty()) {
       const std::size_t at = nearest(line.curve, *chosen);
-      if (line.curve.x[at] == *chosen) plot.marks.push_back({*chosen, line.curve.y[at], "chosen: " + number(*chosen), i});
+      if (line.curve.x[at] == *chosen)
+        plot.marks.push_back({*chosen, line.curve.y[at], "chosen: " + number(*chosen), i});
     }
     if (runs.size() == 1 && start) plot.rule = *start, plot.rule_text = "at the start " + number(*start);
     if (!diverged.empty()) plot.note += (plot.note.empty() ? "" : " ") + std::string("Diverged: ") + diverged + ".";
@@ -219,8 +252,8 @@ std::vector<Plot> plots_of(const std::vector<RunRecord>& runs) {
   add(plots, loss_plot(runs));
   for (const std::string& data : data_names(runs)) add_metrics(plots, runs, data);
   add(plots, rate_plot(runs));
-  add(plots, noisy(runs, "projected_gradients", "Projected gradient", "mean size, nats"));
-  add(plots, noisy(runs, "gradient_norm", "Gradient norm", ""));
+  add(plots, from_zero(noisy(runs, "projected_gradients", "Projected gradient", "mean size, nats")));
+  add(plots, from_zero(noisy(runs, "gradient_norm", "Gradient norm", "")));
   add(plots, speed_plot(runs, false));
   add(plots, speed_plot(runs, true));
   add(plots, block_plot(runs));

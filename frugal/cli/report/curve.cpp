@@ -41,7 +41,8 @@ Curve running_median(const Curve& curve, std::size_t window) {
   std::vector<double> part;
   for (std::size_t i = 0; i < curve.size(); ++i) {
     const auto [first, last] = window_at(i, window, curve.size());
-    part.assign(curve.y.begin() + static_cast<std::ptrdiff_t>(first), curve.y.begin() + static_cast<std::ptrdiff_t>(last));
+    part.assign(curve.y.begin() + static_cast<std::ptrdiff_t>(first),
+                curve.y.begin() + static_cast<std::ptrdiff_t>(last));
     const auto middle = part.begin() + static_cast<std::ptrdiff_t>(part.size() / 2);
     std::nth_element(part.begin(), middle, part.end());
     out.add(curve.x[i], *middle);

@@ -19,8 +19,8 @@ std::size_t smoothing_window(std::size_t points);  // odd; 1: so few points that
 // Mean and median of the `window` (odd) points around each; at the ends of those there are.
 Curve running_mean(const Curve& curve, std::size_t window);
 Curve running_median(const Curve& curve, std::size_t window);
-// For each of `buckets` equal parts of the x range its first, lowest, highest and last point, so that no peak is lost; curves of
-// at most 2 * buckets points stay as they are.
+// For each of `buckets` equal parts of the x range its first, lowest, highest and last point, so that no peak is lost;
+// curves of at most 2 * buckets points stay as they are.
 Curve decimated(const Curve& curve, std::size_t buckets);
 // Index of the point nearest to `at`; the curve is not empty.
 std::size_t nearest(const Curve& curve, double at);

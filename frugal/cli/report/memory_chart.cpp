@@ -40,7 +40,8 @@ std::vector<Bar> bars_of(const RunRecord& run, const std::string& prefix, std::v
   if (!plan.parts.empty()) bars.push_back(plan);
   if (const auto peak = peak_bytes(run)) {
     Bar measured{.name = prefix + "measured peak", .parts = {}, .limit = limit};
-    const double floor = std::clamp(number_at(run.record, {"results", "floor_rss_bytes"}).value_or(0), 0.0, std::max(*peak, 0.0));
+    const double floor =
+        std::clamp(number_at(run.record, {"results", "floor_rss_bytes"}).value_or(0), 0.0, std::max(*peak, 0.0));
     if (floor > 0) measured.parts.push_back({"before the model was loaded", floor, 7});
     measured.parts.push_back({"model and training", *peak - floor, 0});
     bars.push_back(measured);
@@ -56,16 +57,19 @@ std::string percent(double share) {
 
 std::string bar_html(const Bar& bar, double scale) {
   std::string out = "<div class=\"bar\"><div><span>" + escape(bar.name) + "</span><b>" + escape(memory(bar.sum())) +
-                    "</b></div><svg role=\"img\" aria-label=\"" + escape(bar.name) + "\"><rect class=\"track\" width=\"100%\" height=\"100%\"/>";
+                    "</b></div><svg role=\"img\" aria-label=\"" + escape(bar.name) +
+                    "\"><rect class=\"track\" width=\"100%\" height=\"100%\"/>";
   double at = 0;
   for (const Part& part : bar.parts) {
-    out += "<rect height=\"100%\" x=\"" + percent(at / scale) + "\" width=\"" + percent(part.bytes / scale) + "\" fill=\"" + color_of(part.color) +
-           "\"><title>" + escape(part.name + ": " + memory(part.bytes)) + "</title></rect>";
+    out += "<rect height=\"100%\" x=\"" + percent(at / scale) + "\" width=\"" + percent(part.bytes / scale) +
+           "\" fill=\"" + color_of(part.color) + "\"><title>" + escape(part.name + ": " + memory(part.bytes)) +
+           "</title></rect>";
     at += part.bytes;
   }
   if (bar.limit > 0) {
     const std::string x = percent(bar.limit / scale);
-    out += "<line class=\"limit\" y2=\"100%\" x1=\"" + x + "\" x2=\"" + x + "\"><title>" + escape("--memory " + memory(bar.limit)) + "</title></line>";
+    out += "<line class=\"limit\" y2=\"100%\" x1=\"" + x + "\" x2=\"" + x + "\"><title>" +
+           escape("--memory " + memory(bar.limit)) + "</title></line>";
   }
   return out + "</svg></div>";
 }
@@ -82,7 +86,8 @@ std::string memory_figure(const std::vector<RunRecord>& runs) {
   for (const Bar& bar : bars) scale = std::max({scale, bar.sum(), bar.limit}), limit = std::max(limit, bar.limit);
   if (!(scale > 0)) return {};
   std::string out = "<figure><figcaption><b>Memory</b> <small>of the whole process</small>";
-  const bool has_floor = std::any_of(bars.begin(), bars.end(), [](const Bar& bar) { return bar.parts.size() == 2 && bar.parts[0].color == 7; });
+  const bool has_floor = std::any_of(bars.begin(), bars.end(),
+                                     [](const Bar& bar) { return bar.parts.size() == 2 && bar.parts[0].color == 7; });
   out += "<span class=\"legend\">";
   if (!purposes.empty()) {
     for (std::size_t i = 0; i < purposes.size(); ++i) out += legend_entry(i, purposes[i]);

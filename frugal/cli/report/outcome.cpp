@@ -53,7 +53,8 @@ std::optional<Best> best_of(const RunRecord& run, const Judge& judge, std::strin
   for (const Evaluation& each : run.evaluations) {
     const auto value = each.data == data ? each.value(judge.key) : std::nullopt;
     if (!value) continue;
-    best.offer(static_cast<std::int64_t>(each.step), judge.is_lower_better ? -*value : *value, each.value("loss").value_or(0));
+    best.offer(static_cast<std::int64_t>(each.step), judge.is_lower_better ? -*value : *value,
+               each.value("loss").value_or(0));
   }
   if (best.step < 0) return {};
   return Best{static_cast<double>(best.step), judge.is_lower_better ? -best.metric : best.metric, best.loss};
@@ -71,7 +72,8 @@ std::string model_name(const RunRecord& run) {
 std::optional<double> planned_steps(const RunRecord& run) { return number_at(run.record, {"settings", "steps"}); }
 
 std::optional<double> learning_rate_of(const RunRecord& run) {
-  for (const auto& rate : {number_at(run.record, {"results", "lr"}), number_at(run.record, {"lr_race", "lr"}), number_at(run.record, {"settings", "lr"})}) {
+  for (const auto& rate : {number_at(run.record, {"results", "lr"}), number_at(run.record, {"lr_race", "lr"}),
+                           number_at(run.record, {"settings", "lr"})}) {
     if (rate) return rate;
   }
   return {};

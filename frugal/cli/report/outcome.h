@@ -7,8 +7,8 @@
 
 namespace frugal::report {
 
-// The metric that decides which weights of `run` are best: balanced accuracy with --balance, else accuracy; where neither was
-// recorded perplexity or loss, which are better when lower. Empty: no evaluations.
+// The metric that decides which weights of `run` are best: balanced accuracy with --balance, else accuracy; where
+// neither was recorded perplexity or loss, which are better when lower. Empty: no evaluations.
 struct Judge {
   std::string key;
   bool is_lower_better = false;
@@ -23,17 +23,17 @@ struct Best {
 std::optional<Best> best_of(const RunRecord& run, const Judge& judge, std::string_view data = "dev");
 
 std::string setting_text(const RunRecord& run, std::string_view key);
-std::string model_name(const RunRecord& run);                    // file or folder name of the base
-std::optional<double> planned_steps(const RunRecord& run);       // --steps
-std::optional<double> learning_rate_of(const RunRecord& run);    // chosen by a race, or given
-std::optional<double> seconds_of(const RunRecord& run);          // the whole run so far
-std::optional<double> seconds_per_step(const RunRecord& run);    // median
-std::optional<double> peak_bytes(const RunRecord& run);          // measured
-std::optional<double> final_training_loss(const RunRecord& run); // running mean at the last step
+std::string model_name(const RunRecord& run);                      // file or folder name of the base
+std::optional<double> planned_steps(const RunRecord& run);         // --steps
+std::optional<double> learning_rate_of(const RunRecord& run);      // chosen by a race, or given
+std::optional<double> seconds_of(const RunRecord& run);            // the whole run so far
+std::optional<double> seconds_per_step(const RunRecord& run);      // median
+std::optional<double> peak_bytes(const RunRecord& run);            // measured
+std::optional<double> final_training_loss(const RunRecord& run);   // running mean at the last step
 Confusion final_confusion(const RunRecord& run, std::string& of);  // of: "test", or "dev, step 40"
 
-// Memory by purpose as predicted before the run, from record["plan"]: {"parts": {purpose: bytes}} or a list of {"purpose", "bytes"},
-// or the rows of plan_json, of which that of the run's method counts. Empty: not recorded.
+// Memory by purpose as predicted before the run, from record["plan"]: {"parts": {purpose: bytes}} or a list of
+// {"purpose", "bytes"}, or the rows of plan_json, of which that of the run's method counts. Empty: not recorded.
 std::vector<std::pair<std::string, double>> planned_memory(const RunRecord& run);
 
 }  // namespace frugal::report

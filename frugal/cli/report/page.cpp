@@ -18,7 +18,8 @@ namespace {
 constexpr const char* kHead =
     "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n";
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" "
+    "content=\"light dark\">\n";
 
 // Runs in folders of the same name are told apart by their paths.
 void make_names_distinct(std::vector<RunRecord>& runs) {
@@ -34,7 +35,8 @@ std::string header(const std::vector<RunRecord>& runs) {
   std::string out = "<header><div class=\"brand\">frugal report</div>\n";
   if (runs.size() > 1) return out + "<h1>" + std::to_string(runs.size()) + " runs compared</h1></header>\n";
   out += "<h1>" + escape(first.name) + status_pill(first) + "</h1>\n<p>";
-  const std::string method = setting_text(first, "method"), model = model_name(first), created = text_at(first.record, {"created"});
+  const std::string method = setting_text(first, "method"), model = model_name(first),
+                    created = text_at(first.record, {"created"});
   std::string about = method;
   if (!model.empty()) about += (about.empty() ? "" : " on ") + model;
   if (!created.empty()) about += (about.empty() ? "begun " : ", begun ") + created;
@@ -56,20 +58,22 @@ std::string body(const std::vector<RunRecord>& runs) {
     const RunRecord& run = runs.front();
     const std::string made_of = facts(run);
     return out + tiles(run) + plots(runs) + evaluations_table(run) + settings_table(run) +
-           (made_of.empty() ? made_of : "<section><h2>Made of</h2>\n" + made_of + "</section>\n") + next_commands(runs);
+           (made_of.empty() ? made_of : "<section><h2>Data, model and machine</h2>\n" + made_of + "</section>\n") +
+           next_commands(runs);
   }
-  out += results_table(runs) + settings_differences(runs) + plots(runs) + "<section><h2>Each run</h2>\n";
+  out += results_table(runs) + plots(runs) + settings_differences(runs) + "<section><h2>Each run</h2>\n";
   for (const RunRecord& run : runs) {
-    out += "<details class=\"run\"><summary>" + escape(run.name) + status_pill(run) + "</summary>\n" + tiles(run) + confusion_table(run) + evaluations_table(run) +
-           settings_table(run) + facts(run) + "</details>\n";
+    out += "<details class=\"run\"><summary>" + escape(run.name) + status_pill(run) + "</summary>\n" + tiles(run) +
+           confusion_table(run) + evaluations_table(run) + settings_table(run) + facts(run) + "</details>\n";
   }
   return out + "</section>\n" + next_commands(runs);
 }
 
 std::string page(const std::vector<RunRecord>& runs) {
   const std::string title = runs.size() > 1 ? std::to_string(runs.size()) + " runs" : runs.front().name;
-  return std::string(kHead) + "<title>" + escape(title) + " - frugal</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<main>\n" + body(runs) +
-         "<footer>Written by frugal " + escape(version()) + ". Hover over a plot for its values.</footer>\n</main>\n</body>\n</html>\n";
+  return std::string(kHead) + "<title>" + escape(title) + " - frugal</title>\n<style>" + kStyle +
+         "</style>\n</head>\n<body>\n<main>\n" + body(runs) + "<footer>Written by frugal " + escape(version()) +
+         ". Hover over a plot for its values.</footer>\n</main>\n</body>\n</html>\n";
 }
 
 }  // namespace
@@ -83,6 +87,8 @@ std::string report_html(const std::vector<std::filesystem::path>& runs) {
   return report::page(records);
 }
 
-void write_report(const std::filesystem::path& out, const std::vector<std::filesystem::path>& runs) { write_file(out, report_html(runs)); }
+void write_report(const std::filesystem::path& out, const std::vector<std::filesystem::path>& runs) {
+  write_file(out, report_html(runs));
+}
 
 }  // namespace frugal

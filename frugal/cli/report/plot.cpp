@@ -34,9 +34,12 @@ struct Frame {
 };
 
 Frame frame_of(const Plot& plot) {
-  double x_low = INFINITY, x_high = -INFINITY, low = INFINITY, high = -INFINITY, raw_low = INFINITY, raw_high = -INFINITY;
+  double x_low = INFINITY, x_high = -INFINITY, low = INFINITY, high = -INFINITY, raw_low = INFINITY,
+         raw_high = -INFINITY;
   std::vector<double> raw;
-  const auto widen = [](double value, double& least, double& most) { least = std::min(least, value), most = std::max(most, value); };
+  const auto widen = [](double value, double& least, double& most) {
+    least = std::min(least, value), most = std::max(most, value);
+  };
   for (const Line& line : plot.lines) {
     for (const double x : line.curve.x) widen(x, x_low, x_high);
     for (const double y : line.curve.y) widen(y, low, high);
@@ -61,7 +64,8 @@ Frame frame_of(const Plot& plot) {
     if (x_low >= 0 && x_low <= 0.2 * x_high) x_low = 0;
     frame.x = x_high > x_low ? Axis{x_low, x_high} : Axis{x_low - 1, x_low + 1};
   }
-  frame.y = plot.y_names.empty() ? value_axis(low, high, plot.from_zero) : Axis{-0.5, static_cast<double>(plot.y_names.size()) - 0.5};
+  frame.y = plot.y_names.empty() ? value_axis(low, high, plot.from_zero)
+                                 : Axis{-0.5, static_cast<double>(plot.y_names.size()) - 0.5};
   return frame;
 }
 
@@ -72,11 +76,21 @@ std::vector<Tick> x_ticks(const Plot& plot, const Frame& frame) {
   return out;
 }
 
+// The last bytes of a long name, where names of blocks differ; whole code points.
+std::string ending(const std::string& name) {
+  constexpr std::size_t kLongest = 16;
+  if (name.size() <= kLongest) return name;
+  std::size_t at = name.size() - kLongest;
+  while (at < name.size() && (static_cast<unsigned char>(name[at]) & 0xC0) == 0x80) ++at;
+  return "\xE2\x80\xA6" + name.substr(at);
+}
+
 std::vector<Tick> y_ticks(const Plot& plot, const Frame& frame) {
-  if (plot.y_names.empty()) return ticks(frame.y, 4);
+  if (plot.y_names.empty()) return ticks(frame.y, 5);
   std::vector<Tick> out;
   const std::size_t every = (plot.y_names.size() + 7) / 8;
-  for (std::size_t i = 0; i < plot.y_names.size(); i += every) out.push_back({static_cast<double>(i), plot.y_names[i]});
+  for (std::size_t i = 0; i < plot.y_names.size(); i += every)
+    out.push_back({static_cast<double>(i), ending(plot.y_names[i])});
   return out;
 }
 
@@ -84,15 +98,16 @@ std::string axes(const Plot& plot, const Frame& frame) {
   std::string out;
   for (const Tick& tick : y_ticks(plot, frame)) {
     const std::string y = percent(1 - frame.y.at(tick.value));
-    out += "<line class=\"grid\" x2=\"100%\" y1=\"" + y + "\" y2=\"" + y + "\"/><text class=\"ty\" dx=\"-8\" dy=\".32em\" y=\"" + y + "\">" +
-           escape(tick.text) + "</text>";
+    out += "<line class=\"grid\" x2=\"100%\" y1=\"" + y + "\" y2=\"" + y +
+           "\"/><text class=\"ty\" dx=\"-8\" dy=\".32em\" y=\"" + y + "\">" + escape(tick.text) + "</text>";
   }
   for (const Tick& tick : x_ticks(plot, frame)) {
     const std::string x = percent(frame.x.at(tick.value));
-    out += "<line class=\"tick\" x1=\"" + x + "\" x2=\"" + x + "\" y1=\"100%\" y2=\"100%\"/><text class=\"tx\" dy=\"18\" y=\"100%\" x=\"" + x + "\">" +
-           escape(tick.text) + "</text>";
+    out += "<text class=\"tx\" dy=\"18\" y=\"100%\" x=\"" + x + "\">" + escape(tick.text) + "</text>";
   }
-  return out + "<line class=\"base\" x2=\"100%\" y1=\"100%\" y2=\"100%\"/><text class=\"name\" x=\"100%\" y=\"100%\" dy=\"34\">" +
+  return out +
+         "<line class=\"base\" x2=\"100%\" y1=\"100%\" y2=\"100%\"/><text class=\"name\" x=\"100%\" y=\"100%\" "
+         "dy=\"34\">" +
          escape(plot.x_name) + "</text>";
 }
 
@@ -102,41 +117,45 @@ std::string path(const Curve& whole, const Line& line, const Frame& frame, const
   std::string d;
   for (std::size_t i = 0; i < curve.size(); ++i) {
     const std::string x = coordinate(frame.x.at(curve.x[i])), y = coordinate(1 - frame.y.at(curve.y[i]));
-    if (i > 0 && line.is_stepped) d += "H" + x + "V" + y;
-    else d += (i == 0 ? "M" : "L") + x + " " + y;
+    if (i > 0 && line.is_stepped)
+      d += "H" + x + "V" + y;
+    else
+      d += (i == 0 ? "M" : "L") + x + " " + y;
   }
   if (curve.size() == 1) d += "h.01";  // a dot, by the round end of the stroke
   const bool is_dashed = line.color >= kColors;
-  return "<path class=\"" + std::string(kind) + (is_dashed ? " dashed" : "") + "\" stroke=\"" + color_of(line.color) + "\" d=\"" + d + "\"/>";
+  return "<path class=\"" + std::string(kind) + (is_dashed ? " dashed" : "") + "\" stroke=\"" + color_of(line.color) +
+         "\" d=\"" + d + "\"/>";
 }
 
 std::string dots(const Line& line, const Frame& frame) {
   if (!line.has_dots || line.curve.size() > kMostDots) return {};
   std::string out;
   for (std::size_t i = 0; i < line.curve.size(); ++i) {
-    out += "<circle r=\"3.2\" fill=\"" + color_of(line.color) + "\" cx=\"" + percent(frame.x.at(line.curve.x[i])) + "\" cy=\"" +
-           percent(1 - frame.y.at(line.curve.y[i])) + "\"/>";
+    out += "<circle r=\"3.2\" fill=\"" + color_of(line.color) + "\" cx=\"" + percent(frame.x.at(line.curve.x[i])) +
+           "\" cy=\"" + percent(1 - frame.y.at(line.curve.y[i])) + "\"/>";
   }
   return out;
 }
 
-// A mark's text beside a vertical line, on the side with room; several marks have their texts below each other.
+// A ring on the curve and a vertical line through it; a mark that is alone has its text above the plot.
 std::string marks(const Plot& plot, const Frame& frame) {
   std::string out;
-  for (std::size_t i = 0; i < plot.marks.size(); ++i) {
-    const Mark& mark = plot.marks[i];
+  for (const Mark& mark : plot.marks) {
     const double at = frame.x.at(mark.x);
     const std::string x = percent(at), color = color_of(mark.color);
-    out += "<line class=\"mark\" stroke=\"" + color + "\" x1=\"" + x + "\" x2=\"" + x + "\" y2=\"100%\"/><circle class=\"best\" r=\"5\" stroke=\"" + color +
-           "\" cx=\"" + x + "\" cy=\"" + percent(1 - frame.y.at(mark.y)) + "\"/>";
-    if (plot.marks.size() > 3) continue;
-    out += std::string("<text class=\"best\" fill=\"") + color + "\" text-anchor=\"" + (at > 0.6 ? "end" : "start") + "\" x=\"" + x + "\" dx=\"" +
-           (at > 0.6 ? "-8" : "8") + "\" y=\"" + std::to_string(4 + 14 * i) + "\">" + escape(mark.text) + "</text>";
+    out += "<line class=\"mark\" stroke=\"" + color + "\" x1=\"" + x + "\" x2=\"" + x +
+           "\" y2=\"100%\"/><circle class=\"best\" r=\"5\" stroke=\"" + color + "\" cx=\"" + x + "\" cy=\"" +
+           percent(1 - frame.y.at(mark.y)) + "\"/>";
+    if (plot.marks.size() > 1) continue;
+    const char* anchor = at < 0.3 ? "start" : at > 0.7 ? "end" : "middle";
+    out += std::string("<text class=\"best\" y=\"-7\" text-anchor=\"") + anchor + "\" x=\"" + x + "\">" +
+           escape(mark.text) + "</text>";
   }
   if (!plot.rule_text.empty()) {
     const std::string y = percent(1 - frame.y.at(plot.rule));
-    out += "<line class=\"rule\" x2=\"100%\" y1=\"" + y + "\" y2=\"" + y + "\"/><text class=\"rule\" x=\"100%\" y=\"" + y + "\" dy=\"-6\">" +
-           escape(plot.rule_text) + "</text>";
+    out += "<line class=\"rule\" x2=\"100%\" y1=\"" + y + "\" y2=\"" + y + "\"/><text dx=\"4\" y=\"" + y +
+           "\" dy=\"-6\">" + escape(plot.rule_text) + "</text>";
   }
   return out;
 }
@@ -145,8 +164,8 @@ std::string alarms(const Plot& plot, const Frame& frame) {
   std::string out;
   for (std::size_t i = 0; i < std::min(plot.alarms.size(), kMostAlarms); ++i) {
     const std::string x = percent(frame.x.at(plot.alarms[i]));
-    out += "<line class=\"alarm\" x1=\"" + x + "\" x2=\"" + x + "\" y2=\"9\"><title>" + escape(plot.x_name + " " + number(plot.alarms[i]) + ": " + plot.alarm) +
-           "</title></line>";
+    out += "<line class=\"alarm\" x1=\"" + x + "\" x2=\"" + x + "\" y2=\"9\"><title>" +
+           escape(plot.x_name + " " + number(plot.alarms[i]) + ": " + plot.alarm) + "</title></line>";
   }
   return out;
 }
@@ -184,7 +203,8 @@ std::string hover(const Plot& plot, const Frame& frame) {
   if (centers.size() > kHoverColumns) {
     centers.clear();
     const double width = (frame.x.high - frame.x.low) / kHoverColumns;
-    for (std::size_t i = 0; i < kHoverColumns; ++i) centers.push_back(frame.x.low + (static_cast<double>(i) + 0.5) * width);
+    for (std::size_t i = 0; i < kHoverColumns; ++i)
+      centers.push_back(frame.x.low + (static_cast<double>(i) + 0.5) * width);
   }
   std::string out;
   double low = frame.x.low;
@@ -194,8 +214,8 @@ std::string hover(const Plot& plot, const Frame& frame) {
     const double left = frame.x.at(low), right = frame.x.at(high);
     low = high;
     if (text.empty()) continue;
-    out += "<rect class=\"hit\" height=\"100%\" x=\"" + percent(left) + "\" width=\"" + percent(std::max(0.0, right - left)) + "\"><title>" + escape(text) +
-           "</title></rect>";
+    out += "<rect class=\"hit\" height=\"100%\" x=\"" + percent(left) + "\" width=\"" +
+           percent(std::max(0.0, right - left)) + "\"><title>" + escape(text) + "</title></rect>";
   }
   return out;
 }
@@ -220,7 +240,8 @@ bool Plot::empty() const {
 std::string color_of(std::size_t index) { return "var(--c" + std::to_string(index % kColors) + ")"; }
 
 std::string legend_entry(std::size_t color, const std::string& text, bool is_faint) {
-  return "<span><i" + std::string(is_faint ? " class=\"faint\"" : "") + " style=\"background:" + color_of(color) + "\"></i>" + escape(text) + "</span>";
+  return "<span><i" + std::string(is_faint ? " class=\"faint\"" : "") + " style=\"background:" + color_of(color) +
+         "\"></i>" + escape(text) + "</span>";
 }
 
 std::string figure(const Plot& plot) {
@@ -228,7 +249,8 @@ std::string figure(const Plot& plot) {
   const Frame frame = frame_of(plot);
   std::string out = "<figure><figcaption><b>" + escape(plot.title) + "</b>";
   if (!plot.unit.empty()) out += " <small>" + escape(plot.unit) + "</small>";
-  out += legend(plot) + "</figcaption><svg class=\"plot\" role=\"img\" aria-label=\"" + escape(plot.title) + "\">" + axes(plot, frame) +
+  out += legend(plot) + "</figcaption><svg class=\"" + std::string(plot.y_names.empty() ? "plot" : "plot wide") +
+         "\" role=\"img\" aria-label=\"" + escape(plot.title) + "\">" + axes(plot, frame) +
          "<svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" width=\"100%\" height=\"100%\">";
   for (const Line& line : plot.lines) out += path(line.raw, line, frame, "raw");
   for (const Line& line : plot.lines) out += path(line.curve, line, frame, "line");

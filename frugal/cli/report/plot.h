@@ -1,4 +1,5 @@
-// A plot as a <figure> with inline SVG: curves fill whatever width the page has, text keeps its size, and hovering shows values.
+// A plot as a <figure> with inline SVG: curves fill whatever width the page has, text keeps its size, and hovering
+// shows values.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -32,8 +33,8 @@ struct Plot {
   std::string alarm = {};           // what went wrong there
   std::string rule_text = {};       // a dashed horizontal line at rule, where not empty
   double rule = 0;
-  double x_high = 0;                     // the x axis reaches at least here
-  std::vector<double> x_ticks = {};      // instead of round ones
+  double x_high = 0;                      // the x axis reaches at least here
+  std::vector<double> x_ticks = {};       // instead of round ones
   std::vector<std::string> y_names = {};  // categories: y counts through them
   bool from_zero = false, is_log_x = false, whole_x = true;
 

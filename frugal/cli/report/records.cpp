@@ -15,7 +15,9 @@ namespace {
 // Of one process, not of the run.
 constexpr std::string_view kNotOfRun[] = {"json", "quiet", "dry_run", "out", "resume"};
 
-bool is_of_run(std::string_view key) { return std::find(std::begin(kNotOfRun), std::end(kNotOfRun), key) == std::end(kNotOfRun); }
+bool is_of_run(std::string_view key) {
+  return std::find(std::begin(kNotOfRun), std::end(kNotOfRun), key) == std::end(kNotOfRun);
+}
 
 // Fields of tune and of the run's method, where this program knows it.
 std::vector<FieldInfo> fields_of(const RunRecord& run) {
@@ -27,12 +29,14 @@ std::vector<FieldInfo> fields_of(const RunRecord& run) {
 }
 
 const FieldInfo* field_named(const std::vector<FieldInfo>& fields, std::string_view key) {
-  const auto found = std::find_if(fields.begin(), fields.end(), [&](const FieldInfo& info) { return info.field.name == key; });
+  const auto found =
+      std::find_if(fields.begin(), fields.end(), [&](const FieldInfo& info) { return info.field.name == key; });
   return found == fields.end() ? nullptr : &*found;
 }
 
 std::string setting_value(const Json& value, const FieldInfo* info) {
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (value == "" || (value.is_array() && value.empty())) return "\xE2\x80\x93";  // a dash
   if (info != nullptr && info->type == "SIZE" && value.is_number()) {
     return value == 0 ? "no limit" : memory(value.get<double>());
   }
@@ -45,8 +49,15 @@ std::string setting_value(const Json& value, const FieldInfo* info) {
   return plain(value);
 }
 
+// What a race made of --lr auto.
+std::string chosen_rate(const RunRecord& run, std::string_view key, const Json& value) {
+  const auto rate = number_at(run.record, {"lr_race", "lr"});
+  return key == "lr" && value == "auto" && rate ? ", chose " + number(*rate) : "";
+}
+
 std::string settings_head(const char* extra) {
-  return std::string("<div class=\"scroll\"><table class=\"texts\"><thead><tr><th>setting</th><th>value</th>") + extra + "</tr></thead><tbody>\n";
+  return std::string("<div class=\"scroll\"><table class=\"texts\"><thead><tr><th>setting</th><th>value</th>") + extra +
+         "</tr></thead><tbody>\n";
 }
 
 std::string fact(const std::string& name, const std::string& value, bool is_code = false) {
@@ -71,24 +82,29 @@ std::string other_facts(const Json& record, std::string_view key, std::initializ
   std::string out;
   std::size_t shown = 0;
   for (const auto& [name, value] : object->items()) {
-    if (std::find(known.begin(), known.end(), name) == known.end() && shown++ < 24) out += fact(title_of(name), plain(value));
+    if (std::find(known.begin(), known.end(), name) == known.end() && shown++ < 24)
+      out += fact(title_of(name), plain(value));
   }
   return out;
 }
 
 std::string data_facts(const Json& record) {
-  std::string out = fact("File", text_at(record, {"data", "path"}), true) + fact("SHA-256", text_at(record, {"data", "sha256"}), true) +
-                    fact("Examples", number_text(record, {"data", "examples"})) + fact("Truncated prompts", number_text(record, {"data", "truncated"}));
+  std::string out = fact("File", text_at(record, {"data", "path"}), true) +
+                    fact("SHA-256", text_at(record, {"data", "sha256"}), true) +
+                    fact("Examples", number_text(record, {"data", "examples"})) +
+                    fact("Truncated prompts", number_text(record, {"data", "truncated"}));
   const std::string prompt = text_at(record, {"data", "first", "prompt"});
   if (!prompt.empty()) {
-    out += "<dt>First example</dt><dd class=\"example\">" + escape(plain(Json(prompt))) + "<mark>" + escape(text_at(record, {"data", "first", "scored"})) + "</mark></dd>\n";
+    out += "<dt>First example</dt><dd class=\"example\">" + escape(plain(Json(prompt))) + "<mark>" +
+           escape(text_at(record, {"data", "first", "scored"})) + "</mark></dd>\n";
   }
   return out + other_facts(record, "data", {"path", "sha256", "examples", "truncated", "first"});
 }
 
 std::string machine_facts(const Json& record) {
   const auto bytes = number_at(record, {"machine", "memory_bytes"});
-  return fact("Processor", text_at(record, {"machine", "cpu"})) + fact("Cores", number_text(record, {"machine", "cores"})) +
+  return fact("Processor", text_at(record, {"machine", "cpu"})) +
+         fact("Cores", number_text(record, {"machine", "cores"})) +
          fact("Instruction set", text_at(record, {"machine", "isa"})) + fact("Memory", bytes ? memory(*bytes) : "") +
          other_facts(record, "machine", {"cpu", "cores", "isa", "memory_bytes"});
 }
@@ -113,17 +129,21 @@ std::string settings_table(const RunRecord& run) {
     if (!is_of_run(key)) continue;
     const FieldInfo* info = field_named(fields, key);
     const bool is_default = info != nullptr && value == info->initial;
-    std::string row = "<tr><td><code>" + escape(key) + "</code></td><td class=\"value\">" + escape(setting_value(value, info)) + "</td>";
-    if (!is_default) row += "<td>" + (info != nullptr ? escape(setting_value(info->initial, info)) : std::string()) + "</td>";
+    std::string row = "<tr><td><code>" + escape(key) + "</code></td><td class=\"value\">" +
+                      escape(setting_value(value, info) + chosen_rate(run, key, value)) + "</td>";
+    if (!is_default)
+      row += "<td class=\"default\">" + (info != nullptr ? escape(setting_value(info->initial, info)) : std::string()) +
+             "</td>";
     row += "<td class=\"help\">" + (info != nullptr ? escape(info->field.help) : std::string()) + "</td></tr>\n";
     (is_default ? rest : changed) += row;
     left += is_default;
   }
   std::string out = "<section><h2>Settings</h2>\n";
-  if (!changed.empty()) out += settings_head("<th>default</th><th class=\"help\"></th>") + changed + "</tbody></table></div>\n";
+  if (!changed.empty())
+    out += settings_head("<th>default</th><th class=\"help\"></th>") + changed + "</tbody></table></div>\n";
   if (!rest.empty()) {
-    out += "<details><summary>" + std::to_string(left) + " left at their defaults</summary>" + settings_head("<th class=\"help\"></th>") + rest +
-           "</tbody></table></div></details>\n";
+    out += "<details><summary>" + std::to_string(left) + " left at their defaults</summary>" +
+           settings_head("<th class=\"help\"></th>") + rest + "</tbody></table></div></details>\n";
   }
   return out + "</section>\n";
 }
@@ -134,7 +154,8 @@ std::string settings_differences(const std::vector<RunRecord>& runs) {
     const Json* settings = find(run.record, {"settings"});
     if (settings == nullptr || !settings->is_object()) continue;
     for (const auto& [key, value] : settings->items()) {
-      if (is_of_run(key) && std::find(keys.begin(), keys.end(), key) == keys.end() && keys.size() < 400) keys.push_back(key);
+      if (is_of_run(key) && std::find(keys.begin(), keys.end(), key) == keys.end() && keys.size() < 400)
+        keys.push_back(key);
     }
   }
   const std::vector<FieldInfo> fields = fields_of(runs.front());
@@ -149,12 +170,18 @@ std::string settings_differences(const std::vector<RunRecord>& runs) {
     rows += "<tr><td><code>" + escape(key) + "</code></td>";
     for (const RunRecord& run : runs) {
       const Json* value = find(run.record, {"settings", key});
-      rows += "<td class=\"value\">" + (value != nullptr ? escape(setting_value(*value, field_named(fields, key))) : std::string("\xE2\x80\x93")) + "</td>";
+      rows +=
+          "<td class=\"value\">" +
+          (value != nullptr ? escape(setting_value(*value, field_named(fields, key))) : std::string("\xE2\x80\x93")) +
+          "</td>";
     }
     rows += "</tr>\n";
   }
-  if (rows.empty()) return "<section><h2>Settings</h2><p class=\"note\">All runs have the same settings.</p></section>\n";
-  std::string head = "<section><h2>Settings that differ</h2>\n<div class=\"scroll\"><table class=\"texts\"><thead><tr><th>setting</th>";
+  if (rows.empty())
+    return "<section><h2>Settings</h2><p class=\"note\">All runs have the same settings.</p></section>\n";
+  std::string head =
+      "<section><h2>Settings that differ</h2>\n<div class=\"scroll\"><table "
+      "class=\"texts\"><thead><tr><th>setting</th>";
   for (std::size_t i = 0; i < runs.size(); ++i) head += "<th>" + legend_entry(i, runs[i].name) + "</th>";
   return head + "</tr></thead><tbody>\n" + rows + "</tbody></table></div></section>\n";
 }
@@ -162,11 +189,15 @@ std::string settings_differences(const std::vector<RunRecord>& runs) {
 std::string facts(const RunRecord& run) {
   const Json& r = run.record;
   const std::string weights = fact("SHA-256 after the last step", text_at(r, {"weights_sha256"}), true);
-  const std::string base = fact("Model", text_at(r, {"base", "path"}), true) + fact("Format", text_at(r, {"base", "format"})) +
-                           fact("SHA-256 in memory", text_at(r, {"base", "sha256"}), true) + other_facts(r, "base", {"path", "format", "sha256"});
-  const std::string run_facts = fact("Folder", run.path.string(), true) + fact("Begun", text_at(r, {"created"})) + fact("Last written", text_at(r, {"updated"}));
-  const std::string all = group("Data", data_facts(r)) + group("Base", base) + group("Machine", machine_facts(r)) + group("Versions", versions_facts(r)) +
-                          group("Tuned weights", weights) + group("Run", run_facts);
+  const std::string base = fact("Model", text_at(r, {"base", "path"}), true) +
+                           fact("Format", text_at(r, {"base", "format"})) +
+                           fact("SHA-256 in memory", text_at(r, {"base", "sha256"}), true) +
+                           other_facts(r, "base", {"path", "format", "sha256"});
+  const std::string run_facts = fact("Folder", run.path.string(), true) + fact("Begun", text_at(r, {"created"})) +
+                                fact("Last written", text_at(r, {"updated"}));
+  const std::string all = group("Data", data_facts(r)) + group("Base", base) + group("Machine", machine_facts(r)) +
+                          group("Versions", versions_facts(r)) + group("Tuned weights", weights) +
+                          group("Run", run_facts);
   return all.empty() ? all : "<div class=\"facts\">" + all + "</div>\n";
 }
 
@@ -181,10 +212,12 @@ std::string next_commands(const std::vector<RunRecord>& runs) {
     std::string model = text_at(run.record, {"base", "path"});
     model = model.empty() ? "MODEL" : shell_word(model);
     if (status != "done" && status != "diverged") add("frugal tune --resume " + path, "go on with the run" + of);
-    if (status == "diverged") add("frugal tune " + model + " ... --lr auto --out NEW_RUN", "start again with a step size found by a race" + of);
+    if (status == "diverged")
+      add("frugal tune " + model + " ... --lr auto --out NEW_RUN", "start again with a step size found by a race" + of);
     if (run.last_step > 0 && status != "diverged") {
       add("frugal merge " + model + " " + path + " --out tuned", "write the tuned model as a Hugging Face folder" + of);
-      if (runs.size() == 1) add("frugal merge " + model + " " + path + " --out tuned.gguf --dtype q8_0", "or as one small GGUF file");
+      if (runs.size() == 1)
+        add("frugal merge " + model + " " + path + " --out tuned.gguf --dtype q8_0", "or as one small GGUF file");
     }
     if (runs.size() == 1) add("frugal report " + path + " --compare OTHER_RUN", "set it beside another run");
   }

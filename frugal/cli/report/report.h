@@ -6,8 +6,8 @@
 
 namespace frugal {
 
-// One run: everything about it. Several: their curves in the same plots and their results in one table; the first leads.
-// Error(Exit::input) when one is not a run. Torn and hostile records give a page with what is left of them.
+// One run: everything about it. Several: their curves in the same plots and their results in one table; the first
+// leads. Error(Exit::input) when one is not a run. Torn and hostile records give a page with what is left of them.
 std::string report_html(const std::vector<std::filesystem::path>& runs);
 
 // The same into `out`, whole or not at all; a file that is there is replaced.

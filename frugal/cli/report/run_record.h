@@ -20,8 +20,9 @@ using Confusion = std::vector<std::vector<double>>;
 struct Evaluation {
   std::string data;  // "dev"
   double step = 0;
-  std::vector<std::pair<std::string, double>> values;  // accuracy, loss, perplexity, seconds, ...: whatever numbers there are
-  Confusion confusion;                                 // empty: not recorded
+  std::vector<std::pair<std::string, double>>
+      values;           // accuracy, loss, perplexity, seconds, ...: whatever numbers there are
+  Confusion confusion;  // empty: not recorded
 
   std::optional<double> value(std::string_view key) const;
 };
@@ -31,12 +32,13 @@ struct RunRecord {
   std::string name;  // of the folder
   Json record;       // run.json
   // From events.jsonl. A run that went on from an earlier step wrote steps again: the later line counts.
-  std::vector<std::pair<std::string, Curve>> steps;  // by key, over steps; of projected_gradients the mean of the absolute values
-  std::vector<std::string> block_names;              // what the values of "active_block" stand for, where they are words
-  std::vector<double> skipped;                       // steps
-  std::vector<Evaluation> evaluations;               // by rising step for each data
-  double last_step = 0;                              // 0: none
-  std::uint64_t unread_lines = 0;                    // torn, or no event
+  std::vector<std::pair<std::string, Curve>>
+      steps;                             // by key, over steps; of projected_gradients the mean of the absolute values
+  std::vector<std::string> block_names;  // what the values of "active_block" stand for, where they are words
+  std::vector<double> skipped;           // steps
+  std::vector<Evaluation> evaluations;   // by rising step for each data
+  double last_step = 0;                  // 0: none
+  std::uint64_t unread_lines = 0;        // torn, or no event
 
   const Curve& curve(std::string_view key) const;  // empty when there is none
   Curve evaluation_curve(std::string_view data, std::string_view key) const;

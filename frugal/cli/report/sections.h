@@ -13,8 +13,9 @@ std::string tiles(const RunRecord& run);    // the figures one looks for first
 std::string results_table(const std::vector<RunRecord>& runs);
 std::string evaluations_table(const RunRecord& run);
 std::string confusion_table(const RunRecord& run);
-std::string memory_figure(const std::vector<RunRecord>& runs);  // plan by purpose against the measured peak and the limit
-std::string settings_table(const RunRecord& run);               // those that differ from the defaults first
+std::string memory_figure(
+    const std::vector<RunRecord>& runs);           // plan by purpose against the measured peak and the limit
+std::string settings_table(const RunRecord& run);  // those that differ from the defaults first
 std::string settings_differences(const std::vector<RunRecord>& runs);
 std::string facts(const RunRecord& run);  // data, base, machine, versions, weights
 std::string next_commands(const std::vector<RunRecord>& runs);

@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t kMostEvaluations = 500;  // rows; more are thinned out
 
 std::string tile(const std::string& name, const std::string& value, const std::string& more) {
-  return "<div class=\"tile\"><span>" + escape(name) + "</span><b>" + escape(value) + "</b><small>" + escape(more) + "</small></div>\n";
+  return "<div class=\"tile\"><span>" + escape(name) + "</span><b>" + escape(value) + "</b><small>" + escape(more) +
+         "</small></div>\n";
 }
 
 std::string joined(const std::vector<std::string>& parts) {
@@ -24,29 +25,37 @@ std::string joined(const std::vector<std::string>& parts) {
 
 std::string or_dash(const std::optional<double>& value) { return value ? number(*value) : "\xE2\x80\x93"; }
 
+std::string metric_or_dash(const std::optional<double>& value) { return value ? metric(*value) : or_dash({}); }
+
+std::string cell_text(std::string_view key, const std::optional<double>& value) {
+  if (!value) return or_dash({});
+  return key == "seconds" ? duration(*value) : key == "examples" || key == "tokens" ? count(*value) : metric(*value);
+}
+
 std::string best_tile(const RunRecord& run) {
   const Judge judge = judge_of(run);
   const auto best = best_of(run, judge);
   if (!best) return {};
-  std::vector<std::string> more = {"at step " + count(best->step)};
+  std::vector<std::string> more = {words_of(judge.key) + ", step " + count(best->step)};
   const Curve curve = run.evaluation_curve("dev", judge.key);
-  if (curve.x.front() == 0) more.push_back("the base " + number(curve.y.front()));
-  return tile("Best dev " + std::string(judge.key == "loss" ? "loss" : judge.key == "f1" ? "F1" : judge.key == "balanced_accuracy" ? "balanced accuracy" : judge.key),
-              number(*best->metric), joined(more));
+  if (curve.x.front() == 0) more.push_back("base " + metric(curve.y.front()));
+  return tile("Best on dev", metric(*best->metric), joined(more));
 }
 
 std::string test_tile(const RunRecord& run) {
   const Json* test = find(run.record, {"results", "test"});
   if (test == nullptr || !test->is_object()) return {};
-  std::string name, value;
+  std::string value;
   std::vector<std::string> more;
   for (const char* key : {"accuracy", "balanced_accuracy", "perplexity", "f1", "loss"}) {
     const auto found = number_at(*test, {key});
     if (!found) continue;
-    if (value.empty()) name = key, value = number(*found);
-    else more.push_back(title_of(key) + " " + number(*found));
+    if (value.empty())
+      value = metric(*found), more.push_back(words_of(key));
+    else
+      more.push_back(words_of(key) + " " + metric(*found));
   }
-  return value.empty() ? value : tile("Test " + name, value, joined(more));
+  return value.empty() ? value : tile("On test", value, joined(more));
 }
 
 std::string loss_tile(const RunRecord& run) {
@@ -54,7 +63,8 @@ std::string loss_tile(const RunRecord& run) {
   if (!last) return {};
   const Curve& loss = run.curve("loss");
   const double first = running_mean(loss, smoothing_window(loss.size())).y.front();
-  return tile("Training loss", number(*last), loss.size() > 1 ? "mean at the end; " + number(first) + " at the start" : "of one step");
+  return tile("Training loss", metric(*last),
+              loss.size() > 1 ? "mean at the end; " + metric(first) + " at the start" : "of one step");
 }
 
 std::string steps_tile(const RunRecord& run) {
@@ -72,7 +82,8 @@ std::string time_tile(const RunRecord& run) {
   std::vector<std::string> more;
   if (step) more.push_back(duration(*step) + " a step");
   const auto batch = number_at(run.record, {"settings", "batch"});
-  if (step && batch && run.curve("tokens").empty()) more.push_back(number(std::round(*batch / *step * 100) / 100) + " examples/s");
+  if (step && batch && run.curve("tokens").empty())
+    more.push_back(number(std::round(*batch / *step * 100) / 100) + " examples/s");
   return tile("Time", duration(*whole), joined(more));
 }
 
@@ -105,7 +116,8 @@ std::string table_of(const std::vector<RunRecord>& runs, const std::vector<Colum
     for (const Column& column : columns) {
       bool is_best = !column.values.empty() && column.values[i].has_value();
       for (const auto& other : column.values) {
-        if (is_best && other) is_best = column.is_lower_better ? *column.values[i] <= *other : *column.values[i] >= *other;
+        if (is_best && other)
+          is_best = column.is_lower_better ? *column.values[i] <= *other : *column.values[i] >= *other;
       }
       const std::string cell = escape(column.cells[i]);
       out += "<td>" + (is_best ? "<b>" + cell + "</b>" : cell) + "</td>";
@@ -120,7 +132,8 @@ std::string table_of(const std::vector<RunRecord>& runs, const std::vector<Colum
 std::string status_pill(const RunRecord& run) {
   const std::string status = text_at(run.record, {"status"});
   const bool is_known = status == "done" || status == "running" || status == "interrupted" || status == "diverged";
-  return "<span class=\"pill " + (is_known ? status : std::string("unknown")) + "\">" + escape(status.empty() ? "no status" : status) + "</span>";
+  return "<span class=\"pill " + (is_known ? status : std::string("unknown")) + "\">" +
+         escape(status.empty() ? "no status" : status) + "</span>";
 }
 
 std::string notices(const RunRecord& run) {
@@ -128,7 +141,10 @@ std::string notices(const RunRecord& run) {
   const auto add = [&](const std::string& text) { out += "<p class=\"notice\">" + text + "</p>\n"; };
   const std::string name = "<code>" + escape(run.name) + "</code>: ";
   if (run.last_step == 0) add(name + "no step is recorded, so there are no curves yet.");
-  if (text_at(run.record, {"status"}) == "running") add(name + "its record says running. Either a process is at it, or one was killed; <code>frugal tune --resume</code> goes on with it.");
+  if (text_at(run.record, {"status"}) == "running")
+    add(name +
+        "its record says running. Either a process is at it, or one was killed; <code>frugal tune --resume</code> goes "
+        "on with it.");
   if (run.unread_lines > 0) {
     add(name + count(static_cast<double>(run.unread_lines)) + " line" + (run.unread_lines > 1 ? "s" : "") +
         " of events.jsonl could not be read and " + (run.unread_lines > 1 ? "are" : "is") + " left out.");
@@ -137,15 +153,18 @@ std::string notices(const RunRecord& run) {
 }
 
 std::string tiles(const RunRecord& run) {
-  return "<div class=\"tiles\">" + best_tile(run) + test_tile(run) + loss_tile(run) + steps_tile(run) + time_tile(run) + memory_tile(run) + "</div>\n";
+  return "<div class=\"tiles\">" + best_tile(run) + test_tile(run) + loss_tile(run) + steps_tile(run) + time_tile(run) +
+         memory_tile(run) + "</div>\n";
 }
 
 std::string results_table(const std::vector<RunRecord>& runs) {
   std::vector<Column> columns;
   const auto numbers = [&](const std::string& name, bool is_lower_better, const auto& value) {
     Column column{.name = name, .cells = {}, .is_lower_better = is_lower_better};
-    for (const RunRecord& run : runs) column.values.push_back(value(run)), column.cells.push_back(or_dash(column.values.back()));
-    if (std::any_of(column.values.begin(), column.values.end(), [](const auto& v) { return v.has_value(); })) columns.push_back(std::move(column));
+    for (const RunRecord& run : runs)
+      column.values.push_back(value(run)), column.cells.push_back(metric_or_dash(column.values.back()));
+    if (std::any_of(column.values.begin(), column.values.end(), [](const auto& v) { return v.has_value(); }))
+      columns.push_back(std::move(column));
   };
   const auto texts = [&](const std::string& name, const auto& text) {
     Column column{.name = name, .cells = {}};
@@ -163,21 +182,33 @@ std::string results_table(const std::vector<RunRecord>& runs) {
   for (const char* key : {"accuracy", "balanced_accuracy", "f1", "perplexity", "loss"}) {
     const std::string metric = key;
     const bool is_lower_better = metric == "perplexity" || metric == "loss";
-    numbers("dev " + title_of(key), is_lower_better, [&](const RunRecord& run) -> std::optional<double> {
+    numbers("dev " + words_of(key), is_lower_better, [&](const RunRecord& run) -> std::optional<double> {
       const auto best = best_of(run, judge_of(run));
       for (const Evaluation& each : run.evaluations) {
         if (best && each.data == "dev" && each.step == best->step) return each.value(metric);
       }
       return {};
     });
-    numbers("test " + title_of(key), is_lower_better, [&](const RunRecord& run) { return number_at(run.record, {"results", "test", metric}); });
+    numbers("test " + words_of(key), is_lower_better, [&](const RunRecord& run) {
+      return number_at(run.record, {"results", "test", metric});
+    });
   }
   numbers("training loss", true, [](const RunRecord& run) { return final_training_loss(run); });
-  texts("time", [](const RunRecord& run) { const auto s = seconds_of(run); return s ? duration(*s) : or_dash({}); });
-  texts("a step", [](const RunRecord& run) { const auto s = seconds_per_step(run); return s ? duration(*s) : or_dash({}); });
-  texts("peak memory", [](const RunRecord& run) { const auto b = peak_bytes(run); return b ? memory(*b) : or_dash({}); });
+  texts("time", [](const RunRecord& run) {
+    const auto s = seconds_of(run);
+    return s ? duration(*s) : or_dash({});
+  });
+  texts("a step", [](const RunRecord& run) {
+    const auto s = seconds_per_step(run);
+    return s ? duration(*s) : or_dash({});
+  });
+  texts("peak memory", [](const RunRecord& run) {
+    const auto b = peak_bytes(run);
+    return b ? memory(*b) : or_dash({});
+  });
   return "<section><h2>Results</h2>\n" + table_of(runs, columns) +
-         "<p class=\"note\">Figures on dev are those of each run's best step; the best of a column is bold.</p></section>\n";
+         "<p class=\"note\">Figures on dev are those of each run's best step; the best of a column is "
+         "bold.</p></section>\n";
 }
 
 std::string evaluations_table(const RunRecord& run) {
@@ -192,14 +223,15 @@ std::string evaluations_table(const RunRecord& run) {
   const std::size_t every = (run.evaluations.size() + kMostEvaluations - 1) / kMostEvaluations;
   std::string out = "<details><summary>All evaluations (" + count(static_cast<double>(run.evaluations.size())) +
                     ")</summary><div class=\"scroll\"><table class=\"numbers\"><thead><tr><th>data</th><th>step</th>";
-  for (const auto& key : keys) out += "<th>" + escape(title_of(key)) + "</th>";
+  for (const auto& key : keys) out += "<th>" + escape(words_of(key)) + "</th>";
   out += "</tr></thead><tbody>\n";
   for (std::size_t i = 0; i < run.evaluations.size(); ++i) {
     const Evaluation& each = run.evaluations[i];
     const bool is_best = best && each.data == "dev" && each.step == best->step;
     if (i % every != 0 && !is_best) continue;
-    out += std::string(is_best ? "<tr class=\"best\">" : "<tr>") + "<td>" + escape(each.data) + "</td><td>" + count(each.step) + "</td>";
-    for (const auto& key : keys) out += "<td>" + escape(or_dash(each.value(key))) + "</td>";
+    out += std::string(is_best ? "<tr class=\"best\">" : "<tr>") + "<td>" + escape(each.data) + "</td><td>" +
+           count(each.step) + "</td>";
+    for (const auto& key : keys) out += "<td>" + cell_text(key, each.value(key)) + "</td>";
     out += "</tr>\n";
   }
   return out + "</tbody></table></div></details>\n";
@@ -213,11 +245,13 @@ std::string confusion_table(const RunRecord& run) {
   std::vector<std::string> names;
   const Json* labels = find(run.record, {"settings", "labels"});
   for (std::size_t c = 0; c < table.size(); ++c) {
-    std::string name = labels != nullptr && labels->is_array() && c < labels->size() ? plain((*labels)[c]) : std::to_string(c);
+    std::string name =
+        labels != nullptr && labels->is_array() && c < labels->size() ? plain((*labels)[c]) : std::to_string(c);
     names.push_back(name.substr(0, name.find('=')));
   }
   std::string out = "<figure><figcaption><b>Confusion</b> <small>" + escape(of) +
-                    "; a row is what there is, a column what was predicted</small></figcaption><div class=\"scroll\"><table class=\"confusion\"><thead><tr><th></th>";
+                    "; a row is what there is, a column what was predicted</small></figcaption><div "
+                    "class=\"scroll\"><table class=\"confusion\"><thead><tr><th></th>";
   for (const auto& name : names) out += "<th>" + escape(name) + "</th>";
   out += "<th>recall</th></tr></thead><tbody>\n";
   for (std::size_t row = 0; row < table.size(); ++row) {
@@ -226,8 +260,8 @@ std::string confusion_table(const RunRecord& run) {
     out += "<tr><th>" + escape(names[row]) + "</th>";
     for (std::size_t c = 0; c < table.size(); ++c) {
       const double share = sum > 0 ? table[row][c] / sum : 0;
-      out += std::string("<td class=\"") + (c == row ? "right" : "wrong") + "\" style=\"--share:" + number(std::round(share * 100)) + "%\">" +
-             escape(number(table[row][c])) + "</td>";
+      out += std::string("<td class=\"") + (c == row ? "right" : "wrong") +
+             "\" style=\"--share:" + number(std::round(share * 100)) + "%\">" + escape(number(table[row][c])) + "</td>";
     }
     out += "<td>" + (sum > 0 ? number(table[row][row] / sum) : or_dash({})) + "</td></tr>\n";
   }

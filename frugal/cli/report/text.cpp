@@ -46,14 +46,26 @@ std::string escape(std::string_view text) {
     const std::size_t valid = valid_utf8_prefix(text);
     for (const char c : text.substr(0, valid)) {
       switch (c) {
-        case '&': out += "&amp;"; break;
-        case '<': out += "&lt;"; break;
-        case '>': out += "&gt;"; break;
-        case '"': out += "&quot;"; break;
-        case '\'': out += "&#39;"; break;
+        case '&':
+          out += "&amp;";
+          break;
+        case '<':
+          out += "&lt;";
+          break;
+        case '>':
+          out += "&gt;";
+          break;
+        case '"':
+          out += "&quot;";
+          break;
+        case '\'':
+          out += "&#39;";
+          break;
         default:
-          if ((static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n') || c == 0x7f) out += kReplacement;
-          else out += c;
+          if ((static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n') || c == 0x7f)
+            out += kReplacement;
+          else
+            out += c;
       }
     }
     text.remove_prefix(valid);
@@ -89,6 +101,13 @@ std::string number(double value) {
   return digits + "e" + (is_negative ? "-" : "") + power;
 }
 
+std::string metric(double value) {
+  if (!(std::abs(value) >= 1e-3 && std::abs(value) < 100)) return number(value);
+  char text[40];
+  std::snprintf(text, sizeof text, "%.4f", value);
+  return text;
+}
+
 std::string duration(double seconds) {
   if (!(seconds >= 0 && seconds < 1e12)) return "?";
   if (seconds >= 60) return format_seconds(seconds);
@@ -97,23 +116,32 @@ std::string duration(double seconds) {
   return text;
 }
 
-std::string memory(double bytes) { return bytes >= 0 && bytes < 0x1p63 ? format_bytes(static_cast<std::uint64_t>(bytes)) : "?"; }
+std::string memory(double bytes) {
+  return bytes >= 0 && bytes < 0x1p63 ? format_bytes(static_cast<std::uint64_t>(bytes)) : "?";
+}
 
 std::string plain(const Json& value) {
   std::string out;
-  if (value.is_string()) out = value.get_ref<const std::string&>();
-  else append_plain(out, value, 0);
+  if (value.is_string())
+    out = value.get_ref<const std::string&>();
+  else
+    append_plain(out, value, 0);
   if (out.size() <= kLongest) return out;
   out.resize(kLongest);
   out.resize(valid_utf8_prefix(out));
   return out + "...";
 }
 
-std::string title_of(std::string_view key) {
-  if (key == "lr") return "Learning rate";
+std::string words_of(std::string_view key) {
+  if (key == "lr") return "learning rate";
   if (key == "f1") return "F1";
   std::string text(key);
   std::replace(text.begin(), text.end(), '_', ' ');
+  return text;
+}
+
+std::string title_of(std::string_view key) {
+  std::string text = words_of(key);
   if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
   return text;
 }

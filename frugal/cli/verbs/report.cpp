@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 int report(const ReportConfig& config) {
   std::vector<fs::path> runs = {config.run};
   runs.insert(runs.end(), config.compare.begin(), config.compare.end());
-  const fs::path out = config.out.empty() ? fs::path(config.run) / (runs.size() > 1 ? "compare.html" : "report.html") : fs::path(config.out);
+  const fs::path out = config.out.empty() ? fs::path(config.run) / (runs.size() > 1 ? "compare.html" : "report.html")
+                                          : fs::path(config.out);
   write_report(out, runs);
   if (!config.output.json) {
     std::cout << out.string() << '\n';
@@ -42,7 +43,8 @@ void validate(const ReportConfig& c) {
 Verb report_verb() {
   return {.name = "report",
           .summary = "a run as one page: curves, results, settings; or several runs compared",
-          .examples = {"frugal report run", "frugal report run --compare other,third --out compared.html", "frugal report run --json"},
+          .examples = {"frugal report run", "frugal report run --compare other,third --out compared.html",
+                       "frugal report run --json"},
           .fields = describe_fields<ReportConfig>(),
           .run = [](const Settings& settings) {
             const auto config = from_json<ReportConfig>(settings.values());

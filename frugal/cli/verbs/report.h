@@ -13,9 +13,11 @@ struct ReportConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "run", .help = "the folder that tune --out made", .group = "arguments"}, c.run);
-    v({.name = "compare", .help = "other runs, set beside RUN in the same plots and one table", .group = "runs"}, c.compare);
+    v({.name = "compare", .help = "other runs, set beside RUN in the same plots and one table", .group = "runs"},
+      c.compare);
     v({.name = "out",
-       .help = "the page, a name that ends in .html; replaced when it is there. Default: RUN/report.html, with --compare RUN/compare.html",
+       .help = "the page, a name that ends in .html; replaced when it is there. Default: RUN/report.html, with "
+               "--compare RUN/compare.html",
        .group = "output"},
       c.out);
     OutputConfig::fields(c.output, v);
