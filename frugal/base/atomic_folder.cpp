@@ -18,13 +18,16 @@ AtomicFolder::AtomicFolder(const fs::path& path)
     : path_(without_slash(path)), temporary_(path_.string() + ".tmp-" + std::to_string(::getpid())) {
   std::error_code error;
   if (fs::exists(path_) && !(fs::is_directory(path_) && fs::is_empty(path_))) {
-    throw Error(Exit::input, path_.string() + " exists and is not an empty folder", "choose another --out, or remove it first");
+    throw Error(Exit::input, path_.string() + " exists and is not an empty folder",
+                "choose another --out, or remove it first");
   }
   for (auto at = fs::absolute(path_).lexically_normal().parent_path(); !at.empty() && !fs::exists(at, error); at = at.parent_path()) {
     made_.push_back(at);
   }
   fs::create_directories(temporary_, error);
-  if (error) throw Error(Exit::input, "cannot create " + path_.string() + ": " + error.message(), "check that you may write there");
+  if (error)
+    throw Error(Exit::input, "cannot create " + path_.string() + ": " + error.message(),
+                "check that you may write there");
 }
 
 AtomicFolder::~AtomicFolder() {
@@ -38,7 +41,9 @@ void AtomicFolder::commit() {
   std::error_code error;
   fs::remove(path_, error);
   fs::rename(temporary_, path_, error);
-  if (error) throw Error(Exit::input, "cannot rename to " + path_.string() + ": " + error.message(), "check that you may write there");
+  if (error)
+    throw Error(Exit::input, "cannot rename to " + path_.string() + ": " + error.message(),
+                "check that you may write there");
   committed_ = true;
 }
 

@@ -10,8 +10,8 @@
 namespace frugal::nf4 {
 namespace {
 
-// Thresholds between neighbouring codes. A sum of two codes is exact in double; the largest float not above its half decides
-// q > midpoint for every float q.
+// Thresholds between neighbouring codes. A sum of two codes is exact in double; the largest float not above its half
+// decides q > midpoint for every float q.
 constexpr std::array<float, 15> midpoints() {
   std::array<float, 15> points{};
   for (std::size_t k = 0; k < points.size(); ++k) {
@@ -36,8 +36,10 @@ void encode(const float* values, std::int64_t n, std::uint8_t* codes, float* abs
     std::uint32_t largest = 0;  // magnitudes order as their bits do, infinities and NaN above all
     for (const float value : quotient) largest = std::max(largest, std::bit_cast<std::uint32_t>(value) & 0x7fffffffu);
     if (largest >= 0x7f800000u) {
-      const auto at = begin + (std::find_if(quotient, quotient + count, [](float v) { return !std::isfinite(v); }) - quotient);
-      throw Error(Exit::input, "element " + std::to_string(at) + " is " + std::to_string(values[at]) + ", which NF4 cannot hold",
+      const auto at =
+          begin + (std::find_if(quotient, quotient + count, [](float v) { return !std::isfinite(v); }) - quotient);
+      throw Error(Exit::input,
+                  "element " + std::to_string(at) + " is " + std::to_string(values[at]) + ", which NF4 cannot hold",
                   "check how the model was made");
     }
     const float scale = std::bit_cast<float>(largest), divisor = largest == 0 ? 1 : scale;
@@ -48,7 +50,8 @@ void encode(const float* values, std::int64_t n, std::uint8_t* codes, float* abs
     for (const float midpoint : kMidpoints) {
       for (std::int64_t i = 0; i < kBlock; ++i) code[i] += quotient[i] > midpoint ? 1 : 0;
     }
-    for (std::int64_t i = 0; i < count; i += 2) codes[(begin + i) / 2] = static_cast<std::uint8_t>(code[i] << 4 | code[i + 1]);
+    for (std::int64_t i = 0; i < count; i += 2)
+      codes[(begin + i) / 2] = static_cast<std::uint8_t>(code[i] << 4 | code[i + 1]);
   }
 }
 

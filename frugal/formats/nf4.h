@@ -1,5 +1,6 @@
-// NF4, the 4-bit normal float of QLoRA (arXiv:2305.14314, section 3 and appendix E), in the layout of bitsandbytes: elements in
-// row-major order, a scale for each 64 of them, two codes a byte, the earlier one in the high bits. Scales are plain fp32.
+// NF4, the 4-bit normal float of QLoRA (arXiv:2305.14314, section 3 and appendix E), in the layout of bitsandbytes:
+// elements in row-major order, a scale for each 64 of them, two codes a byte, the earlier one in the high bits.
+// Scales are plain fp32.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -28,8 +29,8 @@ constexpr std::array<float, 16> kCodes = {-1.0f,
 constexpr std::int64_t code_bytes(std::int64_t elements) { return (elements + 1) / 2; }
 constexpr std::int64_t blocks(std::int64_t elements) { return (elements + kBlock - 1) / kBlock; }
 
-// n values to codes[code_bytes(n)] and absmax[blocks(n)]: the largest magnitude of each block, and for each value the code nearest
-// to value / absmax, the lower of two equally near. A tensor may be encoded in parts of a multiple of 64.
+// n values to codes[code_bytes(n)] and absmax[blocks(n)]: the largest magnitude of each block, and for each value the
+// code nearest to value / absmax, the lower of two equally near. A tensor may be encoded in parts of a multiple of 64.
 // Error(Exit::input) names the first element that is not finite; the block it is in and later ones are not written.
 void encode(const float* values, std::int64_t n, std::uint8_t* codes, float* absmax);
 

@@ -1,5 +1,5 @@
-// GGUF adapters, as llama.cpp reads them (src/llama-adapter.cpp) and convert_lora_to_gguf.py writes them: <weight>.lora_a [rank, in] and
-// <weight>.lora_b [out, rank], rows of B in the order the weight has its rows in GGUF.
+// GGUF adapters, as llama.cpp reads them (src/llama-adapter.cpp) and convert_lora_to_gguf.py writes them:
+// <weight>.lora_a [rank, in] and <weight>.lora_b [out, rank], rows of B in the order the weight has its rows in GGUF.
 #include <algorithm>
 #include <cmath>
 
@@ -25,13 +25,16 @@ double common_alpha(const LoraAdapter& adapter) {
 
 }  // namespace
 
-void write_gguf_adapter(const LoraAdapter& adapter, const ModelShape& shape, const std::filesystem::path& path, const std::string& dtype) {
+void write_gguf_adapter(const LoraAdapter& adapter, const ModelShape& shape, const std::filesystem::path& path,
+                        const std::string& dtype) {
   check_adapter(adapter, shape);
   const BlockType& type = adapter_dtype(dtype);
   if (adapter.use_dora()) {
-    throw Error(Exit::input, "the adapter has DoRA's magnitudes, which a GGUF adapter cannot hold", "merge it into the model and write that as GGUF");
+    throw Error(Exit::input, "the adapter has DoRA's magnitudes, which a GGUF adapter cannot hold",
+                "merge it into the model and write that as GGUF");
   }
-  if (std::filesystem::exists(path)) throw Error(Exit::input, path.string() + " exists", "choose another --out, or remove it first");
+  if (std::filesystem::exists(path))
+    throw Error(Exit::input, path.string() + " exists", "choose another --out, or remove it first");
   const double common = common_alpha(adapter);
   GgufWriter writer;
   writer.set_text("general.architecture", "llama");
@@ -55,8 +58,8 @@ void write_gguf_adapter(const LoraAdapter& adapter, const ModelShape& shape, con
     std::vector<float> b(factor.b.size());
     for (std::int64_t row = 0; row < factor.out; ++row) {
       const std::int64_t to = has_rotary_rows(factor.module + ".weight") ? gguf_row(row, shape.head_dim) : row;
-      std::transform(factor.b.data() + row * factor.rank, factor.b.data() + (row + 1) * factor.rank, b.data() + to * factor.rank,
-                     [&](float value) { return static_cast<float>(value * fold); });
+      std::transform(factor.b.data() + row * factor.rank, factor.b.data() + (row + 1) * factor.rank,
+                     b.data() + to * factor.rank, [&](float value) { return static_cast<float>(value * fold); });
     }
     write(factor.a);
     write(b);

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <map>
 
 #include "frugal/base/atomic_file.h"
@@ -26,29 +25,39 @@ constexpr const char* kOther = "the adapter was made for another model; check --
 // The tensors of a file, each to be taken once.
 class Tensors {
  public:
-  Tensors(std::map<std::string, SafeTensor> tensors, std::string name) : tensors_(std::move(tensors)), name_(std::move(name)) {}
+  Tensors(std::map<std::string, SafeTensor> tensors, std::string name)
+      : tensors_(std::move(tensors)), name_(std::move(name)) {}
 
   bool has(const std::string& key) const { return tensors_.count(key) != 0; }
   std::vector<float> take(const std::string& key, const std::vector<std::int64_t>& shape) {
     const auto found = tensors_.find(key);
-    if (found == tensors_.end()) throw Error(Exit::input, name_ + " has no tensor " + key + ", which " + kConfig + " and the model ask for", kOther);
+    if (found == tensors_.end())
+      throw Error(Exit::input, name_ + " has no tensor " + key + ", which " + kConfig + " and the model ask for",
+                  kOther);
     const SafeTensor& tensor = found->second;
-    if (tensor.shape != shape) throw Error(Exit::input, key + " has shape " + shape_text(tensor.shape) + ", expected " + shape_text(shape), kOther);
+    if (tensor.shape != shape)
+      throw Error(Exit::input, key + " has shape " + shape_text(tensor.shape) + ", expected " + shape_text(shape),
+                  kOther);
     if (tensor.dtype != "F32" && tensor.dtype != "F16" && tensor.dtype != "BF16") {
-      throw Error(Exit::input, key + " has the dtype " + tensor.dtype + ", known are F32, F16 and BF16", "convert the adapter");
+      throw Error(Exit::input, key + " has the dtype " + tensor.dtype + ", known are F32, F16 and BF16",
+                  "convert the adapter");
     }
     const BlockType& type = *find_block_type(tensor.dtype);
     std::vector<float> values(tensor.data.size() / static_cast<std::size_t>(type.bytes));
     type.dequantize(tensor.data.data(), static_cast<std::int64_t>(values.size()), values.data());
     const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
-    if (bad != values.end()) throw Error(Exit::input, key + " holds " + std::to_string(*bad), "train the adapter again with a smaller step size");
+    if (bad != values.end())
+      throw Error(Exit::input, key + " holds " + std::to_string(*bad),
+                  "train the adapter again with a smaller step size");
     tensors_.erase(found);
     return values;
   }
   void refuse_the_rest() const {
     if (tensors_.empty()) return;
-    throw Error(Exit::input, name_ + " has the tensor " + tensors_.begin()->first + ", which " + kConfig + " or the model has no place for",
-                "use an adapter of this model with LoRA factors for linears alone; check --model");
+    throw Error(
+        Exit::input,
+        name_ + " has the tensor " + tensors_.begin()->first + ", which " + kConfig + " or the model has no place for",
+        "use an adapter of this model with LoRA factors for linears alone; check --model");
   }
 
  private:
@@ -58,12 +67,15 @@ class Tensors {
 
 }  // namespace
 
-LoraAdapter parse_peft_adapter(std::string_view config_text, std::span<const std::byte> weights, const ModelShape& shape, const std::string& name) {
+LoraAdapter parse_peft_adapter(std::string_view config_text, std::span<const std::byte> weights,
+                               const ModelShape& shape, const std::string& name) {
   const PeftConfig config = parse_peft_config(config_text, name + "/" + kConfig);
   for (const char* module : {"model.embed_tokens", "lm_head"}) {
     if ((module == std::string_view("lm_head") && !shape.tied_embeddings) || !config.adapts(module)) continue;
-    throw Error(Exit::input, name + "/" + kConfig + ": 'target_modules' selects " + module + ", and factors of embeddings are not supported",
-                "use an adapter for the linears of the layers");
+    throw Error(
+        Exit::input,
+        name + "/" + kConfig + ": 'target_modules' selects " + module + ", and factors of embeddings are not supported",
+        "use an adapter for the linears of the layers");
   }
   Tensors tensors(parse_safetensors(weights, name + "/" + kWeights), name + "/" + kWeights);
   LoraAdapter adapter;
@@ -84,26 +96,31 @@ LoraAdapter parse_peft_adapter(std::string_view config_text, std::span<const std
     factor.b = tensors.take(key + kB, {factor.out, factor.rank});
     if (config.use_dora) {
       const std::string magnitude = key + kMagnitude;
-      factor.magnitude = tensors.take(tensors.has(magnitude + ".weight") ? magnitude + ".weight" : magnitude, {factor.out});
+      factor.magnitude =
+          tensors.take(tensors.has(magnitude + ".weight") ? magnitude + ".weight" : magnitude, {factor.out});
     }
     adapter.factors.push_back(std::move(factor));
   }
-  if (adapter.factors.empty()) throw Error(Exit::input, name + "/" + kConfig + ": 'target_modules' selects no linear of the model", kOther);
+  if (adapter.factors.empty())
+    throw Error(Exit::input, name + "/" + kConfig + ": 'target_modules' selects no linear of the model", kOther);
   tensors.refuse_the_rest();
   return adapter;
 }
 
 LoraAdapter read_peft_adapter(const fs::path& folder, const ModelShape& shape) {
-  if (!fs::exists(folder / kConfig)) throw Error(Exit::input, folder.string() + " has no " + kConfig, "name a folder that PEFT or frugal wrote");
+  if (!fs::exists(folder / kConfig))
+    throw Error(Exit::input, folder.string() + " has no " + kConfig, "name a folder that PEFT or frugal wrote");
   if (!fs::exists(folder / kWeights)) {
-    throw Error(Exit::input, folder.string() + " has no " + kWeights, "save the adapter with safe_serialization=True; pickled files are not read");
+    throw Error(Exit::input, folder.string() + " has no " + kWeights,
+                "save the adapter with safe_serialization=True; pickled files are not read");
   }
   const std::string config = read_file(folder / kConfig);
   const MemoryMap weights(folder / kWeights);
   return parse_peft_adapter(config, weights.bytes(), shape, folder.string());
 }
 
-void write_peft_adapter(const LoraAdapter& adapter, const ModelShape& shape, const fs::path& path, const std::string& dtype) {
+void write_peft_adapter(const LoraAdapter& adapter, const ModelShape& shape, const fs::path& path,
+                        const std::string& dtype) {
   check_adapter(adapter, shape);
   const BlockType& type = adapter_dtype(dtype);
   AtomicFolder folder(path);
@@ -122,7 +139,8 @@ void write_peft_adapter(const LoraAdapter& adapter, const ModelShape& shape, con
   }
   AtomicFile file(folder / kWeights);
   file.write(make_safetensors_header(headers));
-  for (const auto* from : values) write_values(*from, type, [&](const void* bytes, std::size_t size) { file.write(bytes, size); });
+  for (const auto* from : values)
+    write_values(*from, type, [&](const void* bytes, std::size_t size) { file.write(bytes, size); });
   file.commit();
   folder.commit();
 }

@@ -12,8 +12,8 @@
 
 namespace frugal {
 
-// target_modules or exclude_modules: a regular expression for the whole name, "all-linear", or names that a module's name is or ends
-// in after a dot.
+// target_modules or exclude_modules: a regular expression for the whole name, "all-linear", or names that a module's
+// name is or ends in after a dot.
 struct ModuleSelector {
   std::optional<ModulePattern> pattern;
   bool all_linear = false;
@@ -37,12 +37,12 @@ struct PeftConfig {
   std::vector<std::pair<ModulePattern, double>> alpha_pattern;
 };
 
-// name: for messages. Error(Exit::input) names the setting: of another type or out of range, or one that changes what the tensors
-// mean and is not supported. Unknown settings are refused unless they are null, false or empty.
+// name: for messages. Error(Exit::input) names the setting: of another type or out of range, or one that changes what
+// the tensors mean and is not supported. Unknown settings are refused unless they are null, false or empty.
 PeftConfig parse_peft_config(std::string_view text, const std::string& name);
 
-// What PEFT needs to load the adapter: ranks and alphas that most factors have as r and lora_alpha, the others by module name; modules
-// by their last part where the adapter has all of that name.
+// What PEFT needs to load the adapter: ranks and alphas that most factors have as r and lora_alpha, the others by
+// module name; modules by their last part where the adapter has all of that name.
 Json peft_config(const LoraAdapter& adapter, const ModelShape& shape);
 
 }  // namespace frugal

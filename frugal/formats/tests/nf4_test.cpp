@@ -22,7 +22,8 @@ struct Encoded {
 
 Encoded encode(const std::vector<float>& values) {
   const auto n = static_cast<std::int64_t>(values.size());
-  Encoded out{std::vector<std::uint8_t>(static_cast<std::size_t>(nf4::code_bytes(n))), std::vector<float>(static_cast<std::size_t>(nf4::blocks(n)))};
+  Encoded out{std::vector<std::uint8_t>(static_cast<std::size_t>(nf4::code_bytes(n))),
+              std::vector<float>(static_cast<std::size_t>(nf4::blocks(n)))};
   nf4::encode(values.data(), n, out.codes.data(), out.absmax.data());
   return out;
 }
@@ -46,7 +47,8 @@ template <class T>
 std::vector<T> from_hexadecimal(const std::string& text) {
   std::vector<T> out(text.size() / 2 / sizeof(T));
   for (std::size_t i = 0; i < out.size() * sizeof(T); ++i) {
-    reinterpret_cast<unsigned char*>(out.data())[i] = static_cast<unsigned char>(std::stoi(text.substr(2 * i, 2), nullptr, 16));
+    reinterpret_cast<unsigned char*>(out.data())[i] =
+        static_cast<unsigned char>(std::stoi(text.substr(2 * i, 2), nullptr, 16));
   }
   return out;
 }
@@ -72,7 +74,8 @@ TEST(Nf4, ASecondRoundTripChangesNothing) {
   }
 }
 
-// At most half the distance between the two neighbouring codes, times the block's scale, and the rounding of a quotient and a product.
+// At most half the distance between the two neighbouring codes, times the block's scale, and the rounding of a quotient
+// and a product.
 TEST(Nf4, ErrorIsAtMostHalfAGap) {
   const auto values = normal_values(6400);
   const Encoded encoded = encode(values);
@@ -81,11 +84,13 @@ TEST(Nf4, ErrorIsAtMostHalfAGap) {
     const double scale = encoded.absmax[i / 64], q = values[i] / scale;
     const auto upper = std::upper_bound(nf4::kCodes.begin(), nf4::kCodes.end() - 1, q);
     const double gap = upper == nf4::kCodes.begin() ? 0 : static_cast<double>(*upper) - *(upper - 1);
-    EXPECT_LE(std::abs(values[i] - decoded[i]), scale * (gap / 2 + 2 * 0x1p-24)) << i << ": " << values[i] << " is " << decoded[i];
+    EXPECT_LE(std::abs(values[i] - decoded[i]), scale * (gap / 2 + 2 * 0x1p-24))
+        << i << ": " << values[i] << " is " << decoded[i];
   }
 }
 
-// Every code and every threshold, with scale 1: a code is its own, a tie takes the lower code, the next float above it the upper one.
+// Every code and every threshold, with scale 1: a code is its own, a tie takes the lower code, the next float above it
+// the upper one.
 TEST(Nf4, TiesGoToTheLowerCode) {
   int exact = 0;
   for (int k = 0; k < 15; ++k) {
@@ -115,7 +120,8 @@ TEST(Nf4, AnyRangeDecodesAsThePartOfTheWhole) {
   const Encoded encoded = encode(normal_values(200));
   const auto whole = decode(encoded, 0, 200);
   for (const auto& [begin, end] : {std::pair{0, 0}, {0, 1}, {1, 2}, {63, 65}, {5, 199}, {127, 200}, {199, 200}}) {
-    EXPECT_EQ(decode(encoded, begin, end), std::vector<float>(whole.begin() + begin, whole.begin() + end)) << begin << " " << end;
+    EXPECT_EQ(decode(encoded, begin, end), std::vector<float>(whole.begin() + begin, whole.begin() + end))
+        << begin << " " << end;
   }
 }
 

@@ -1,8 +1,11 @@
-// Any two files as an adapter of a small model: refused with an Error, or factors of the sizes the model asks for. Input: a byte, then
+// Any two files as an adapter of a small model: refused with an Error, or factors of the sizes the model asks for.
+// Input: a byte, then
 //   0, 1  u16 length, that many bytes of adapter_config.json, adapter_model.safetensors
 //   else  changes to a valid adapter: 4 bytes each, u16 position, u8 file, u8 value
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,15 +40,17 @@ Files valid_files() {
     headers.push_back({name + "B.weight", "BF16", {2, 2}, 8});
     headers.push_back({name + "magnitude_vector", "F16", {2}, 4});
   }
-  const std::string config = R"({"peft_type": "LORA", "r": 1, "lora_alpha": 2.5, "lora_dropout": 0.1, "use_dora": true, "use_rslora": false,)"
-                             R"("target_modules": ["k_proj"], "exclude_modules": "(a|b)+", "rank_pattern": {"layers\\.\\d+.*": 2}, "bias": "none",)"
-                             R"("alpha_pattern": {"0.self_attn.k_proj": 7}, "task_type": "CAUSAL_LM", "loftq_config": {}})";
+  const std::string config =
+      R"({"peft_type": "LORA", "r": 1, "lora_alpha": 2.5, "lora_dropout": 0.1, "use_dora": true, "use_rslora": false,)"
+      R"("target_modules": ["k_proj"], "exclude_modules": "(a|b)+", "rank_pattern": {"layers\\.\\d+.*": 2},)"
+      R"("bias": "none", "alpha_pattern": {"0.self_attn.k_proj": 7}, "task_type": "CAUSAL_LM", "loftq_config": {}})";
   return {config, make_safetensors_header(headers) + std::string(88, '\1')};
 }
 
 void check(const LowRankFactor& factor) {
   const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
-  if (factor.a.size() != size(factor.rank * factor.in) || factor.b.size() != size(factor.out * factor.rank)) __builtin_trap();
+  if (factor.a.size() != size(factor.rank * factor.in) || factor.b.size() != size(factor.out * factor.rank))
+    __builtin_trap();
   if (!factor.magnitude.empty() && factor.magnitude.size() != size(factor.out)) __builtin_trap();
   for (const float value : factor.a) {
     if (!std::isfinite(value)) __builtin_trap();
@@ -70,11 +75,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   try {
-    const LoraAdapter adapter = parse_peft_adapter(files.config, std::as_bytes(std::span(files.weights)), shape, "input");
+    const LoraAdapter adapter =
+        parse_peft_adapter(files.config, std::as_bytes(std::span(files.weights)), shape, "input");
     for (const LowRankFactor& factor : adapter.factors) check(factor);
     check_adapter(adapter, shape);
     const std::string config = peft_config(adapter, shape).dump(-1, ' ', false, Json::error_handler_t::replace);
-    if (parse_peft_adapter(config, std::as_bytes(std::span(files.weights)), shape, "again").factors.size() != adapter.factors.size()) __builtin_trap();
+    if (parse_peft_adapter(config, std::as_bytes(std::span(files.weights)), shape, "again").factors.size() !=
+        adapter.factors.size())
+      __builtin_trap();
   } catch (const Error& error) {
     if (error.code() != Exit::input) __builtin_trap();
   }

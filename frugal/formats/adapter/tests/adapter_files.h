@@ -12,15 +12,20 @@ namespace frugal::adapter_tests {
 
 using namespace formats_tests;
 
-inline std::filesystem::path golden(const std::string& name) { return std::filesystem::path(FRUGAL_SOURCE_DIR "/frugal/formats/adapter/tests/golden") / name; }
-inline std::unique_ptr<ModelSource> golden_model() { return ModelSource::open(FRUGAL_SOURCE_DIR "/frugal/nn/tests/golden/tied"); }
+inline std::filesystem::path golden(const std::string& name) {
+  return std::filesystem::path(FRUGAL_SOURCE_DIR "/frugal/formats/adapter/tests/golden") / name;
+}
+inline std::unique_ptr<ModelSource> golden_model() {
+  return ModelSource::open(FRUGAL_SOURCE_DIR "/frugal/nn/tests/golden/tied");
+}
 
 inline std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 enum class Kind { lora, rslora, dora };
 
 // Factors for every linear of the layers whose name holds `part`; values that binary16 and bfloat16 hold exactly.
-inline LoraAdapter small_adapter(const ModelShape& shape, Kind kind, const std::string& part = "", std::int64_t rank = 3, double alpha = 6) {
+inline LoraAdapter small_adapter(const ModelShape& shape, Kind kind, const std::string& part = "",
+                                 std::int64_t rank = 3, double alpha = 6) {
   LoraAdapter adapter;
   adapter.use_rslora = kind == Kind::rslora;
   adapter.dropout = 0.125;
@@ -36,7 +41,8 @@ inline LoraAdapter small_adapter(const ModelShape& shape, Kind kind, const std::
     factor.alpha = alpha;
     factor.scale = lora_scale(alpha, rank, adapter.use_rslora);
     const auto draw = [&](std::int64_t n, std::vector<float>& to) {
-      for (std::int64_t i = 0; i < n; ++i) to.push_back(static_cast<float>(std::uniform_int_distribution<int>(-127, 127)(random)) / 64);
+      for (std::int64_t i = 0; i < n; ++i)
+        to.push_back(static_cast<float>(std::uniform_int_distribution<int>(-127, 127)(random)) / 64);
     };
     draw(rank * factor.in, factor.a);
     draw(factor.out * rank, factor.b);

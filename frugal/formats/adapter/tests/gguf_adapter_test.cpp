@@ -23,8 +23,8 @@ Matrix matrix(const GgufFile& file, const std::string& name) {
   return m;
 }
 
-// alpha / rank B A in GGUF's row order, as llama.cpp computes it, is the model's own change with its rows moved as export_gguf moves
-// those of the weight.
+// alpha / rank B A in GGUF's row order, as llama.cpp computes it, is the model's own change with its rows moved as
+// export_gguf moves those of the weight.
 void expect_same_change(const LoraAdapter& adapter, const ModelShape& shape, const char* dtype, double tolerance) {
   const TemporaryFolder folder;
   write_gguf_adapter(adapter, shape, folder / "a.gguf", dtype);
@@ -50,11 +50,14 @@ void expect_same_change(const LoraAdapter& adapter, const ModelShape& shape, con
       for (std::int64_t column = 0; column < factor.in; ++column) {
         double theirs = 0, mine = 0;
         for (std::int64_t k = 0; k < factor.rank; ++k) {
-          const auto at = [](const std::vector<float>& values, std::int64_t index) { return static_cast<double>(values[static_cast<std::size_t>(index)]); };
+          const auto at = [](const std::vector<float>& values, std::int64_t index) {
+            return static_cast<double>(values[static_cast<std::size_t>(index)]);
+          };
           theirs += at(b.values, row * factor.rank + k) * at(a.values, k * factor.in + column);
           mine += at(factor.b, ours * factor.rank + k) * at(factor.a, k * factor.in + column);
         }
-        ASSERT_NEAR(alpha / static_cast<double>(factor.rank) * theirs, factor.scale * mine, tolerance * factor.scale) << name << " [" << row << ", " << column << "]";
+        ASSERT_NEAR(alpha / static_cast<double>(factor.rank) * theirs, factor.scale * mine, tolerance * factor.scale)
+            << name << " [" << row << ", " << column << "]";
       }
     }
   }
@@ -63,13 +66,18 @@ void expect_same_change(const LoraAdapter& adapter, const ModelShape& shape, con
 // |B A| is at most 3 * 2 * 2; alpha is one float, a folded B is rounded once.
 constexpr double kRounding = 3 * 4 * 0x1p-24 * 2;
 
-TEST(GgufAdapter, OneAlphaIsWrittenAsItIs) { expect_same_change(small_adapter(small_shape(true), Kind::lora), small_shape(true), "f32", 1e-12); }
-
-TEST(GgufAdapter, SixteenBitTypesHoldTheSameValues) {
-  for (const char* dtype : {"f16", "bf16"}) expect_same_change(small_adapter(small_shape(true), Kind::lora, "self_attn"), small_shape(true), dtype, 1e-12);
+TEST(GgufAdapter, OneAlphaIsWrittenAsItIs) {
+  expect_same_change(small_adapter(small_shape(true), Kind::lora), small_shape(true), "f32", 1e-12);
 }
 
-TEST(GgufAdapter, RankStabilisedScalesBecomeAnAlpha) { expect_same_change(small_adapter(small_shape(true), Kind::rslora), small_shape(true), "f32", kRounding); }
+TEST(GgufAdapter, SixteenBitTypesHoldTheSameValues) {
+  for (const char* dtype : {"f16", "bf16"})
+    expect_same_change(small_adapter(small_shape(true), Kind::lora, "self_attn"), small_shape(true), dtype, 1e-12);
+}
+
+TEST(GgufAdapter, RankStabilisedScalesBecomeAnAlpha) {
+  expect_same_change(small_adapter(small_shape(true), Kind::rslora), small_shape(true), "f32", kRounding);
+}
 
 TEST(GgufAdapter, ScalesOfTheirOwnAreFoldedIntoB) {
   const ModelShape shape = small_shape(true);
@@ -93,11 +101,18 @@ TEST(GgufAdapter, AnLmHeadOfItsOwnIsTheOutput) {
 TEST(GgufAdapter, RefusesWhatItCannotSay) {
   const TemporaryFolder folder;
   const ModelShape shape = small_shape(true);
-  EXPECT_NE(error_of([&] { write_gguf_adapter(small_adapter(shape, Kind::dora), shape, folder / "a.gguf"); }).find("DoRA"), std::string::npos);
-  EXPECT_NE(error_of([&] { write_gguf_adapter(small_adapter(shape, Kind::lora), shape, folder / "a.gguf", "q4_0"); }).find("'q4_0'"), std::string::npos);
+  EXPECT_NE(
+      error_of([&] { write_gguf_adapter(small_adapter(shape, Kind::dora), shape, folder / "a.gguf"); }).find("DoRA"),
+      std::string::npos);
+  EXPECT_NE(error_of([&] {
+              write_gguf_adapter(small_adapter(shape, Kind::lora), shape, folder / "a.gguf", "q4_0");
+            }).find("'q4_0'"),
+            std::string::npos);
   EXPECT_EQ(folder.entries(), 0u);
   write_file(folder / "a.gguf", "mine");
-  EXPECT_NE(error_of([&] { write_gguf_adapter(small_adapter(shape, Kind::lora), shape, folder / "a.gguf"); }).find("exists"), std::string::npos);
+  EXPECT_NE(
+      error_of([&] { write_gguf_adapter(small_adapter(shape, Kind::lora), shape, folder / "a.gguf"); }).find("exists"),
+      std::string::npos);
   EXPECT_EQ(read_file(folder / "a.gguf"), "mine");
 }
 

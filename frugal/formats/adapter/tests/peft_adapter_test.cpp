@@ -26,7 +26,9 @@ std::vector<double> merged_row(const ModelSource& model, const LowRankFactor& fa
   double squares = 0;
   for (std::int64_t j = 0; j < factor.in; ++j) {
     double sum = 0;
-    for (std::int64_t k = 0; k < factor.rank; ++k) sum += static_cast<double>(factor.b[static_cast<std::size_t>(i * factor.rank + k)]) * factor.a[static_cast<std::size_t>(k * factor.in + j)];
+    for (std::int64_t k = 0; k < factor.rank; ++k)
+      sum += static_cast<double>(factor.b[static_cast<std::size_t>(i * factor.rank + k)]) *
+             factor.a[static_cast<std::size_t>(k * factor.in + j)];
     row[static_cast<std::size_t>(j)] += factor.scale * sum;
     squares += row[static_cast<std::size_t>(j)] * row[static_cast<std::size_t>(j)];
   }
@@ -44,16 +46,18 @@ void expect_same(const LoraAdapter& a, const LoraAdapter& b) {
   for (std::size_t i = 0; i < a.factors.size(); ++i) {
     const LowRankFactor &x = a.factors[i], &y = b.factors[i];
     EXPECT_EQ(x.module, y.module);
-    EXPECT_EQ(std::tie(x.rank, x.in, x.out, x.alpha, x.scale), std::tie(y.rank, y.in, y.out, y.alpha, y.scale)) << x.module;
+    EXPECT_EQ(std::tie(x.rank, x.in, x.out, x.alpha, x.scale), std::tie(y.rank, y.in, y.out, y.alpha, y.scale))
+        << x.module;
     EXPECT_EQ(x.a, y.a) << x.module;
     EXPECT_EQ(x.b, y.b) << x.module;
     EXPECT_EQ(x.magnitude, y.magnitude) << x.module;
   }
 }
 
-// What PEFT merges is what the factors say: names, orientation, ranks, alphas, scales, magnitudes, dtypes (f32, bf16, f16).
+// What PEFT merges is what the factors say: names, orientation, ranks, alphas, scales, magnitudes, dtypes.
 class PeftGolden : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Variants, PeftGolden, testing::Values("lora", "rslora", "dora", "patterns"), [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Variants, PeftGolden, testing::Values("lora", "rslora", "dora", "patterns"),
+                         [](const auto& info) { return std::string(info.param); });
 
 TEST_P(PeftGolden, FactorsMergeToPeftsWeights) {
   const auto model = golden_model();
@@ -61,14 +65,16 @@ TEST_P(PeftGolden, FactorsMergeToPeftsWeights) {
   const Json record = Json::parse(read_file(golden(GetParam()) / "golden.json"));
   ASSERT_EQ(adapter.factors.size(), record["modules"].size());
   for (const LowRankFactor& factor : adapter.factors) {
-    const auto found = std::find_if(record["modules"].begin(), record["modules"].end(), [&](const Json& m) { return m["module"] == factor.module; });
+    const auto found = std::find_if(record["modules"].begin(), record["modules"].end(),
+                                    [&](const Json& m) { return m["module"] == factor.module; });
     ASSERT_NE(found, record["modules"].end()) << factor.module;
     EXPECT_EQ(factor.rank, (*found)["rank"]) << factor.module;
     for (std::size_t r = 0; r < (*found)["rows"].size(); ++r) {
       const auto row = merged_row(*model, factor, (*found)["rows"][r]);
       for (std::size_t j = 0; j < row.size(); ++j) {
         // written with 6 decimals; fp32 there
-        EXPECT_NEAR(row[j], (*found)["merged"][r][j].get<double>(), 0.5e-6 + 16 * 0x1p-24 * 2) << factor.module << " row " << r << " column " << j;
+        EXPECT_NEAR(row[j], (*found)["merged"][r][j].get<double>(), 0.5e-6 + 16 * 0x1p-24 * 2)
+            << factor.module << " row " << r << " column " << j;
       }
     }
   }
@@ -127,7 +133,8 @@ TEST(PeftAdapter, NothingIsLeftWhenItIsRefused) {
   const TemporaryFolder folder;
   const ModelShape shape = small_shape(true);
   const LoraAdapter adapter = small_adapter(shape, Kind::lora);
-  EXPECT_NE(error_of([&] { write_peft_adapter(adapter, shape, folder / "a", "q8_0"); }).find("'q8_0'"), std::string::npos);
+  EXPECT_NE(error_of([&] { write_peft_adapter(adapter, shape, folder / "a", "q8_0"); }).find("'q8_0'"),
+            std::string::npos);
   LoraAdapter wrong = adapter;
   wrong.factors[3].b.pop_back();
   EXPECT_NE(error_of([&] { write_peft_adapter(wrong, shape, folder / "a"); }).find("wrong size"), std::string::npos);
@@ -139,7 +146,8 @@ TEST(PeftAdapter, NothingIsLeftWhenItIsRefused) {
   EXPECT_NE(error_of([&] { write_peft_adapter(wrong, shape, folder / "a"); }).find("occurs twice"), std::string::npos);
   EXPECT_EQ(folder.entries(), 0u);
   write_peft_adapter(adapter, shape, folder / "a");
-  EXPECT_NE(error_of([&] { write_peft_adapter(adapter, shape, folder / "a"); }).find("not an empty folder"), std::string::npos);
+  EXPECT_NE(error_of([&] { write_peft_adapter(adapter, shape, folder / "a"); }).find("not an empty folder"),
+            std::string::npos);
   EXPECT_EQ(folder.entries(), 1u);
 }
 
