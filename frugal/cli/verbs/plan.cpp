@@ -1,4 +1,4 @@
-#include "frugal/plan/plan.h"
+#include "frugal/cli/verbs/plan.h"
 
 #include <iostream>
 
@@ -6,8 +6,8 @@
 #include "frugal/cli/plan_request.h"
 #include "frugal/cli/print.h"
 #include "frugal/cli/validate.h"
-#include "frugal/cli/verbs/plan.h"
 #include "frugal/cli/verbs/verbs.h"
+#include "frugal/plan/plan.h"
 #include "frugal/tune/registry.h"
 
 namespace frugal {
