@@ -9,8 +9,9 @@
 
 namespace frugal {
 
-// Writes to `path` + ".tmp-<pid>"; commit() flushes to disk and renames; without commit() the temporary file is removed.
-// Every function throws Error(Exit::input) naming the path and the system's reason (a full disk, no permission).
+// Writes to `path` + ".tmp-<pid>"; commit() flushes to disk and renames; without commit() the temporary file is
+// removed. Every function throws Error(Exit::input) naming the path and the system's reason (a full disk, no
+// permission).
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -33,6 +34,6 @@ class AtomicFile {
 };
 
 void write_file(const std::filesystem::path& path, std::string_view text);  // AtomicFile in one call
-std::string read_file(const std::filesystem::path& path);                    // Error(Exit::input) when it cannot
+std::string read_file(const std::filesystem::path& path);                   // Error(Exit::input) when it cannot
 
 }  // namespace frugal

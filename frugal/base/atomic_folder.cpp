@@ -21,7 +21,8 @@ AtomicFolder::AtomicFolder(const fs::path& path)
     throw Error(Exit::input, path_.string() + " exists and is not an empty folder",
                 "choose another --out, or remove it first");
   }
-  for (auto at = fs::absolute(path_).lexically_normal().parent_path(); !at.empty() && !fs::exists(at, error); at = at.parent_path()) {
+  for (auto at = fs::absolute(path_).lexically_normal().parent_path(); !at.empty() && !fs::exists(at, error);
+       at = at.parent_path()) {
     made_.push_back(at);
   }
   fs::create_directories(temporary_, error);

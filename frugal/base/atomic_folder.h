@@ -6,7 +6,8 @@
 namespace frugal {
 
 // Its files are written below `path` + ".tmp-<pid>"; commit() renames that; without commit() it is removed with all in
-// it, and with the folders above it that were not there before. Error(Exit::input): `path` exists and is not an empty folder, or the system refuses (with its reason).
+// it, and with the folders above it that were not there before. Error(Exit::input): `path` exists and is not an empty
+// folder, or the system refuses (with its reason).
 class AtomicFolder {
  public:
   explicit AtomicFolder(const std::filesystem::path& path);

@@ -3,7 +3,8 @@
 //   struct EvalConfig {
 //     double lr = 1e-6;
 //     template <class Self, class Visitor>
-//     static void fields(Self& c, Visitor&& v) { v({.name = "lr", .help = "step size, > 0", .group = "method"}, c.lr); }
+//     static void fields(Self& c, Visitor&& v) { v({.name = "lr", .help = "step size, > 0", .group = "method"}, c.lr);
+//     }
 //   };
 //
 // Field types: bool, std::int64_t, double, std::string, std::vector<std::string>, Bytes.
@@ -21,9 +22,9 @@
 namespace frugal {
 
 struct Field {
-  std::string_view name;   // snake_case; the flag is its kebab-case
-  std::string_view help;   // what it does, with its unit and range
-  std::string_view group = "options";  // data, model, method, budget, output
+  std::string_view name;                       // snake_case; the flag is its kebab-case
+  std::string_view help;                       // what it does, with its unit and range
+  std::string_view group = "options";          // data, model, method, budget, output
   std::vector<std::string_view> choices = {};  // strings only; empty: anything
 };
 

@@ -1,5 +1,5 @@
-// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): the one generator of the product.
-// Every random number is a pure function of (key, counter); nothing is sequential.
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): the one generator of the
+// product. Every random number is a pure function of (key, counter); nothing is sequential.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -7,7 +7,15 @@
 namespace frugal {
 
 // What a stream of random numbers is for; the last counter word, so that streams never meet.
-enum class Stream : std::uint32_t { direction = 0, rounding = 1, mask = 2, shuffle = 3, sampling = 4, initial = 5, dropout = 6 };
+enum class Stream : std::uint32_t {
+  direction = 0,
+  rounding = 1,
+  mask = 2,
+  shuffle = 3,
+  sampling = 4,
+  initial = 5,
+  dropout = 6
+};
 
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 
@@ -26,12 +34,14 @@ constexpr PhiloxBlock philox(PhiloxBlock c, std::uint64_t key) {
 // Numbers 0..3 of block `block` of tensor `tensor` (any id) in `stream`.
 constexpr PhiloxBlock philox(std::uint64_t key, std::uint64_t block, std::uint32_t tensor, Stream stream) {
   return philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), tensor,
-                 static_cast<std::uint32_t>(stream)}, key);
+                 static_cast<std::uint32_t>(stream)},
+                key);
 }
 
 // The key of one (run seed, step, sample) triple; distinct triples give unrelated keys (a Philox block of its own).
 constexpr std::uint64_t philox_key(std::uint64_t seed, std::uint64_t step, std::uint32_t sample = 0) {
-  const PhiloxBlock b = philox({static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32), sample, 0x6b6579}, seed);
+  const PhiloxBlock b =
+      philox({static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32), sample, 0x6b6579}, seed);
   return b[0] | std::uint64_t{b[1]} << 32;
 }
 
@@ -48,7 +58,8 @@ class PhiloxSequence {
   std::uint32_t below(std::uint32_t bound) {
     std::uint64_t m = std::uint64_t{next()} * bound;
     if (auto low = static_cast<std::uint32_t>(m); low < bound) {
-      for (const std::uint32_t least = -bound % bound; low < least; low = static_cast<std::uint32_t>(m)) m = std::uint64_t{next()} * bound;
+      for (const std::uint32_t least = -bound % bound; low < least; low = static_cast<std::uint32_t>(m))
+        m = std::uint64_t{next()} * bound;
     }
     return static_cast<std::uint32_t>(m >> 32);
   }

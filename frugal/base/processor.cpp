@@ -46,7 +46,8 @@ bool computes_in_bf16() {
   const char* value = std::getenv("FRUGAL_COMPUTE");
   const std::string wish = value == nullptr ? "" : value;
   if (wish.empty()) return has_processor_flag("avx512_bf16");
-  if (wish != "bf16" && wish != "f32") throw Error(Exit::usage, "FRUGAL_COMPUTE is '" + wish + "'", "set it to bf16 or f32, or unset it");
+  if (wish != "bf16" && wish != "f32")
+    throw Error(Exit::usage, "FRUGAL_COMPUTE is '" + wish + "'", "set it to bf16 or f32, or unset it");
   return wish == "bf16";
 }
 

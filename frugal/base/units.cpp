@@ -26,13 +26,14 @@ bool split(std::string_view text, double& number, std::string& unit) {
 
 Bytes parse_bytes(std::string_view text) {
   constexpr std::pair<std::string_view, double> units[] = {
-      {"", 1},           {"b", 1},           {"k", 0x1p10},   {"kib", 0x1p10}, {"kb", 1e3},     {"m", 0x1p20}, {"mib", 0x1p20},
-      {"mb", 1e6},       {"g", 0x1p30},      {"gib", 0x1p30}, {"gb", 1e9},     {"t", 0x1p40},   {"tib", 0x1p40}, {"tb", 1e12}};
+      {"", 1},     {"b", 1},      {"k", 0x1p10},   {"kib", 0x1p10}, {"kb", 1e3},   {"m", 0x1p20},   {"mib", 0x1p20},
+      {"mb", 1e6}, {"g", 0x1p30}, {"gib", 0x1p30}, {"gb", 1e9},     {"t", 0x1p40}, {"tib", 0x1p40}, {"tb", 1e12}};
   double number = 0;
   std::string unit;
   if (split(text, number, unit)) {
     for (const auto& [name, scale] : units) {
-      if (name == unit && number * scale < 0x1p63) return Bytes{static_cast<std::uint64_t>(std::llround(number * scale))};
+      if (name == unit && number * scale < 0x1p63)
+        return Bytes{static_cast<std::uint64_t>(std::llround(number * scale))};
     }
   }
   throw Error(Exit::usage, "'" + std::string(text) + "' is not a size", "write it like 700MiB, 4GiB or 512MB");
@@ -44,7 +45,12 @@ std::string format_bytes(std::uint64_t bytes) {
   std::size_t unit = 0;
   while (value >= 1024 && unit + 1 < names.size()) value /= 1024, ++unit;
   char text[32];
-  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : value < 10 ? "%.2f %s" : value < 100 ? "%.1f %s" : "%.0f %s", value, names[unit]);
+  std::snprintf(text, sizeof text,
+                unit == 0     ? "%.0f %s"
+                : value < 10  ? "%.2f %s"
+                : value < 100 ? "%.1f %s"
+                              : "%.0f %s",
+                value, names[unit]);
   return text;
 }
 
@@ -63,9 +69,12 @@ double parse_seconds(std::string_view text) {
 std::string format_seconds(double seconds) {
   char text[32];
   const auto whole = static_cast<long>(seconds);
-  if (seconds < 60) std::snprintf(text, sizeof text, "%.1f s", seconds);
-  else if (whole < 3600) std::snprintf(text, sizeof text, "%ld:%02ld", whole / 60, whole % 60);
-  else std::snprintf(text, sizeof text, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+  if (seconds < 60)
+    std::snprintf(text, sizeof text, "%.1f s", seconds);
+  else if (whole < 3600)
+    std::snprintf(text, sizeof text, "%ld:%02ld", whole / 60, whole % 60);
+  else
+    std::snprintf(text, sizeof text, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
   return text;
 }
 

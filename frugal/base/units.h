@@ -11,7 +11,8 @@ struct Bytes {
   auto operator<=>(const Bytes&) const = default;
 };
 
-// "700MiB", "4GiB", "512MB", "1.5G" (binary), "1048576". Error(Exit::usage) for anything else, a negative or a size over 2^63.
+// "700MiB", "4GiB", "512MB", "1.5G" (binary), "1048576". Error(Exit::usage) for anything else, a negative or a size
+// over 2^63.
 Bytes parse_bytes(std::string_view text);
 std::string format_bytes(std::uint64_t bytes);  // "2.30 GiB", "98.4 MiB", "512 B"
 double parse_seconds(std::string_view text);    // "90s", "2h", "5m", "1.5"; Error(Exit::usage)

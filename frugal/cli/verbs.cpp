@@ -3,9 +3,9 @@
 namespace frugal {
 
 const std::vector<Verb>& verbs() {
-  static const std::vector<Verb> all = {tune_verb(),   eval_verb(),  plan_verb(),    generate_verb(),
-                                        chat_verb(),   merge_verb(), convert_verb(), report_verb(),
-                                        bench_verb(),  doctor_verb(), list_verb(),   config_verb()};
+  static const std::vector<Verb> all = {tune_verb(),  eval_verb(),   plan_verb(),    generate_verb(),
+                                        chat_verb(),  merge_verb(),  convert_verb(), report_verb(),
+                                        bench_verb(), doctor_verb(), list_verb(),    config_verb()};
   return all;
 }
 

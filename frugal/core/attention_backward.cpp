@@ -20,8 +20,8 @@ at::Tensor matrix(const float* data, std::int64_t rows, std::int64_t cols, std::
 
 }  // namespace
 
-void attention_backward(const float* q, const float* k, const float* v, const float* dout, float* dq, float* dk, float* dv,
-                        const AttentionBackwardShape& s, Buffer& scratch) {
+void attention_backward(const float* q, const float* k, const float* v, const float* dout, float* dq, float* dk,
+                        float* dv, const AttentionBackwardShape& s, Buffer& scratch) {
   const c10::InferenceMode guard;
   const std::int64_t D = s.head_dim, group = s.heads / s.kv_heads, block = std::min(kQueryBlock, s.queries);
   scratch.grow(static_cast<std::size_t>(2 * block * s.keys) * sizeof(float));
@@ -29,7 +29,8 @@ void attention_backward(const float* q, const float* k, const float* v, const fl
   float* dp_data = p_data + block * s.keys;
   const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(D)));
   for (std::int64_t begin = 0; begin < s.queries; begin += block) {
-    const std::int64_t rows = std::min(block, s.queries - begin), visible = s.keys - s.queries + begin + 1, keys = visible + rows - 1;
+    const std::int64_t rows = std::min(block, s.queries - begin), visible = s.keys - s.queries + begin + 1,
+                       keys = visible + rows - 1;
     for (std::int64_t head = 0; head < s.heads; ++head) {
       const std::int64_t at = begin * s.q_stride + head * D, kv = head / group * D;
       const at::Tensor query = matrix(q + at, rows, D, s.q_stride), key = matrix(k + kv, keys, D, s.kv_stride);

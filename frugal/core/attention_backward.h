@@ -1,4 +1,5 @@
-// The gradient of causal grouped-query attention for one sequence, by blocks of queries: nothing of size queries x keys exists.
+// The gradient of causal grouped-query attention for one sequence, by blocks of queries: nothing of size queries x keys
+// exists.
 #pragma once
 #include <cstdint>
 
@@ -6,15 +7,16 @@
 
 namespace frugal {
 
-// For out = softmax(q k^T / sqrt(head_dim)) v, query i seeing keys [0, keys - queries + i], as attention() of products.h.
+// For out = softmax(q k^T / sqrt(head_dim)) v, query i seeing keys [0, keys - queries + i], as attention() of
+// products.h.
 //   q, dout [queries, heads * head_dim], k, v [keys, kv_heads * head_dim], all fp32, rows `*_stride` elements apart.
 //   dq is written; dk and dv are added to. The probabilities are made again from q and k.
 // scratch grows to two blocks of kQueryBlock x keys.
 struct AttentionBackwardShape {
   std::int64_t queries, keys, heads, kv_heads, head_dim, q_stride, kv_stride;  // dout and dq as q, dk and dv as k
 };
-void attention_backward(const float* q, const float* k, const float* v, const float* dout, float* dq, float* dk, float* dv,
-                        const AttentionBackwardShape& shape, Buffer& scratch);
+void attention_backward(const float* q, const float* k, const float* v, const float* dout, float* dq, float* dk,
+                        float* dv, const AttentionBackwardShape& shape, Buffer& scratch);
 
 inline constexpr std::int64_t kQueryBlock = 128;
 

@@ -20,7 +20,9 @@ class Buffer {
   std::size_t size() const { return size_; }
   std::byte* data() const { return data_; }
   template <class T>
-  T* as(std::size_t element = 0) const { return reinterpret_cast<T*>(data_) + element; }
+  T* as(std::size_t element = 0) const {
+    return reinterpret_cast<T*>(data_) + element;
+  }
   void grow(std::size_t bytes) {  // keeps nothing; never shrinks
     if (bytes > size_) *this = Buffer(), *this = Buffer(bytes);
   }

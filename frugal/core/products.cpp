@@ -25,8 +25,10 @@ at::Tensor matrix(const T* data, std::int64_t rows, std::int64_t cols, std::int6
 }
 
 void product(at::Tensor& out, const at::Tensor& a, const at::Tensor& b, bool add) {
-  if (add) at::addmm_out(out, out, a, b);
-  else at::mm_out(out, a, b);
+  if (add)
+    at::addmm_out(out, out, a, b);
+  else
+    at::mm_out(out, a, b);
 }
 
 template <class T>
@@ -71,22 +73,34 @@ const char* name(Compute compute) { return compute == Compute::bf16 ? "bf16" : "
 
 void linear(const float* x, const float* w, float* y, const LinearShape& s) { linear_of(x, w, y, s); }
 void linear(const Bf16* x, const Bf16* w, Bf16* y, const LinearShape& s) { linear_of(x, w, y, s); }
-void linear_input_gradient(const float* dy, const float* w, float* dx, const LinearShape& s) { input_gradient_of(dy, w, dx, s); }
-void linear_input_gradient(const Bf16* dy, const Bf16* w, Bf16* dx, const LinearShape& s) { input_gradient_of(dy, w, dx, s); }
-void linear_weight_gradient(const float* dy, const float* x, float* dw, std::int64_t dw_stride, const LinearShape& s, Buffer&) {
+void linear_input_gradient(const float* dy, const float* w, float* dx, const LinearShape& s) {
+  input_gradient_of(dy, w, dx, s);
+}
+void linear_input_gradient(const Bf16* dy, const Bf16* w, Bf16* dx, const LinearShape& s) {
+  input_gradient_of(dy, w, dx, s);
+}
+void linear_weight_gradient(const float* dy, const float* x, float* dw, std::int64_t dw_stride, const LinearShape& s,
+                            Buffer&) {
   const c10::InferenceMode guard;
   at::Tensor out = matrix(dw, s.m, s.k, dw_stride);
   product(out, matrix(dy, s.n, s.m, s.y_stride).t(), matrix(x, s.n, s.k, s.x_stride), true);
 }
-// LibTorch has no bf16 product with an fp32 result on processors: the sum over this call's rows is rounded to bf16 once.
-void linear_weight_gradient(const Bf16* dy, const Bf16* x, float* dw, std::int64_t dw_stride, const LinearShape& s, Buffer& scratch) {
+// LibTorch has no bf16 product with an fp32 result on processors: the sum over this call's rows is rounded to bf16
+// once.
+void linear_weight_gradient(const Bf16* dy, const Bf16* x, float* dw, std::int64_t dw_stride, const LinearShape& s,
+                            Buffer& scratch) {
   const c10::InferenceMode guard;
   scratch.grow(static_cast<std::size_t>(s.m * s.k) * sizeof(Bf16));
   at::Tensor out = matrix(scratch.as<Bf16>(), s.m, s.k, s.k);
   product(out, matrix(dy, s.n, s.m, s.y_stride).t(), matrix(x, s.n, s.k, s.x_stride), false);
-  for (std::int64_t r = 0; r < s.m; ++r) kernels::add(dw + r * dw_stride, scratch.as<Bf16>() + r * s.k, static_cast<std::size_t>(s.k));
+  for (std::int64_t r = 0; r < s.m; ++r)
+    kernels::add(dw + r * dw_stride, scratch.as<Bf16>() + r * s.k, static_cast<std::size_t>(s.k));
 }
-void attention(const float* q, const float* k, const float* v, float* out, const AttentionShape& s) { attention_of(q, k, v, out, s); }
-void attention(const Bf16* q, const Bf16* k, const Bf16* v, Bf16* out, const AttentionShape& s) { attention_of(q, k, v, out, s); }
+void attention(const float* q, const float* k, const float* v, float* out, const AttentionShape& s) {
+  attention_of(q, k, v, out, s);
+}
+void attention(const Bf16* q, const Bf16* k, const Bf16* v, Bf16* out, const AttentionShape& s) {
+  attention_of(q, k, v, out, s);
+}
 
 }  // namespace frugal

@@ -11,7 +11,8 @@ namespace frugal {
 // Call once in each thread that computes: products inside are single-threaded, the team above them is ours.
 void single_threaded_torch();
 
-// What computes_in_bf16() of base/processor.h says: without the instructions LibTorch's bf16 product is several times slower than fp32.
+// What computes_in_bf16() of base/processor.h says: without the instructions LibTorch's bf16 product is several times
+// slower than fp32.
 enum class Compute { f32, bf16 };
 Compute best_compute();
 const char* name(Compute compute);
@@ -27,18 +28,22 @@ void linear(const kernels::Bf16* x, const kernels::Bf16* w, kernels::Bf16* y, co
 // The gradients of linear(); the shape is that of the forward, x_stride that of dx or x, y_stride that of dy.
 // dx[n, k] = dy[n, m] w[m, k] (+ dx with `add`).
 void linear_input_gradient(const float* dy, const float* w, float* dx, const LinearShape& shape);
-void linear_input_gradient(const kernels::Bf16* dy, const kernels::Bf16* w, kernels::Bf16* dx, const LinearShape& shape);
+void linear_input_gradient(const kernels::Bf16* dy, const kernels::Bf16* w, kernels::Bf16* dx,
+                           const LinearShape& shape);
 // dw[m, k] += dy[n, m]^T x[n, k], dw in fp32, rows `dw_stride` apart. scratch: grows to one product in bf16.
-void linear_weight_gradient(const float* dy, const float* x, float* dw, std::int64_t dw_stride, const LinearShape& shape, Buffer& scratch);
-void linear_weight_gradient(const kernels::Bf16* dy, const kernels::Bf16* x, float* dw, std::int64_t dw_stride, const LinearShape& shape,
-                            Buffer& scratch);
+void linear_weight_gradient(const float* dy, const float* x, float* dw, std::int64_t dw_stride,
+                            const LinearShape& shape, Buffer& scratch);
+void linear_weight_gradient(const kernels::Bf16* dy, const kernels::Bf16* x, float* dw, std::int64_t dw_stride,
+                            const LinearShape& shape, Buffer& scratch);
 
-// Grouped-query attention of one sequence, softmax(q k^T / sqrt(head_dim)) v: query i sees keys [0, keys - queries + i].
+// Grouped-query attention of one sequence, softmax(q k^T / sqrt(head_dim)) v: query i sees keys [0, keys - queries +
+// i].
 //   q [queries, heads, head_dim], k and v [keys, kv_heads, head_dim], out [queries, heads, head_dim]; keys >= queries.
 struct AttentionShape {
   std::int64_t queries, keys, heads, kv_heads, head_dim, q_stride, kv_stride, out_stride;
 };
 void attention(const float* q, const float* k, const float* v, float* out, const AttentionShape& shape);
-void attention(const kernels::Bf16* q, const kernels::Bf16* k, const kernels::Bf16* v, kernels::Bf16* out, const AttentionShape& shape);
+void attention(const kernels::Bf16* q, const kernels::Bf16* k, const kernels::Bf16* v, kernels::Bf16* out,
+               const AttentionShape& shape);
 
 }  // namespace frugal

@@ -1,5 +1,5 @@
-// A team of threads that takes numbered items from a queue. Waiting is passive, so a busy neighbour process costs its share
-// of the cores and no more (spinning teams lose a factor of 3 to 20 there).
+// A team of threads that takes numbered items from a queue. Waiting is passive, so a busy neighbour process costs its
+// share of the cores and no more (spinning teams lose a factor of 3 to 20 there).
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -21,8 +21,9 @@ class Threads {
   Threads& operator=(const Threads&) = delete;
   int count() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls work(item, thread) once for each item in [0, items); thread in [0, count()). Returns when all are done. Which thread
-  // takes which item is open, so an item's result may depend on the item alone. Rethrows the first exception. Not reentrant.
+  // Calls work(item, thread) once for each item in [0, items); thread in [0, count()). Returns when all are done. Which
+  // thread takes which item is open, so an item's result may depend on the item alone. Rethrows the first exception.
+  // Not reentrant.
   using Work = std::function<void(std::int64_t item, int thread)>;
   void run(std::int64_t items, const Work& work);
 

@@ -31,7 +31,8 @@ MemoryMap::MemoryMap(const std::filesystem::path& path) {
   data_ = static_cast<const std::byte*>(at);
 }
 
-MemoryMap::MemoryMap(MemoryMap&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+MemoryMap::MemoryMap(MemoryMap&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 
 MemoryMap::~MemoryMap() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);

@@ -15,7 +15,8 @@ std::int64_t integer(const Json& config, const char* key, std::int64_t least) {
   }
   const auto value = found->get<std::int64_t>();
   if (value < least || value > (std::int64_t{1} << 24)) {
-    refuse(std::string("config.json: ") + key + " is " + std::to_string(value) + ", expected " + std::to_string(least) + " to 16777216",
+    refuse(std::string("config.json: ") + key + " is " + std::to_string(value) + ", expected " + std::to_string(least) +
+               " to 16777216",
            "use the config.json that belongs to the model");
   }
   return value;
@@ -28,7 +29,8 @@ T optional(const Json& config, const char* key, T fallback) {
   try {
     return found->get<T>();
   } catch (const nlohmann::json::exception&) {
-    refuse(std::string("config.json: ") + key + " cannot be " + found->dump().substr(0, 60), "use the config.json that belongs to the model");
+    refuse(std::string("config.json: ") + key + " cannot be " + found->dump().substr(0, 60),
+           "use the config.json that belongs to the model");
   }
 }
 
@@ -42,7 +44,8 @@ double positive(const Json& config, const char* key, double fallback) {
 Rope rope_from_config(const Json& config) {
   const Json parameters = optional(config, "rope_parameters", optional(config, "rope_scaling", Json::object()));
   Rope rope;
-  if (!parameters.is_object()) refuse("config.json: the rope parameters are not an object", "use the config.json that belongs to the model");
+  if (!parameters.is_object())
+    refuse("config.json: the rope parameters are not an object", "use the config.json that belongs to the model");
   rope.theta = positive(parameters, "rope_theta", positive(config, "rope_theta", 10000));
   const auto type = optional(parameters, "rope_type", optional(parameters, "type", std::string("default")));
   if (type == "default") return rope;
@@ -56,8 +59,9 @@ Rope rope_from_config(const Json& config) {
     rope.high_freq_factor = optional(parameters, "high_freq_factor", 4.0);
     rope.original_context = integer(parameters, "original_max_position_embeddings", 1);
     if (!(rope.low_freq_factor > 0 && rope.high_freq_factor > rope.low_freq_factor)) {
-      refuse("config.json: low_freq_factor " + std::to_string(rope.low_freq_factor) + " is not below high_freq_factor " +
-                 std::to_string(rope.high_freq_factor), "use the config.json that belongs to the model");
+      refuse("config.json: low_freq_factor " + std::to_string(rope.low_freq_factor) +
+                 " is not below high_freq_factor " + std::to_string(rope.high_freq_factor),
+             "use the config.json that belongs to the model");
     }
   }
   return rope;
@@ -67,7 +71,9 @@ Rope rope_from_config(const Json& config) {
 
 std::vector<TensorSpec> tensor_specs(const ModelShape& shape) {
   std::vector<TensorSpec> specs;
-  const auto matrix = [&](const std::string& name, std::int64_t rows, std::int64_t cols) { specs.push_back({name, rows, cols, false}); };
+  const auto matrix = [&](const std::string& name, std::int64_t rows, std::int64_t cols) {
+    specs.push_back({name, rows, cols, false});
+  };
   const auto vector = [&](const std::string& name, std::int64_t cols) { specs.push_back({name, 1, cols, true}); };
   const auto linear = [&](const std::string& name, std::int64_t rows, std::int64_t cols, bool has_bias) {
     matrix(name + ".weight", rows, cols);
@@ -103,10 +109,12 @@ ModelShape shape_from_config(const Json& config) {
   if (!config.is_object()) refuse("config.json is not an object", "use the config.json that belongs to the model");
   const auto type = optional(config, "model_type", std::string());
   if (type != "llama" && type != "mistral") {
-    refuse("the model's type is '" + type + "'", "use a model of the llama family (model_type llama, or mistral without a sliding window)");
+    refuse("the model's type is '" + type + "'",
+           "use a model of the llama family (model_type llama, or mistral without a sliding window)");
   }
   if (type == "mistral" && !optional(config, "sliding_window", Json()).is_null()) {
-    refuse("the model has a sliding window of " + config["sliding_window"].dump() + " tokens", "use a model with full attention");
+    refuse("the model has a sliding window of " + config["sliding_window"].dump() + " tokens",
+           "use a model with full attention");
   }
   ModelShape shape;
   shape.architecture = "llama";
@@ -121,17 +129,22 @@ ModelShape shape_from_config(const Json& config) {
   shape.activation = optional(config, "hidden_act", std::string("silu"));
   if (shape.activation != "silu") refuse("the activation is '" + shape.activation + "'", "use a model with silu");
   const std::int64_t heads = integer(config, "num_attention_heads", 1);
-  const std::int64_t kv_heads = config.contains("num_key_value_heads") ? integer(config, "num_key_value_heads", 1) : heads;
+  const std::int64_t kv_heads =
+      config.contains("num_key_value_heads") ? integer(config, "num_key_value_heads", 1) : heads;
   if (heads % kv_heads != 0) {
-    refuse("config.json: " + std::to_string(heads) + " attention heads cannot share " + std::to_string(kv_heads) + " key-value heads",
+    refuse("config.json: " + std::to_string(heads) + " attention heads cannot share " + std::to_string(kv_heads) +
+               " key-value heads",
            "use the config.json that belongs to the model");
   }
-  shape.head_dim = optional(config, "head_dim", Json()).is_null() ? shape.hidden / heads : integer(config, "head_dim", 2);
+  shape.head_dim =
+      optional(config, "head_dim", Json()).is_null() ? shape.hidden / heads : integer(config, "head_dim", 2);
   if (shape.head_dim < 2 || shape.head_dim % 2 != 0) {
     refuse("config.json: the head size is " + std::to_string(shape.head_dim), "rotary positions need an even one");
   }
   const std::int64_t ffn = integer(config, "intermediate_size", 1), layers = integer(config, "num_hidden_layers", 1);
-  if (layers > 10000) refuse("config.json: num_hidden_layers is " + std::to_string(layers), "use the config.json that belongs to the model");
+  if (layers > 10000)
+    refuse("config.json: num_hidden_layers is " + std::to_string(layers),
+           "use the config.json that belongs to the model");
   shape.layers.assign(static_cast<std::size_t>(layers), LayerShape{heads, kv_heads, ffn});
   return shape;
 }

@@ -15,8 +15,8 @@ struct LayerShape {  // layers differ after pruning
 // Rotary positions (RoFormer, arXiv:2104.09864), in the half-split layout of Hugging Face's llama.
 struct Rope {
   double theta = 10000;
-  std::string scaling = "none";      // none, linear, llama3
-  double factor = 1;                 // linear and llama3
+  std::string scaling = "none";                      // none, linear, llama3
+  double factor = 1;                                 // linear and llama3
   double low_freq_factor = 1, high_freq_factor = 4;  // llama3
   std::int64_t original_context = 8192;              // llama3
 };
@@ -27,15 +27,15 @@ struct ModelShape {
   std::vector<LayerShape> layers;
   double norm_eps = 1e-5;
   Rope rope;
-  bool tied_embeddings = false;   // lm_head is the embedding
-  bool attention_bias = false;    // q, k, v and o have biases
+  bool tied_embeddings = false;  // lm_head is the embedding
+  bool attention_bias = false;   // q, k, v and o have biases
   bool mlp_bias = false;
   std::string activation = "silu";
 };
 
 struct TensorSpec {
-  std::string name;        // Hugging Face's name, e.g. model.layers.0.self_attn.q_proj.weight
-  std::int64_t rows = 1;   // 1-D tensors are one row
+  std::string name;       // Hugging Face's name, e.g. model.layers.0.self_attn.q_proj.weight
+  std::int64_t rows = 1;  // 1-D tensors are one row
   std::int64_t cols = 0;
   bool is_vector = false;  // a norm gain or a bias: 1-D in files
 };
@@ -44,7 +44,8 @@ struct TensorSpec {
 std::vector<TensorSpec> tensor_specs(const ModelShape& shape);
 std::int64_t parameter_count(const ModelShape& shape);
 
-// From a Hugging Face config.json. Error(Exit::input) names a model_type, activation or scaling this version does not know.
+// From a Hugging Face config.json. Error(Exit::input) names a model_type, activation or scaling this version does not
+// know.
 ModelShape shape_from_config(const Json& config);
 Json config_from_shape(const ModelShape& shape, const std::string& dtype);  // config.json that transformers loads
 

@@ -11,18 +11,21 @@ namespace frugal {
 std::unique_ptr<ModelSource> ModelSource::open(const std::filesystem::path& path) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
-    throw Error(Exit::input, "there is no model at " + path.string(), "give a GGUF file or a Hugging Face folder (make model fetches a small one)");
+    throw Error(Exit::input, "there is no model at " + path.string(),
+                "give a GGUF file or a Hugging Face folder (make model fetches a small one)");
   }
   if (std::filesystem::is_directory(path, ignored)) {
     if (!std::filesystem::exists(path / "config.json", ignored)) {
-      throw Error(Exit::input, path.string() + " has no config.json", "give a Hugging Face folder, or a GGUF file by its own name");
+      throw Error(Exit::input, path.string() + " has no config.json",
+                  "give a Hugging Face folder, or a GGUF file by its own name");
     }
     return open_hf_model(path);
   }
   char magic[4] = {};
   std::ifstream(path, std::ios::binary).read(magic, 4);
   if (std::string_view(magic, 4) == "GGUF") return open_gguf_model(path);
-  throw Error(Exit::input, path.string() + " is not a model", "give a GGUF file or a Hugging Face folder with config.json");
+  throw Error(Exit::input, path.string() + " is not a model",
+              "give a GGUF file or a Hugging Face folder with config.json");
 }
 
 }  // namespace frugal

@@ -29,18 +29,18 @@ class ModelSource {
   const std::filesystem::path& path() const { return path_; }
   const ModelShape& shape() const { return shape_; }
   const std::vector<SourceTensor>& tensors() const { return tensors_; }  // same order as tensor_specs(shape())
-  virtual std::string sha256() const = 0;  // of the files that hold the weights
+  virtual std::string sha256() const = 0;                                // of the files that hold the weights
   std::uint64_t file_bytes() const { return file_bytes_; }
-  const std::string& format() const { return format_; }                  // "gguf" or "safetensors"
+  const std::string& format() const { return format_; }  // "gguf" or "safetensors"
 
   // Rows [begin, end) of tensor `index` as fp32 into out[(end - begin) * cols], the same bits on every instruction set.
   virtual void read_rows(std::size_t index, std::int64_t begin, std::int64_t end, float* out) const = 0;
   // Lets the kernel take back the resident pages of tensor `index` (madvise); the next read loads them again.
   virtual void release(std::size_t index) const = 0;
-  virtual std::unique_ptr<Tokenizer> tokenizer() const = 0;   // Error(Exit::input) when there is none
-  virtual std::string chat_template() const = 0;              // empty when there is none
-  virtual Json generation_config() const = 0;                 // {} when there is none; always has eos_token_id if known
-  virtual std::string license() const = 0;                    // as the file says; may be empty
+  virtual std::unique_ptr<Tokenizer> tokenizer() const = 0;  // Error(Exit::input) when there is none
+  virtual std::string chat_template() const = 0;             // empty when there is none
+  virtual Json generation_config() const = 0;                // {} when there is none; always has eos_token_id if known
+  virtual std::string license() const = 0;                   // as the file says; may be empty
 
  protected:
   std::filesystem::path path_;
@@ -50,18 +50,20 @@ class ModelSource {
   std::string format_;
 };
 
-// Rows of a tensor to be written, produced on demand: rows [begin, end) of tensor `index` (order of tensor_specs) as fp32.
+// Rows of a tensor to be written, produced on demand: rows [begin, end) of tensor `index` (order of tensor_specs) as
+// fp32.
 using RowReader = std::function<void(std::size_t index, std::int64_t begin, std::int64_t end, float* out)>;
 // Called after each tensor with (tensors done, tensors in all); may throw to stop, and then nothing is left behind.
 using ExportProgress = std::function<void(std::size_t done, std::size_t all)>;
 
-// A Hugging Face folder: config.json, model.safetensors, tokenizer.json, tokenizer_config.json (with the chat template),
-// generation_config.json. dtype: "bf16", "f16" or "f32" (nearest even). The folder appears under its name only when whole;
-// Error(Exit::input) if it exists and is not empty.
+// A Hugging Face folder: config.json, model.safetensors, tokenizer.json, tokenizer_config.json (with the chat
+// template), generation_config.json. dtype: "bf16", "f16" or "f32" (nearest even). The folder appears under its name
+// only when whole; Error(Exit::input) if it exists and is not empty.
 void export_hf_folder(const ModelSource& base, const RowReader& rows, const std::string& dtype,
                       const std::filesystem::path& out, const ExportProgress& progress);
-// A GGUF v3 file that llama.cpp loads. dtype: "f32", "f16", "bf16" or "q8_0" (vectors stay F32). Error(Exit::input) if it exists.
-// Both refuse weights that are not finite or that dtype cannot hold (f16: over 65504), with tensor, value and limit.
+// A GGUF v3 file that llama.cpp loads. dtype: "f32", "f16", "bf16" or "q8_0" (vectors stay F32). Error(Exit::input) if
+// it exists. Both refuse weights that are not finite or that dtype cannot hold (f16: over 65504), with tensor, value
+// and limit.
 void export_gguf(const ModelSource& base, const RowReader& rows, const std::string& dtype,
                  const std::filesystem::path& out, const ExportProgress& progress);
 

@@ -23,7 +23,8 @@ std::vector<float> make_inverse_frequencies(const ModelShape& shape) {
       if (wavelength > low) {
         f /= rope.factor;
       } else if (wavelength >= high) {
-        const double smooth = (context / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+        const double smooth =
+            (context / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
         f = (1 - smooth) * f / rope.factor + smooth * f;
       }
     }
@@ -45,7 +46,11 @@ KvCache::KvCache(const ModelShape& shape, std::int64_t capacity, Compute compute
 }
 
 Decoder::State::State(const ModelShape& shape_, Threads& threads_, Compute compute_)
-    : shape(shape_), ids(shape_), threads(threads_), compute(compute_), inverse_frequencies(make_inverse_frequencies(shape_)),
+    : shape(shape_),
+      ids(shape_),
+      threads(threads_),
+      compute(compute_),
+      inverse_frequencies(make_inverse_frequencies(shape_)),
       scratch(static_cast<std::size_t>(threads_.count())),
       low_rank_scratch(static_cast<std::size_t>(threads_.count())) {}
 Decoder::State::~State() = default;
@@ -74,19 +79,25 @@ Threads& Decoder::threads() const { return state_->threads; }
 const Hidden& Decoder::forward(const WeightView& view, const PackedBatch& batch, KvCache* cache, Tape* tape) {
   for (const std::int32_t token : batch.tokens) {
     if (token < 0 || token >= shape().vocab) {
-      throw Error(Exit::input, "token id " + std::to_string(token) + " is outside the vocabulary of " + std::to_string(shape().vocab),
-                  "use the tokenizer that belongs to the model");
+      throw Error(
+          Exit::input,
+          "token id " + std::to_string(token) + " is outside the vocabulary of " + std::to_string(shape().vocab),
+          "use the tokenizer that belongs to the model");
     }
   }
   constexpr std::int64_t kNarrow = 8;
   state_->rotations(batch.positions, cache == nullptr ? 0 : cache->length);
   const bool narrow = view.is_plain() && batch.size() <= kNarrow && batch.segments.size() == 1 && cache != nullptr;
   if (compute() == Compute::f32) {
-    if (narrow) state_->forward_narrow<float>(view.store(), batch, cache);
-    else state_->forward_packed<float>(view, batch, cache, tape);
+    if (narrow)
+      state_->forward_narrow<float>(view.store(), batch, cache);
+    else
+      state_->forward_packed<float>(view, batch, cache, tape);
   } else {
-    if (narrow) state_->forward_narrow<kernels::Bf16>(view.store(), batch, cache);
-    else state_->forward_packed<kernels::Bf16>(view, batch, cache, tape);
+    if (narrow)
+      state_->forward_narrow<kernels::Bf16>(view.store(), batch, cache);
+    else
+      state_->forward_packed<kernels::Bf16>(view, batch, cache, tape);
   }
   if (cache != nullptr) cache->length += batch.size();
   return state_->hidden;

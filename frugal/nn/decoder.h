@@ -1,7 +1,7 @@
 // The forward pass of a llama-family decoder: layers outside, chunks of tokens inside.
-// Per layer the weights of all branches are made once in scratch by all threads; then items (branch x chunk of tokens, in
-// attention branch x sequence) go through it from a queue, each on one thread. Chunks depend on the batch alone, so results do
-// not depend on the number of threads.
+// Per layer the weights of all branches are made once in scratch by all threads; then items (branch x chunk of tokens,
+// in attention branch x sequence) go through it from a queue, each on one thread. Chunks depend on the batch alone, so
+// results do not depend on the number of threads.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -24,9 +24,13 @@ class KvCache {
   std::int64_t length = 0;
   std::int64_t capacity() const { return capacity_; }
   template <class T>
-  T* keys(std::size_t layer) { return memory_.as<T>() + offsets_[layer]; }
+  T* keys(std::size_t layer) {
+    return memory_.as<T>() + offsets_[layer];
+  }
   template <class T>
-  T* values(std::size_t layer) { return keys<T>(layer) + capacity_ * widths_[layer]; }
+  T* values(std::size_t layer) {
+    return keys<T>(layer) + capacity_ * widths_[layer];
+  }
   std::int64_t width(std::size_t layer) const { return widths_[layer]; }
 
  private:
@@ -54,29 +58,37 @@ class Decoder {
   Compute compute() const;
   Threads& threads() const;
 
-  // Runs every layer. The result stays valid until the next call. cache (one branch, one segment, no more than its capacity):
-  // takes in the keys and values, and the segment goes on after what it holds.
-  // tape (one branch, no cache): takes what backward needs. Error(Exit::input): a token id outside the vocabulary.
-  const Hidden& forward(const WeightView& view, const PackedBatch& batch, KvCache* cache = nullptr, Tape* tape = nullptr);
+  // Runs every layer. The result stays valid until the next call. cache (one branch, one segment, no more than its
+  // capacity): takes in the keys and values, and the segment goes on after what it holds. tape (one branch, no cache):
+  // takes what backward needs. Error(Exit::input): a token id outside the vocabulary.
+  const Hidden& forward(const WeightView& view, const PackedBatch& batch, KvCache* cache = nullptr,
+                        Tape* tape = nullptr);
 
   // ---- heads, on rows of the hidden states of the last forward ----
-  // Log-probability of `target` after the token at `row`, for each query: out[branch * queries + i]. Runs through the vocabulary
-  // in blocks with an online log-sum-exp; nothing of size tokens x vocabulary exists.
-  struct Query { std::int64_t row; std::int32_t target; };
+  // Log-probability of `target` after the token at `row`, for each query: out[branch * queries + i]. Runs through the
+  // vocabulary in blocks with an online log-sum-exp; nothing of size tokens x vocabulary exists.
+  struct Query {
+    std::int64_t row;
+    std::int32_t target;
+  };
   std::vector<double> log_probabilities(const WeightView& view, std::span<const Query> queries);
-  // Logits of the candidate tokens after each row: out[(branch * rows + i) * candidates + c]. Only their rows of the head are made.
-  std::vector<float> candidate_logits(const WeightView& view, std::span<const std::int64_t> rows, std::span<const std::int32_t> candidates);
+  // Logits of the candidate tokens after each row: out[(branch * rows + i) * candidates + c]. Only their rows of the
+  // head are made.
+  std::vector<float> candidate_logits(const WeightView& view, std::span<const std::int64_t> rows,
+                                      std::span<const std::int32_t> candidates);
   // All logits after one row of branch 0, [vocab].
   std::vector<float> logits(const WeightView& view, std::int64_t row);
 
   // ---- backward, of one branch, after a forward with a tape: one or more heads, then the layers, once ----
-  // The loss has -weights[i] * log_probability[i] as its terms: the gradient of -sum_i w_i log p(query i) joins that of the hidden
-  // states, and that of the head's weights goes to `gradients`. Blocks of the vocabulary as in log_probabilities.
-  void backward_log_probabilities(const WeightView& view, std::span<const Query> queries, std::span<const double> weights,
-                                  Gradients& gradients);
+  // The loss has -weights[i] * log_probability[i] as its terms: the gradient of -sum_i w_i log p(query i) joins that of
+  // the hidden states, and that of the head's weights goes to `gradients`. Blocks of the vocabulary as in
+  // log_probabilities.
+  void backward_log_probabilities(const WeightView& view, std::span<const Query> queries,
+                                  std::span<const double> weights, Gradients& gradients);
   // The same from the gradients of candidate_logits [rows * candidates].
-  void backward_candidates(const WeightView& view, std::span<const std::int64_t> rows, std::span<const std::int32_t> candidates,
-                           std::span<const float> gradient, Gradients& gradients);
+  void backward_candidates(const WeightView& view, std::span<const std::int64_t> rows,
+                           std::span<const std::int32_t> candidates, std::span<const float> gradient,
+                           Gradients& gradients);
   // Layers from the last to gradients.lowest_layer(), one at a time; no graph. The tape is used up.
   void backward(const WeightView& view, const PackedBatch& batch, Tape& tape, Gradients& gradients);
 

@@ -1,4 +1,5 @@
-// The backward of a packed batch, a layer at a time: see decoder.h, decoder_state.h for the letters, decoder_layer.h for the layout.
+// The backward of a packed batch, a layer at a time: see decoder.h, decoder_state.h for the letters, decoder_layer.h
+// for the layout.
 #include "frugal/nn/decoder_backward.h"
 
 #include "frugal/base/error.h"
@@ -8,7 +9,8 @@
 namespace frugal {
 namespace {
 
-// A low-rank pair's part in a linear's backward, for rows [first, first + rows): du <- dy b, u <- x a^T, both scaled, and dx += du a.
+// A low-rank pair's part in a linear's backward, for rows [first, first + rows): du <- dy b, u <- x a^T, both scaled,
+// and dx += du a.
 template <class T>
 struct PairBackward {
   const LowRankLayer<T>& low_rank;
@@ -22,7 +24,8 @@ struct PairBackward {
     if (pair.rank == 0) return;
     T* du = back.du[slot].template as<T>() + first * pair.rank;
     const std::int64_t in = at.in(slot), out = at.out(slot);
-    linear_input_gradient(dy + at.column(slot), pair.b_scaled, du, {rows, pair.rank, out, pair.rank, at.row_width(slot)});
+    linear_input_gradient(dy + at.column(slot), pair.b_scaled, du,
+                          {rows, pair.rank, out, pair.rank, at.row_width(slot)});
     if (dx == nullptr) return;
     if (!low_rank.has_dropout()) {
       return linear_input_gradient(du, pair.a, dx, {rows, in, pair.rank, dx_stride, pair.rank, true});
@@ -31,13 +34,15 @@ struct PairBackward {
     T* dropped = scratch[0].as<T>();
     linear_input_gradient(du, pair.a, dropped, {rows, in, pair.rank, in, pair.rank});
     low_rank.drop_gradient(slot, dropped, first, rows, in);
-    for (std::int64_t r = 0; r < rows; ++r) kernels::add(dx + r * dx_stride, dropped + r * in, static_cast<std::size_t>(in));
+    for (std::int64_t r = 0; r < rows; ++r)
+      kernels::add(dx + r * dx_stride, dropped + r * in, static_cast<std::size_t>(in));
   }
   void inner(Slot slot, const T* x, std::int64_t stride) const {
     const auto& pair = low_rank[slot];
     if (pair.rank == 0) return;
     const auto seen = low_rank.dropped(slot, x, stride, first, rows, at.in(slot), scratch[0]);
-    linear(seen.data, pair.a_scaled, back.u[slot].template as<T>() + first * pair.rank, {rows, at.in(slot), pair.rank, seen.stride, pair.rank});
+    linear(seen.data, pair.a_scaled, back.u[slot].template as<T>() + first * pair.rank,
+           {rows, at.in(slot), pair.rank, seen.stride, pair.rank});
   }
 };
 
@@ -45,8 +50,9 @@ struct PairBackward {
 
 // The factors' gradients: db = dy^T u, da = du^T dropout(x).
 template <class T>
-void Decoder::State::add_pair_gradients(const LowRankLayer<T>& low_rank, Slot slot, const LayerLayout& at, const T* dy, const T* x,
-                                        std::int64_t tokens, Gradients& gradients, WeightGradients<T>& work) {
+void Decoder::State::add_pair_gradients(const LowRankLayer<T>& low_rank, Slot slot, const LayerLayout& at, const T* dy,
+                                        const T* x, std::int64_t tokens, Gradients& gradients,
+                                        WeightGradients<T>& work) {
   const auto& pair = low_rank[slot];
   if (pair.rank == 0) return;
   const LowRankSum to = gradients.of_low_rank(pair.id);
@@ -61,12 +67,14 @@ void Decoder::State::add_pair_gradients(const LowRankLayer<T>& low_rank, Slot sl
     }
     x = all.as<T>();
   }
-  work.add({to.b}, dy + at.column(slot), at.row_width(slot), back->u[slot].template as<T>(), pair.rank, tokens, at.out(slot), pair.rank);
+  work.add({to.b}, dy + at.column(slot), at.row_width(slot), back->u[slot].template as<T>(), pair.rank, tokens,
+           at.out(slot), pair.rank);
   work.add({to.a}, back->du[slot].template as<T>(), pair.rank, x, in, tokens, pair.rank, in);
 }
 
 template <class T>
-void Decoder::State::backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape, std::int64_t root, int thread) {
+void Decoder::State::backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape,
+                                        std::int64_t root, int thread) {
   auto& [q, kv, dout, dq, dkv, scores] = back->attention[static_cast<std::size_t>(thread)];
   const std::int64_t W = at.qkv_width, Q = at.q_width, KV = 2 * at.kv_width;  // k and v lie side by side
   const Segment& parent = batch.segments[static_cast<std::size_t>(root)];
@@ -85,12 +93,15 @@ void Decoder::State::backward_attention(const PackedBatch& batch, const LayerLay
       convert(row + Q, kv.as<float>() + (own + t) * KV, KV);
       convert(back->dattended.as<T>() + (s.begin + t) * Q, dout.as<float>() + t * Q, Q);
     }
-    attention_backward(q.as<float>(), kv.as<float>(), kv.as<float>() + at.kv_width, dout.as<float>(), dq.as<float>(), dkv.as<float>(),
-                       dkv.as<float>() + at.kv_width, {s.length, own + s.length, at.H, at.K, at.D, Q, KV}, scores);
-    for (std::int64_t t = 0; t < s.length; ++t) convert(dq.as<float>() + t * Q, back->dqkv.as<T>() + (s.begin + t) * W, Q);
+    attention_backward(q.as<float>(), kv.as<float>(), kv.as<float>() + at.kv_width, dout.as<float>(), dq.as<float>(),
+                       dkv.as<float>(), dkv.as<float>() + at.kv_width,
+                       {s.length, own + s.length, at.H, at.K, at.D, Q, KV}, scores);
+    for (std::int64_t t = 0; t < s.length; ++t)
+      convert(dq.as<float>() + t * Q, back->dqkv.as<T>() + (s.begin + t) * W, Q);
   };
   const auto write = [&](const Segment& s, std::int64_t own) {
-    for (std::int64_t t = 0; t < s.length; ++t) convert(dkv.as<float>() + (own + t) * KV, back->dqkv.as<T>() + (s.begin + t) * W + Q, KV);
+    for (std::int64_t t = 0; t < s.length; ++t)
+      convert(dkv.as<float>() + (own + t) * KV, back->dqkv.as<T>() + (s.begin + t) * W + Q, KV);
   };
   run(parent, 0);
   for (const Segment& s : batch.segments) {
@@ -103,8 +114,8 @@ void Decoder::State::backward_attention(const PackedBatch& batch, const LayerLay
 }
 
 template <class T>
-void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, LayerTape& tape, bool is_recorded,
-                                    Gradients& gradients) {
+void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, LayerTape& tape,
+                                    bool is_recorded, Gradients& gradients) {
   const LayerLayout at(shape, shape.layers[l]);
   const LayerIds& id = ids.layers[l];
   BackwardState& b = *back;
@@ -114,7 +125,8 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
   const auto bytes = [&](std::int64_t width) { return static_cast<std::size_t>(N * width) * sizeof(T); };
 
   {
-    const Preparation<T> qkv_panels = prepare_qkv<T>(view, id, at, panels_qkv), rest = prepare_rest<T>(view, id, at, panels_rest);
+    const Preparation<T> qkv_panels = prepare_qkv<T>(view, id, at, panels_qkv),
+                         rest = prepare_rest<T>(view, id, at, panels_rest);
     const std::int64_t first = qkv_panels.size();
     threads.run(first + (is_recorded ? rest.size() : 0), [&](std::int64_t item, int) {
       item < first ? qkv_panels.run(view, item) : rest.run(view, item - first);
@@ -161,14 +173,15 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     float* dh = b.dhidden.as<float>() + begin * C;
     const float* middle = tape.middle.as<float>() + begin * C;
     const T* panel = panels_rest.at<T>(0);
-    const PairBackward<T> pairs{low_rank, at, b, low_rank_scratch[static_cast<std::size_t>(thread)].data(), begin, rows};
+    const PairBackward<T> pairs{low_rank, at,  b, low_rank_scratch[static_cast<std::size_t>(thread)].data(),
+                                begin,    rows};
     convert(dh, dy, rows * C);
     linear_input_gradient(dy, panel + at.down_at(), dproduct, {rows, F, C, F, C});
     pairs.input_gradient(kDown, dy, dproduct, F);
     T* activated = wants(kDown) ? b.activated.as<T>() + begin * F : nullptr;
     for (std::int64_t r = 0; r < rows; ++r) {
-      kernels::silu_mul_backward(gate + r * 2 * F, gate + r * 2 * F + F, dproduct + r * F, activated == nullptr ? nullptr : activated + r * F,
-                                 static_cast<std::size_t>(F));
+      kernels::silu_mul_backward(gate + r * 2 * F, gate + r * 2 * F + F, dproduct + r * F,
+                                 activated == nullptr ? nullptr : activated + r * F, static_cast<std::size_t>(F));
     }
     pairs.inner(kDown, activated, F);
     linear_input_gradient(gate, panel + at.gate_at(), dx, {rows, C, 2 * F, C, 2 * F});
@@ -189,8 +202,10 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
 
   // Attention, a prompt and its continuations as one item; beside it the weights that are done.
   const auto add_weight = [&](WeightGradients<T>& work, Slot slot, const T* dy, const T* x) {
-    work.add(gradients.of(id[slot].weight), dy + at.column(slot), at.row_width(slot), x, at.in(slot), N, at.out(slot), at.in(slot));
-    if (id[slot].bias != kNoTensor) work.add_bias(gradients.of(id[slot].bias).sum, dy + at.column(slot), at.row_width(slot), N, at.out(slot));
+    work.add(gradients.of(id[slot].weight), dy + at.column(slot), at.row_width(slot), x, at.in(slot), N, at.out(slot),
+             at.in(slot));
+    if (id[slot].bias != kNoTensor)
+      work.add_bias(gradients.of(id[slot].bias).sum, dy + at.column(slot), at.row_width(slot), N, at.out(slot));
     add_pair_gradients(low_rank, slot, at, dy, x, N, gradients, work);
   };
   WeightGradients<T> rest_work, qkv_work;
@@ -203,8 +218,10 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
   }
   const auto families = static_cast<std::int64_t>(roots.size());
   threads.run(families + rest_work.size(), [&](std::int64_t item, int thread) {
-    if (item < families) backward_attention<T>(batch, at, tape, roots[static_cast<std::size_t>(item)], thread);
-    else rest_work.run(item - families, scratch[static_cast<std::size_t>(thread)]);
+    if (item < families)
+      backward_attention<T>(batch, at, tape, roots[static_cast<std::size_t>(item)], thread);
+    else
+      rest_work.run(item - families, scratch[static_cast<std::size_t>(thread)]);
   });
 
   // Rotation, q k v, norm.
@@ -216,9 +233,11 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     T* dx = goes_on ? mine.as<T>() : nullptr;
     T* dy = b.dqkv.as<T>() + begin * at.qkv_width;
     const float* input = tape.input.as<float>() + begin * C;
-    const PairBackward<T> pairs{low_rank, at, b, low_rank_scratch[static_cast<std::size_t>(thread)].data(), begin, rows};
-    kernels::rope(dy, cos.data() + static_cast<std::size_t>(begin) * half, b.minus_sin.data() + static_cast<std::size_t>(begin) * half, n,
-                  static_cast<std::size_t>(at.H + at.K), static_cast<std::size_t>(at.D), static_cast<std::size_t>(at.qkv_width));
+    const PairBackward<T> pairs{low_rank, at,  b, low_rank_scratch[static_cast<std::size_t>(thread)].data(),
+                                begin,    rows};
+    kernels::rope(dy, cos.data() + static_cast<std::size_t>(begin) * half,
+                  b.minus_sin.data() + static_cast<std::size_t>(begin) * half, n, static_cast<std::size_t>(at.H + at.K),
+                  static_cast<std::size_t>(at.D), static_cast<std::size_t>(at.qkv_width));
     if (goes_on) linear_input_gradient(dy, panels_qkv.at<T>(0), dx, {rows, C, at.qkv_width, C, at.qkv_width});
     for (const Slot slot : {kQ, kK, kV}) pairs.input_gradient(slot, dy, dx, C);
     if (wants_input) {
@@ -226,13 +245,18 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
       kernels::rms_norm(input, gains.at<float>(0), x, n, c, eps);
       for (const Slot slot : {kQ, kK, kV}) pairs.inner(slot, x, C);
     }
-    if (goes_on) kernels::rms_norm_backward(input, gains.at<float>(0), dx, b.dhidden.as<float>() + begin * C, share(input_gain, begin, 0), n, c, eps);
+    if (goes_on)
+      kernels::rms_norm_backward(input, gains.at<float>(0), dx, b.dhidden.as<float>() + begin * C,
+                                 share(input_gain, begin, 0), n, c, eps);
   });
   for (const Slot slot : {kQ, kK, kV}) add_weight(qkv_work, slot, b.dqkv.as<T>(), b.normed_input.as<T>());
-  threads.run(qkv_work.size(), [&](std::int64_t item, int thread) { qkv_work.run(item, scratch[static_cast<std::size_t>(thread)]); });
+  threads.run(qkv_work.size(),
+              [&](std::int64_t item, int thread) { qkv_work.run(item, scratch[static_cast<std::size_t>(thread)]); });
   for (std::int64_t i = 0; i < chunks; ++i) {
-    if (input_gain.sum != nullptr) kernels::add(input_gain.sum, share(input_gain, i * chunk, 0), static_cast<std::size_t>(C));
-    if (middle_gain.sum != nullptr) kernels::add(middle_gain.sum, share(middle_gain, i * chunk, 1), static_cast<std::size_t>(C));
+    if (input_gain.sum != nullptr)
+      kernels::add(input_gain.sum, share(input_gain, i * chunk, 0), static_cast<std::size_t>(C));
+    if (middle_gain.sum != nullptr)
+      kernels::add(middle_gain.sum, share(middle_gain, i * chunk, 1), static_cast<std::size_t>(C));
   }
   gradients.layer_done(l);
 }
@@ -240,20 +264,25 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
 void Decoder::backward(const WeightView& view, const PackedBatch& batch, Tape& tape, Gradients& gradients) {
   State& s = *state_;
   BackwardState& b = *s.back;
-  if (b.tokens != batch.size()) throw Error(Exit::internal, "backward without the head's gradient", "report this with the command you ran");
+  if (b.tokens != batch.size())
+    throw Error(Exit::internal, "backward without the head's gradient", "report this with the command you ran");
   b.minus_sin.resize(s.sin.size());
   std::transform(s.sin.begin(), s.sin.end(), b.minus_sin.begin(), [](float x) { return -x; });
   LayerTape again;
-  for (auto l = static_cast<std::int64_t>(shape().layers.size()) - 1; l >= std::max<std::int64_t>(0, gradients.lowest_layer()); --l) {
+  for (auto l = static_cast<std::int64_t>(shape().layers.size()) - 1;
+       l >= std::max<std::int64_t>(0, gradients.lowest_layer()); --l) {
     const auto layer = static_cast<std::size_t>(l);
     LayerTape& own = tape.at(layer);
     if (!tape.keeps()) std::swap(again.input, own.input);  // one layer's intermediates serve all
     LayerTape& of = tape.keeps() ? own : again;
-    if (s.compute == Compute::f32) s.backward_layer<float>(view, batch, layer, of, tape.keeps(), gradients);
-    else s.backward_layer<kernels::Bf16>(view, batch, layer, of, tape.keeps(), gradients);
+    if (s.compute == Compute::f32)
+      s.backward_layer<float>(view, batch, layer, of, tape.keeps(), gradients);
+    else
+      s.backward_layer<kernels::Bf16>(view, batch, layer, of, tape.keeps(), gradients);
     if (!tape.keeps()) std::swap(again.input, own.input);
   }
-  if (const GradientSum embedding = gradients.of(s.ids.embedding); gradients.lowest_layer() < 0 && embedding.sum != nullptr) {
+  if (const GradientSum embedding = gradients.of(s.ids.embedding);
+      gradients.lowest_layer() < 0 && embedding.sum != nullptr) {
     for (std::int64_t t = 0; t < batch.size(); ++t) {
       const std::int64_t C = shape().hidden, row = batch.tokens[static_cast<std::size_t>(t)];
       kernels::add(embedding.sum + row * C, b.dhidden.as<float>() + t * C, static_cast<std::size_t>(C));

@@ -8,17 +8,17 @@
 namespace frugal {
 
 struct BackwardState {
-  Buffer dhidden;                        // [N, C] fp32: of the layer's output, in place that of its input
-  Buffer dout, dmiddle;                  // [N, C] T: of the down projection's and of the output projection's result
-  Buffer normed_input, normed_middle;    // [N, C] T: what q k v and gate up read; made when their gradients are wanted
-  Buffer activated;                      // [N, F] T: what the down projection read
-  Buffer dattended, dqkv;                // [N, H D], [N, (H + 2K) D] T
-  std::array<Buffer, kSlots> u, du;      // [N, rank] T: a low-rank pair's inner values, scaled, and their gradient
-  std::array<Buffer, kSlots> dropped;    // [N, in] T: what a pair read, when it has dropout
-  Buffer dgains;                         // [chunks, 2 C] fp32: each chunk's share
-  std::vector<float> minus_sin;          // rotates back
+  Buffer dhidden;                      // [N, C] fp32: of the layer's output, in place that of its input
+  Buffer dout, dmiddle;                // [N, C] T: of the down projection's and of the output projection's result
+  Buffer normed_input, normed_middle;  // [N, C] T: what q k v and gate up read; made when their gradients are wanted
+  Buffer activated;                    // [N, F] T: what the down projection read
+  Buffer dattended, dqkv;              // [N, H D], [N, (H + 2K) D] T
+  std::array<Buffer, kSlots> u, du;    // [N, rank] T: a low-rank pair's inner values, scaled, and their gradient
+  std::array<Buffer, kSlots> dropped;  // [N, in] T: what a pair read, when it has dropout
+  Buffer dgains;                       // [chunks, 2 C] fp32: each chunk's share
+  std::vector<float> minus_sin;        // rotates back
   std::vector<std::array<Buffer, 6>> attention;  // of a thread: q, k v, dout, dq, dk dv in fp32, and blocks of scores
-  std::int64_t tokens = 0;               // of dhidden; 0: no head has run yet
+  std::int64_t tokens = 0;                       // of dhidden; 0: no head has run yet
 };
 
 // Gradients of weights, as work items of at most kTile rows: sum[m, k] += dy[n, m]^T x[n, k].
@@ -26,8 +26,8 @@ template <class T>
 class WeightGradients {
  public:
   // dy, x: [tokens, ..] rows `stride` apart; m, k: the weight's rows and columns.
-  void add(const GradientSum& to, const T* dy, std::int64_t dy_stride, const T* x, std::int64_t x_stride, std::int64_t tokens, std::int64_t m,
-           std::int64_t k);
+  void add(const GradientSum& to, const T* dy, std::int64_t dy_stride, const T* x, std::int64_t x_stride,
+           std::int64_t tokens, std::int64_t m, std::int64_t k);
   void add_bias(float* sum, const T* dy, std::int64_t stride, std::int64_t tokens, std::int64_t m);
   std::int64_t size() const { return static_cast<std::int64_t>(items_.size()); }
   void run(std::int64_t item, Buffer& scratch) const;

@@ -11,7 +11,13 @@ namespace frugal {
 
 struct LayerLayout {
   LayerLayout(const ModelShape& shape, const LayerShape& layer)
-      : C(shape.hidden), D(shape.head_dim), H(layer.heads), K(layer.kv_heads), F(layer.ffn), q_width(H * D), kv_width(K * D),
+      : C(shape.hidden),
+        D(shape.head_dim),
+        H(layer.heads),
+        K(layer.kv_heads),
+        F(layer.ffn),
+        q_width(H * D),
+        kv_width(K * D),
         qkv_width(q_width + 2 * kv_width) {}
   std::int64_t C, D, H, K, F, q_width, kv_width, qkv_width;
   std::size_t qkv_size() const { return static_cast<std::size_t>(qkv_width * C); }
@@ -26,21 +32,34 @@ struct LayerLayout {
   std::int64_t in(Slot slot) const { return slot == kO ? q_width : slot == kDown ? F : C; }
   std::int64_t out(Slot slot) const {
     switch (slot) {
-      case kQ: return q_width;
-      case kK: case kV: return kv_width;
-      case kGate: case kUp: return F;
-      default: return C;
+      case kQ:
+        return q_width;
+      case kK:
+      case kV:
+        return kv_width;
+      case kGate:
+      case kUp:
+        return F;
+      default:
+        return C;
     }
   }
   // Column of a slot's output in the rows it shares with its neighbours (q k v; gate up), and the width of those rows.
-  std::int64_t column(Slot slot) const { return slot == kK ? q_width : slot == kV ? q_width + kv_width : slot == kUp ? F : 0; }
+  std::int64_t column(Slot slot) const {
+    return slot == kK ? q_width : slot == kV ? q_width + kv_width : slot == kUp ? F : 0;
+  }
   std::int64_t row_width(Slot slot) const { return slot <= kV ? qkv_width : slot == kGate || slot == kUp ? 2 * F : C; }
   std::size_t bias_at(Slot slot) const {
-    return (slot <= kV ? 0 : slot == kO ? o_bias() : slot == kDown ? down_bias() : gate_bias()) + static_cast<std::size_t>(column(slot));
+    return (slot <= kV      ? 0
+            : slot == kO    ? o_bias()
+            : slot == kDown ? down_bias()
+                            : gate_bias()) +
+           static_cast<std::size_t>(column(slot));
   }
 };
 
-// The low-rank pairs of a layer in the type the decoder computes in: y += x a^T b_scaled^T; b_scaled and a_scaled hold the scale.
+// The low-rank pairs of a layer in the type the decoder computes in: y += x a^T b_scaled^T; b_scaled and a_scaled hold
+// the scale.
 template <class T>
 class LowRankLayer {
  public:
@@ -55,14 +74,18 @@ class LowRankLayer {
   std::int64_t most_rank() const { return rank_; }
 
   // x with dropout as the pair of `slot` sees it, rows of the batch from `first` on; x itself when there is none.
-  struct Rows { const T* data; std::int64_t stride; };
-  Rows dropped(Slot slot, const T* x, std::int64_t stride, std::int64_t first, std::int64_t rows, std::int64_t in, Buffer& scratch) const;
+  struct Rows {
+    const T* data;
+    std::int64_t stride;
+  };
+  Rows dropped(Slot slot, const T* x, std::int64_t stride, std::int64_t first, std::int64_t rows, std::int64_t in,
+               Buffer& scratch) const;
   // The same mask over a gradient, in place.
   void drop_gradient(Slot slot, T* dx, std::int64_t first, std::int64_t rows, std::int64_t in) const;
   bool has_dropout() const { return dropout_.p > 0; }
   // y[rows, stride] at the slot's column += its pair's product. One thread; scratch: two buffers of that thread.
-  void add(Slot slot, const LayerLayout& at, const T* x, std::int64_t x_stride, T* y, std::int64_t first, std::int64_t rows,
-           Buffer* scratch) const;
+  void add(Slot slot, const LayerLayout& at, const T* x, std::int64_t x_stride, T* y, std::int64_t first,
+           std::int64_t rows, Buffer* scratch) const;
 
  private:
   std::array<Pair, kSlots> pairs_;
@@ -81,11 +104,13 @@ inline void read_vector(const WeightView& view, std::size_t id, const BranchBuff
 template <class T>
 Preparation<T> prepare_qkv(const WeightView& view, const LayerIds& ids, const LayerLayout& at, const BranchBuffer& to) {
   Preparation<T> work;
-  for (const Slot slot : {kQ, kK, kV}) work.add(view, ids[slot].weight, to, static_cast<std::size_t>(at.column(slot) * at.C), 0, at.out(slot));
+  for (const Slot slot : {kQ, kK, kV})
+    work.add(view, ids[slot].weight, to, static_cast<std::size_t>(at.column(slot) * at.C), 0, at.out(slot));
   return work;
 }
 template <class T>
-Preparation<T> prepare_rest(const WeightView& view, const LayerIds& ids, const LayerLayout& at, const BranchBuffer& to) {
+Preparation<T> prepare_rest(const WeightView& view, const LayerIds& ids, const LayerLayout& at,
+                            const BranchBuffer& to) {
   Preparation<T> work;
   work.add(view, ids[kO].weight, to, 0, 0, at.C);
   work.add(view, ids[kGate].weight, to, at.gate_at(), 0, at.F);

@@ -1,5 +1,5 @@
-// The forward of a few tokens, as in generation: bound by reading the weights once, so each product is split by rows of the
-// weight over the threads and reads bf16 or fp32 weights directly. See decoder_state.h for the letters.
+// The forward of a few tokens, as in generation: bound by reading the weights once, so each product is split by rows of
+// the weight over the threads and reads bf16 or fp32 weights directly. See decoder_state.h for the letters.
 #include <cstring>
 
 #include "frugal/nn/decoder_state.h"
@@ -18,14 +18,18 @@ struct Product {  // y[N, y_stride] at column `column` = x w^T + bias
   std::int64_t y_stride;
 };
 
-void rows_times(const WeightStore& store, std::size_t id, std::int64_t begin, std::int64_t end, const Product& p, std::int64_t N) {
+void rows_times(const WeightStore& store, std::size_t id, std::int64_t begin, std::int64_t end, const Product& p,
+                std::int64_t N) {
   const std::int64_t cols = store.spec(id).cols;
-  const auto n = static_cast<std::size_t>(N), m = static_cast<std::size_t>(end - begin), k = static_cast<std::size_t>(cols);
+  const auto n = static_cast<std::size_t>(N), m = static_cast<std::size_t>(end - begin),
+             k = static_cast<std::size_t>(cols);
   float* y = p.y + begin;
   const auto stride = static_cast<std::size_t>(p.y_stride);
   switch (store.type(id)) {
-    case WeightType::bf16: return kernels::matvec(store.bf16(id) + begin * cols, p.x, y, n, m, k, stride);
-    case WeightType::f32: return kernels::matvec(store.f32(id) + begin * cols, p.x, y, n, m, k, stride);
+    case WeightType::bf16:
+      return kernels::matvec(store.bf16(id) + begin * cols, p.x, y, n, m, k, stride);
+    case WeightType::f32:
+      return kernels::matvec(store.f32(id) + begin * cols, p.x, y, n, m, k, stride);
     case WeightType::stored: {
       std::vector<float> rows(m * k);
       store.read_rows(id, begin, end, rows.data());
@@ -35,22 +39,26 @@ void rows_times(const WeightStore& store, std::size_t id, std::int64_t begin, st
 }
 
 void run_products(Threads& threads, const WeightStore& store, std::span<const Product> products, std::int64_t N) {
-  struct Item { const Product* product; std::int64_t begin, end; };
+  struct Item {
+    const Product* product;
+    std::int64_t begin, end;
+  };
   std::vector<Item> items;
   for (const Product& p : products) {
     const std::int64_t rows = store.spec(p.ids.weight).rows;
-    for (std::int64_t begin = 0; begin < rows; begin += kRows) items.push_back({&p, begin, std::min(rows, begin + kRows)});
+    for (std::int64_t begin = 0; begin < rows; begin += kRows)
+      items.push_back({&p, begin, std::min(rows, begin + kRows)});
   }
   threads.run(static_cast<std::int64_t>(items.size()), [&](std::int64_t item, int) {
     const auto& [p, begin, end] = items[static_cast<std::size_t>(item)];
     rows_times(store, p->ids.weight, begin, end, *p, N);
     if (p->ids.bias == kNoTensor) return;
     for (std::int64_t t = 0; t < N; ++t) {
-      kernels::add(p->y + t * p->y_stride + begin, store.f32(p->ids.bias) + begin, static_cast<std::size_t>(end - begin));
+      kernels::add(p->y + t * p->y_stride + begin, store.f32(p->ids.bias) + begin,
+                   static_cast<std::size_t>(end - begin));
     }
   });
 }
-
 
 }  // namespace
 
@@ -69,13 +77,14 @@ void Decoder::State::forward_narrow(const WeightStore& store, const PackedBatch&
   for (std::size_t l = 0; l < shape.layers.size(); ++l) {
     const LayerShape& layer = shape.layers[l];
     const LayerIds& id = ids.layers[l];
-    const std::int64_t q_width = layer.heads * D, kv_width = layer.kv_heads * D, width = q_width + 2 * kv_width, F = layer.ffn;
+    const std::int64_t q_width = layer.heads * D, kv_width = layer.kv_heads * D, width = q_width + 2 * kv_width,
+                       F = layer.ffn;
     x.resize(static_cast<std::size_t>(N * std::max({C, q_width, F})));
     projected.resize(static_cast<std::size_t>(N * std::max(width, 2 * F)));
     y.resize(static_cast<std::size_t>(N * C));
     const auto norm = [&](std::size_t gain) {
-      kernels::rms_norm(hidden.at(0), store.f32(gain), x.data(), static_cast<std::size_t>(N), static_cast<std::size_t>(C),
-                        static_cast<float>(shape.norm_eps));
+      kernels::rms_norm(hidden.at(0), store.f32(gain), x.data(), static_cast<std::size_t>(N),
+                        static_cast<std::size_t>(C), static_cast<float>(shape.norm_eps));
     };
 
     norm(id.input_norm);
@@ -83,8 +92,9 @@ void Decoder::State::forward_narrow(const WeightStore& store, const PackedBatch&
                                     {id[kK], x.data(), projected.data() + q_width, width},
                                     {id[kV], x.data(), projected.data() + q_width + kv_width, width}};
     run_products(threads, store, qkv_products, N);
-    kernels::rope(projected.data(), cos.data(), sin.data(), static_cast<std::size_t>(N), static_cast<std::size_t>(layer.heads + layer.kv_heads),
-                  static_cast<std::size_t>(D), static_cast<std::size_t>(width));
+    kernels::rope(projected.data(), cos.data(), sin.data(), static_cast<std::size_t>(N),
+                  static_cast<std::size_t>(layer.heads + layer.kv_heads), static_cast<std::size_t>(D),
+                  static_cast<std::size_t>(width));
     std::vector<T> query(static_cast<std::size_t>(N * q_width)), seen(static_cast<std::size_t>(N * q_width));
     for (std::int64_t t = 0; t < N; ++t) {
       const float* row = projected.data() + t * width;
@@ -100,7 +110,8 @@ void Decoder::State::forward_narrow(const WeightStore& store, const PackedBatch&
     run_products(threads, store, o, N);
     kernels::add(hidden.at(0), y.data(), static_cast<std::size_t>(N * C));
     norm(id.post_norm);
-    const Product gate_up[] = {{id[kGate], x.data(), projected.data(), 2 * F}, {id[kUp], x.data(), projected.data() + F, 2 * F}};
+    const Product gate_up[] = {{id[kGate], x.data(), projected.data(), 2 * F},
+                               {id[kUp], x.data(), projected.data() + F, 2 * F}};
     run_products(threads, store, gate_up, N);
     for (std::int64_t t = 0; t < N; ++t) {
       float* gate = projected.data() + t * 2 * F;

@@ -55,11 +55,13 @@ void Decoder::State::forward_packed(const WeightView& view, const PackedBatch& b
     for (std::int64_t t = item * chunk; t < std::min(N, (item + 1) * chunk); ++t) {
       float* out[Preparation<T>::kMaxBranches];
       for (int b = 0; b < B; ++b) out[b] = hidden.at(b, t);
-      view.rows(ids.embedding, batch.tokens[static_cast<std::size_t>(t)], batch.tokens[static_cast<std::size_t>(t)] + 1, out);
+      view.rows(ids.embedding, batch.tokens[static_cast<std::size_t>(t)], batch.tokens[static_cast<std::size_t>(t)] + 1,
+                out);
     }
   });
   const auto qkv_of = [&](std::size_t l) {
-    return l < shape.layers.size() ? prepare_qkv<T>(view, ids.layers[l], {shape, shape.layers[l]}, panels_qkv) : Preparation<T>();
+    return l < shape.layers.size() ? prepare_qkv<T>(view, ids.layers[l], {shape, shape.layers[l]}, panels_qkv)
+                                   : Preparation<T>();
   };
   const Preparation<T> first = qkv_of(0);
   threads.run(first.size(), [&](std::int64_t item, int) { first.run(view, item); });
@@ -67,15 +69,19 @@ void Decoder::State::forward_packed(const WeightView& view, const PackedBatch& b
     LayerTape* record = tape != nullptr && tape->records(l) ? &tape->at(l) : nullptr;
     const bool keeps = record != nullptr && tape->keeps();
     if (record != nullptr) record->input.grow(static_cast<std::size_t>(N * shape.hidden) * sizeof(float));
-    forward_layer<T>(view, batch, l, cache, record, keeps ? Recording::all : record != nullptr ? Recording::input : Recording::none, qkv_of(l + 1));
+    forward_layer<T>(view, batch, l, cache, record,
+                     keeps               ? Recording::all
+                     : record != nullptr ? Recording::input
+                                         : Recording::none,
+                     qkv_of(l + 1));
   }
 }
 
-// Expects the layer's q k v weights in panels_qkv, and leaves its other weights in panels_rest. Recording::again starts from the recorded
-// input instead of `hidden` and stops before the down projection.
+// Expects the layer's q k v weights in panels_qkv, and leaves its other weights in panels_rest. Recording::again starts
+// from the recorded input instead of `hidden` and stops before the down projection.
 template <class T>
-void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, KvCache* cache, LayerTape* tape,
-                                   Recording recording, const Preparation<T>& next) {
+void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, KvCache* cache,
+                                   LayerTape* tape, Recording recording, const Preparation<T>& next) {
   const int B = view.branches();
   const std::int64_t N = batch.size(), C = shape.hidden, D = shape.head_dim;
   const auto half = static_cast<std::size_t>(D / 2), n = static_cast<std::size_t>(N);
@@ -115,17 +121,22 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
     Buffer& mine = scratch[static_cast<std::size_t>(thread)];
     mine.grow(scratch_bytes);
     const auto bytes = static_cast<std::size_t>(rows * C) * sizeof(float);
-    if (recording == Recording::again) std::memcpy(hidden.at(b, begin), tape->input.as<float>() + begin * C, bytes);
-    else if (tape != nullptr) std::memcpy(tape->input.as<float>() + begin * C, hidden.at(b, begin), bytes);
-    kernels::rms_norm(hidden.at(b, begin), gains.at<float>(b), mine.as<T>(), static_cast<std::size_t>(rows), static_cast<std::size_t>(C),
-                      static_cast<float>(shape.norm_eps));
+    if (recording == Recording::again)
+      std::memcpy(hidden.at(b, begin), tape->input.as<float>() + begin * C, bytes);
+    else if (tape != nullptr)
+      std::memcpy(tape->input.as<float>() + begin * C, hidden.at(b, begin), bytes);
+    kernels::rms_norm(hidden.at(b, begin), gains.at<float>(b), mine.as<T>(), static_cast<std::size_t>(rows),
+                      static_cast<std::size_t>(C), static_cast<float>(shape.norm_eps));
     T* out = qkv_at(b, begin);
     linear(mine.as<T>(), panels_qkv.at<T>(b), out, {rows, C, at.qkv_width, C, at.qkv_width});
-    for (const Slot slot : {kQ, kK, kV}) low_rank.add(slot, at, mine.as<T>(), C, out, begin, rows, low_rank_scratch[static_cast<std::size_t>(thread)].data());
+    for (const Slot slot : {kQ, kK, kV})
+      low_rank.add(slot, at, mine.as<T>(), C, out, begin, rows,
+                   low_rank_scratch[static_cast<std::size_t>(thread)].data());
     if (id[kQ].bias != kNoTensor) add_bias(out, biases.at<float>(b), rows, at.qkv_width, at.qkv_width);
     // q and k heads lie side by side, so one call turns both.
-    kernels::rope(out, cos.data() + static_cast<std::size_t>(begin) * half, sin.data() + static_cast<std::size_t>(begin) * half,
-                  static_cast<std::size_t>(rows), static_cast<std::size_t>(at.H + at.K), static_cast<std::size_t>(D),
+    kernels::rope(out, cos.data() + static_cast<std::size_t>(begin) * half,
+                  sin.data() + static_cast<std::size_t>(begin) * half, static_cast<std::size_t>(rows),
+                  static_cast<std::size_t>(at.H + at.K), static_cast<std::size_t>(D),
                   static_cast<std::size_t>(at.qkv_width));
     if (cache != nullptr) {
       for (std::int64_t r = 0; r < rows; ++r) {
@@ -185,8 +196,8 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
     if (id[kO].bias != kNoTensor) add_bias(y, bias + at.o_bias(), rows, C, C);
     kernels::add(h, y, static_cast<std::size_t>(rows * C));
     if (keeps) std::memcpy(tape->middle.as<float>() + begin * C, h, static_cast<std::size_t>(rows * C) * sizeof(float));
-    kernels::rms_norm(h, gains.at<float>(b, static_cast<std::size_t>(C)), x, static_cast<std::size_t>(rows), static_cast<std::size_t>(C),
-                      static_cast<float>(shape.norm_eps));
+    kernels::rms_norm(h, gains.at<float>(b, static_cast<std::size_t>(C)), x, static_cast<std::size_t>(rows),
+                      static_cast<std::size_t>(C), static_cast<float>(shape.norm_eps));
     linear(x, panel + at.gate_at(), gate, {rows, C, 2 * at.F, C, 2 * at.F});
     for (const Slot slot : {kGate, kUp}) low_rank.add(slot, at, x, C, gate, begin, rows, pair_scratch);
     if (id[kGate].bias != kNoTensor) add_bias(gate, bias + at.gate_bias(), rows, 2 * at.F, 2 * at.F);
@@ -206,9 +217,9 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
 
 template void Decoder::State::forward_packed<float>(const WeightView&, const PackedBatch&, KvCache*, Tape*);
 template void Decoder::State::forward_packed<Bf16>(const WeightView&, const PackedBatch&, KvCache*, Tape*);
-template void Decoder::State::forward_layer<float>(const WeightView&, const PackedBatch&, std::size_t, KvCache*, LayerTape*, Recording,
-                                                   const Preparation<float>&);
-template void Decoder::State::forward_layer<Bf16>(const WeightView&, const PackedBatch&, std::size_t, KvCache*, LayerTape*, Recording,
-                                                  const Preparation<Bf16>&);
+template void Decoder::State::forward_layer<float>(const WeightView&, const PackedBatch&, std::size_t, KvCache*,
+                                                   LayerTape*, Recording, const Preparation<float>&);
+template void Decoder::State::forward_layer<Bf16>(const WeightView&, const PackedBatch&, std::size_t, KvCache*,
+                                                  LayerTape*, Recording, const Preparation<Bf16>&);
 
 }  // namespace frugal

@@ -1,5 +1,6 @@
 // What the parts of the decoder share: shape, scratch, and the order in which weights are prepared. Private to nn/.
-// Letters: B branches, N tokens of the batch, C hidden size, H query heads, K key heads, D head size, F feed-forward width.
+// Letters: B branches, N tokens of the batch, C hidden size, H query heads, K key heads, D head size, F feed-forward
+// width.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -30,10 +31,13 @@ struct BranchBuffer {
 template <class T>
 class Preparation {
  public:
-  void add(const WeightView& view, std::size_t id, const BranchBuffer& to, std::size_t element, std::int64_t begin, std::int64_t end) {
-    const std::int64_t cols = view.store().spec(id).cols, step = std::max<std::int64_t>(1, (std::int64_t{1} << 16) / cols);
+  void add(const WeightView& view, std::size_t id, const BranchBuffer& to, std::size_t element, std::int64_t begin,
+           std::int64_t end) {
+    const std::int64_t cols = view.store().spec(id).cols,
+                       step = std::max<std::int64_t>(1, (std::int64_t{1} << 16) / cols);
     for (std::int64_t row = begin; row < end; row += step) {
-      items_.push_back({id, row, std::min(end, row + step), &to, element + static_cast<std::size_t>((row - begin) * cols)});
+      items_.push_back(
+          {id, row, std::min(end, row + step), &to, element + static_cast<std::size_t>((row - begin) * cols)});
     }
   }
   std::int64_t size() const { return static_cast<std::int64_t>(items_.size()); }
@@ -56,8 +60,12 @@ class Preparation {
 };
 
 inline void convert(const float* from, float* to, std::int64_t n) { std::copy_n(from, n, to); }
-inline void convert(const float* from, kernels::Bf16* to, std::int64_t n) { kernels::to_bf16(from, to, static_cast<std::size_t>(n)); }
-inline void convert(const kernels::Bf16* from, float* to, std::int64_t n) { kernels::to_float(from, to, static_cast<std::size_t>(n)); }
+inline void convert(const float* from, kernels::Bf16* to, std::int64_t n) {
+  kernels::to_bf16(from, to, static_cast<std::size_t>(n));
+}
+inline void convert(const kernels::Bf16* from, float* to, std::int64_t n) {
+  kernels::to_float(from, to, static_cast<std::size_t>(n));
+}
 
 struct BackwardState;
 struct LayerLayout;
@@ -77,24 +85,25 @@ struct Decoder::State {
   std::vector<float> inverse_frequencies;  // [D / 2]
 
   Hidden hidden;
-  BranchBuffer qkv, attended;              // [N, (H + 2K) D], [N, H D]
-  BranchBuffer panels_qkv, panels_rest;    // one layer's weights: q k v; o, gate up, down
-  BranchBuffer gains, biases;              // fp32: [2 C] norm gains of the layer; q k v o gate up down biases
-  BranchBuffer block[2];                   // two blocks of rows of the head
-  std::vector<Buffer> scratch;             // one a thread
+  BranchBuffer qkv, attended;            // [N, (H + 2K) D], [N, H D]
+  BranchBuffer panels_qkv, panels_rest;  // one layer's weights: q k v; o, gate up, down
+  BranchBuffer gains, biases;            // fp32: [2 C] norm gains of the layer; q k v o gate up down biases
+  BranchBuffer block[2];                 // two blocks of rows of the head
+  std::vector<Buffer> scratch;           // one a thread
   std::vector<std::array<Buffer, 2>> low_rank_scratch;  // of a thread
-  std::vector<float> cos, sin;             // [N, D / 2]
+  std::vector<float> cos, sin;                          // [N, D / 2]
 
   void rotations(const std::vector<std::int32_t>& positions, std::int64_t first);
   template <class T>
   void reserve(int branches, std::int64_t tokens);
   template <class T>
   void forward_packed(const WeightView& view, const PackedBatch& batch, KvCache* cache, Tape* tape);
-  // What forward_layer leaves on a tape: nothing; the input; all; all but the input, which is read from the tape instead.
+  // What forward_layer leaves on a tape: nothing; the input; all; all but the input, which is read from the tape
+  // instead.
   enum class Recording { none, input, all, again };
   template <class T>
-  void forward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, KvCache* cache, LayerTape* tape, Recording recording,
-                     const Preparation<T>& next);
+  void forward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, KvCache* cache, LayerTape* tape,
+                     Recording recording, const Preparation<T>& next);
   template <class T>
   void forward_narrow(const WeightStore& store, const PackedBatch& batch, KvCache* cache);
   template <class T>
@@ -102,25 +111,31 @@ struct Decoder::State {
   // Backward: see decoder_backward.cpp and head_backward.cpp.
   std::unique_ptr<BackwardState> back;
   template <class T>
-  void backward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, LayerTape& tape, bool is_recorded, Gradients& gradients);
+  void backward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, LayerTape& tape,
+                      bool is_recorded, Gradients& gradients);
   template <class T>
-  void backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape, std::int64_t root, int thread);
+  void backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape, std::int64_t root,
+                          int thread);
   template <class T>
-  void add_pair_gradients(const LowRankLayer<T>& low_rank, Slot slot, const LayerLayout& at, const T* dy, const T* x, std::int64_t tokens,
-                          Gradients& gradients, WeightGradients<T>& work);
-  BackwardState& start_backward(const WeightView& view);  // zeroes dhidden for the tokens of the last forward unless a head has run
-  void backward_final_norm(const WeightView& view, std::span<const std::int64_t> rows, const float* dnormed, Gradients& gradients);
+  void add_pair_gradients(const LowRankLayer<T>& low_rank, Slot slot, const LayerLayout& at, const T* dy, const T* x,
+                          std::int64_t tokens, Gradients& gradients, WeightGradients<T>& work);
+  BackwardState& start_backward(
+      const WeightView& view);  // zeroes dhidden for the tokens of the last forward unless a head has run
+  void backward_final_norm(const WeightView& view, std::span<const std::int64_t> rows, const float* dnormed,
+                           Gradients& gradients);
   template <class T>
-  void backward_head(const WeightView& view, std::span<const Query> queries, std::span<const double> weights, Gradients& gradients);
+  void backward_head(const WeightView& view, std::span<const Query> queries, std::span<const double> weights,
+                     Gradients& gradients);
 
   // The final norm of branch b's gain applied to `rows` of its hidden states.
   std::vector<float> final_gain(const WeightView& view);
 };
 
-inline constexpr std::int64_t kVocabularyBlock = 2048;  // rows of the head made at a time
+inline constexpr std::int64_t kVocabularyBlock = 2048;                             // rows of the head made at a time
 std::vector<std::int64_t> distinct_rows(std::span<const Decoder::Query> queries);  // rising
 
-// Tokens a work item takes: the largest of 512, 256, 128, 64 that makes at least four items, a function of the batch alone.
+// Tokens a work item takes: the largest of 512, 256, 128, 64 that makes at least four items, a function of the batch
+// alone.
 inline std::int64_t chunk_tokens(std::int64_t tokens, int branches) {
   for (const std::int64_t chunk : {512, 256, 128}) {
     if (branches * ((tokens + chunk - 1) / chunk) >= 4) return chunk;

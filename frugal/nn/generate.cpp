@@ -21,12 +21,14 @@ std::int32_t sample_token(std::span<const float> logits, const SamplingOptions& 
   };
   std::size_t kept = ids.size();
   if (options.top_k > 0) kept = std::min(kept, static_cast<std::size_t>(options.top_k));
-  if (kept < ids.size()) std::nth_element(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(kept), ids.end(), likelier);
+  if (kept < ids.size())
+    std::nth_element(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(kept), ids.end(), likelier);
   std::sort(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(kept), likelier);
   std::vector<double> weights(kept);
   double sum = 0;
   for (std::size_t i = 0; i < kept; ++i) {
-    const double difference = static_cast<double>(logits[static_cast<std::size_t>(ids[i])]) - static_cast<double>(logits[static_cast<std::size_t>(ids[0])]);
+    const double difference = static_cast<double>(logits[static_cast<std::size_t>(ids[i])]) -
+                              static_cast<double>(logits[static_cast<std::size_t>(ids[0])]);
     sum += weights[i] = std::exp(difference / options.temperature);
   }
   if (options.top_p < 1) {
@@ -43,12 +45,13 @@ std::int32_t sample_token(std::span<const float> logits, const SamplingOptions& 
   return ids[kept - 1];
 }
 
-std::vector<std::int32_t> generate(Decoder& decoder, const WeightView& view, KvCache& cache, std::span<const std::int32_t> prompt,
-                                   const GenerationOptions& options, const std::function<bool(std::int32_t)>& on_token) {
+std::vector<std::int32_t> generate(Decoder& decoder, const WeightView& view, KvCache& cache,
+                                   std::span<const std::int32_t> prompt, const GenerationOptions& options,
+                                   const std::function<bool(std::int32_t)>& on_token) {
   if (cache.length + static_cast<std::int64_t>(prompt.size()) > cache.capacity()) {
     throw Error(Exit::input,
-                "the prompt has " + std::to_string(cache.length + static_cast<std::int64_t>(prompt.size())) + " tokens but the context is " +
-                    std::to_string(cache.capacity()),
+                "the prompt has " + std::to_string(cache.length + static_cast<std::int64_t>(prompt.size())) +
+                    " tokens but the context is " + std::to_string(cache.capacity()),
                 "shorten the prompt");
   }
   PhiloxSequence random(options.sampling.seed, Stream::sampling, static_cast<std::uint32_t>(cache.length));

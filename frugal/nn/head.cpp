@@ -22,7 +22,8 @@ std::vector<float> Decoder::State::final_gain(const WeightView& view) {
 
 // out[b * rows + i] = log sum_v exp(logit_v) of rows[i].
 template <class T>
-void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::int64_t> rows, std::vector<double>& out) {
+void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::int64_t> rows,
+                                  std::vector<double>& out) {
   const int B = view.branches();
   const auto n = static_cast<std::int64_t>(rows.size()), C = shape.hidden, V = shape.vocab;
   const std::int64_t chunk = chunk_tokens(n, B), chunks = (n + chunk - 1) / chunk;
@@ -32,8 +33,9 @@ void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::i
   running.grow(B, static_cast<std::size_t>(2 * n) * sizeof(float));
   for (int b = 0; b < B; ++b) {
     for (std::int64_t i = 0; i < n; ++i) {
-      kernels::rms_norm(hidden.at(b, rows[static_cast<std::size_t>(i)]), gain.data() + b * C, x.at<T>(b, static_cast<std::size_t>(i * C)), 1,
-                        static_cast<std::size_t>(C), static_cast<float>(shape.norm_eps));
+      kernels::rms_norm(hidden.at(b, rows[static_cast<std::size_t>(i)]), gain.data() + b * C,
+                        x.at<T>(b, static_cast<std::size_t>(i * C)), 1, static_cast<std::size_t>(C),
+                        static_cast<float>(shape.norm_eps));
     }
     std::fill_n(running.at<float>(b), n, -INFINITY);
     std::fill_n(running.at<float>(b, static_cast<std::size_t>(n)), n, 0.0f);
@@ -58,22 +60,27 @@ void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::i
       const std::int64_t begin = item / B * chunk, count = std::min(n, begin + chunk) - begin;
       Buffer& mine = scratch[static_cast<std::size_t>(thread)];
       mine.grow(static_cast<std::size_t>(chunk * kVocabularyBlock) * sizeof(T));
-      linear(x.at<T>(b, static_cast<std::size_t>(begin * C)), block[index % 2].at<T>(b), mine.as<T>(), {count, C, width, C, width});
-      kernels::log_sum_exp(mine.as<T>(), static_cast<std::size_t>(count), static_cast<std::size_t>(width), static_cast<std::size_t>(width),
-                           running.at<float>(b, static_cast<std::size_t>(begin)), running.at<float>(b, static_cast<std::size_t>(n + begin)));
+      linear(x.at<T>(b, static_cast<std::size_t>(begin * C)), block[index % 2].at<T>(b), mine.as<T>(),
+             {count, C, width, C, width});
+      kernels::log_sum_exp(mine.as<T>(), static_cast<std::size_t>(count), static_cast<std::size_t>(width),
+                           static_cast<std::size_t>(width), running.at<float>(b, static_cast<std::size_t>(begin)),
+                           running.at<float>(b, static_cast<std::size_t>(n + begin)));
     });
   }
   out.resize(static_cast<std::size_t>(B * n));
   for (int b = 0; b < B; ++b) {
     for (std::int64_t i = 0; i < n; ++i) {
-      out[static_cast<std::size_t>(b * n + i)] = static_cast<double>(*running.at<float>(b, static_cast<std::size_t>(i))) +
-                                                 std::log(static_cast<double>(*running.at<float>(b, static_cast<std::size_t>(n + i))));
+      out[static_cast<std::size_t>(b * n + i)] =
+          static_cast<double>(*running.at<float>(b, static_cast<std::size_t>(i))) +
+          std::log(static_cast<double>(*running.at<float>(b, static_cast<std::size_t>(n + i))));
     }
   }
 }
 
-template void Decoder::State::log_sum_exps<float>(const WeightView&, std::span<const std::int64_t>, std::vector<double>&);
-template void Decoder::State::log_sum_exps<kernels::Bf16>(const WeightView&, std::span<const std::int64_t>, std::vector<double>&);
+template void Decoder::State::log_sum_exps<float>(const WeightView&, std::span<const std::int64_t>,
+                                                  std::vector<double>&);
+template void Decoder::State::log_sum_exps<kernels::Bf16>(const WeightView&, std::span<const std::int64_t>,
+                                                          std::vector<double>&);
 
 std::vector<double> Decoder::log_probabilities(const WeightView& view, std::span<const Query> queries) {
   State& s = *state_;
@@ -82,8 +89,10 @@ std::vector<double> Decoder::log_probabilities(const WeightView& view, std::span
   const auto count = static_cast<std::int64_t>(queries.size());
   const std::vector<std::int64_t> rows = distinct_rows(queries);
   std::vector<double> sums;
-  if (s.compute == Compute::f32) s.log_sum_exps<float>(view, rows, sums);
-  else s.log_sum_exps<kernels::Bf16>(view, rows, sums);
+  if (s.compute == Compute::f32)
+    s.log_sum_exps<float>(view, rows, sums);
+  else
+    s.log_sum_exps<kernels::Bf16>(view, rows, sums);
   // The target's own logit is an fp32 dot product, so that a bf16 product's rounding does not reach it.
   const std::vector<float> gain = s.final_gain(view);
   std::vector<double> result(static_cast<std::size_t>(B * count));
@@ -101,7 +110,8 @@ std::vector<double> Decoder::log_probabilities(const WeightView& view, std::span
                           static_cast<float>(s.shape.norm_eps));
         float logit = 0;
         kernels::matvec(out[b], x.data(), &logit, 1, 1, static_cast<std::size_t>(C), 1);
-        result[static_cast<std::size_t>(b * count + i)] = logit - sums[static_cast<std::size_t>(b * static_cast<std::int64_t>(rows.size()) + row)];
+        result[static_cast<std::size_t>(b * count + i)] =
+            logit - sums[static_cast<std::size_t>(b * static_cast<std::int64_t>(rows.size()) + row)];
       }
     }
   });
@@ -123,9 +133,10 @@ std::vector<float> Decoder::candidate_logits(const WeightView& view, std::span<c
   }
   for (int b = 0; b < B; ++b) {
     for (std::size_t i = 0; i < n; ++i) {
-      kernels::rms_norm(s.hidden.at(b, rows[i]), gain.data() + b * C, x.data(), 1, c, static_cast<float>(s.shape.norm_eps));
-      kernels::matvec(weights.data() + static_cast<std::size_t>(b) * m * c, x.data(), result.data() + (static_cast<std::size_t>(b) * n + i) * m, 1, m,
-                      c, m);
+      kernels::rms_norm(s.hidden.at(b, rows[i]), gain.data() + b * C, x.data(), 1, c,
+                        static_cast<float>(s.shape.norm_eps));
+      kernels::matvec(weights.data() + static_cast<std::size_t>(b) * m * c, x.data(),
+                      result.data() + (static_cast<std::size_t>(b) * n + i) * m, 1, m, c, m);
     }
   }
   return result;
@@ -143,7 +154,8 @@ std::vector<float> Decoder::logits(const WeightView& view, std::int64_t row) {
   s.threads.run((V + kStep - 1) / kStep, [&](std::int64_t item, int) {
     const std::int64_t begin = item * kStep, end = std::min(V, begin + kStep);
     const auto m = static_cast<std::size_t>(end - begin);
-    if (direct) return kernels::matvec(store.bf16(s.ids.head) + begin * C, x.data(), result.data() + begin, 1, m, x.size(), m);
+    if (direct)
+      return kernels::matvec(store.bf16(s.ids.head) + begin * C, x.data(), result.data() + begin, 1, m, x.size(), m);
     std::vector<float> rows(m * x.size());
     float* out[1] = {rows.data()};
     view.rows(s.ids.head, begin, end, out);

@@ -8,7 +8,8 @@
 namespace frugal {
 
 BackwardState& Decoder::State::start_backward(const WeightView& view) {
-  if (view.branches() != 1) throw Error(Exit::internal, "a backward pass has one branch", "report this with the command you ran");
+  if (view.branches() != 1)
+    throw Error(Exit::internal, "a backward pass has one branch", "report this with the command you ran");
   if (!back) back = std::make_unique<BackwardState>();
   back->attention.resize(static_cast<std::size_t>(threads.count()));
   if (back->tokens == 0) {
@@ -20,26 +21,31 @@ BackwardState& Decoder::State::start_backward(const WeightView& view) {
 }
 
 // From the gradient of the normed rows to that of the hidden states and of the norm's gain.
-void Decoder::State::backward_final_norm(const WeightView& view, std::span<const std::int64_t> rows, const float* dnormed, Gradients& gradients) {
+void Decoder::State::backward_final_norm(const WeightView& view, std::span<const std::int64_t> rows,
+                                         const float* dnormed, Gradients& gradients) {
   const std::vector<float> gain = final_gain(view);
   const auto C = static_cast<std::size_t>(shape.hidden);
   float* dgain = gradients.of(ids.norm).sum;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::int64_t at = rows[i] * shape.hidden;
-    kernels::rms_norm_backward(hidden.at(0, rows[i]), gain.data(), dnormed + i * C, back->dhidden.as<float>() + at, dgain, 1, C,
-                               static_cast<float>(shape.norm_eps));
+    kernels::rms_norm_backward(hidden.at(0, rows[i]), gain.data(), dnormed + i * C, back->dhidden.as<float>() + at,
+                               dgain, 1, C, static_cast<float>(shape.norm_eps));
   }
 }
 
 template <class T>
-void Decoder::State::backward_head(const WeightView& view, std::span<const Query> queries, std::span<const double> weights,
-                                   Gradients& gradients) {
+void Decoder::State::backward_head(const WeightView& view, std::span<const Query> queries,
+                                   std::span<const double> weights, Gradients& gradients) {
   const std::vector<std::int64_t> rows = distinct_rows(queries);
   const auto n = static_cast<std::int64_t>(rows.size()), C = shape.hidden, V = shape.vocab;
   const std::int64_t chunk = chunk_tokens(n, 1), chunks = (n + chunk - 1) / chunk;
   std::vector<double> sums;
   log_sum_exps<T>(view, rows, sums);
-  struct Target { std::int64_t row; std::int32_t token; float weight; };
+  struct Target {
+    std::int64_t row;
+    std::int32_t token;
+    float weight;
+  };
   std::vector<Target> targets;  // by row, so that a chunk finds its own
   std::vector<float> row_weights(rows.size(), 0), shifts(sums.begin(), sums.end());
   for (std::size_t i = 0; i < queries.size(); ++i) {
@@ -50,11 +56,12 @@ void Decoder::State::backward_head(const WeightView& view, std::span<const Query
   std::stable_sort(targets.begin(), targets.end(), [](const Target& a, const Target& b) { return a.row < b.row; });
 
   const std::vector<float> gain = final_gain(view);
-  Buffer x(static_cast<std::size_t>(n * C) * sizeof(T)), dlogits(static_cast<std::size_t>(n * kVocabularyBlock) * sizeof(T));
+  Buffer x(static_cast<std::size_t>(n * C) * sizeof(T)),
+      dlogits(static_cast<std::size_t>(n * kVocabularyBlock) * sizeof(T));
   Buffer dnormed(static_cast<std::size_t>(n * C) * sizeof(float));
   for (std::int64_t i = 0; i < n; ++i) {
-    kernels::rms_norm(hidden.at(0, rows[static_cast<std::size_t>(i)]), gain.data(), x.as<T>() + i * C, 1, static_cast<std::size_t>(C),
-                      static_cast<float>(shape.norm_eps));
+    kernels::rms_norm(hidden.at(0, rows[static_cast<std::size_t>(i)]), gain.data(), x.as<T>() + i * C, 1,
+                      static_cast<std::size_t>(C), static_cast<float>(shape.norm_eps));
   }
   const GradientSum head = gradients.of(ids.head);
   const auto prepare = [&](std::int64_t index) {
@@ -74,9 +81,10 @@ void Decoder::State::backward_head(const WeightView& view, std::span<const Query
       const std::int64_t begin = item * chunk, count = std::min(n, begin + chunk) - begin;
       T* logits = dlogits.as<T>() + begin * width;
       linear(x.as<T>() + begin * C, panel, logits, {count, C, width, C, width});
-      kernels::weighted_softmax(logits, static_cast<std::size_t>(count), static_cast<std::size_t>(width), static_cast<std::size_t>(width),
-                                shifts.data() + begin, row_weights.data() + begin);
-      auto target = std::lower_bound(targets.begin(), targets.end(), begin, [](const Target& a, std::int64_t row) { return a.row < row; });
+      kernels::weighted_softmax(logits, static_cast<std::size_t>(count), static_cast<std::size_t>(width),
+                                static_cast<std::size_t>(width), shifts.data() + begin, row_weights.data() + begin);
+      auto target = std::lower_bound(targets.begin(), targets.end(), begin,
+                                     [](const Target& a, std::int64_t row) { return a.row < row; });
       for (; target != targets.end() && target->row < begin + count; ++target) {
         if (target->token < from || target->token >= from + width) continue;
         T* logit = logits + (target->row - begin) * width + target->token - from;
@@ -93,20 +101,24 @@ void Decoder::State::backward_head(const WeightView& view, std::span<const Query
     if (head.sum == nullptr) continue;
     WeightGradients<T> work;
     work.add({head.sum + from * C}, dlogits.as<T>(), width, x.as<T>(), C, n, width, C);
-    threads.run(work.size(), [&](std::int64_t item, int thread) { work.run(item, scratch[static_cast<std::size_t>(thread)]); });
+    threads.run(work.size(),
+                [&](std::int64_t item, int thread) { work.run(item, scratch[static_cast<std::size_t>(thread)]); });
   }
   backward_final_norm(view, rows, dnormed.as<float>(), gradients);
 }
 
-void Decoder::backward_log_probabilities(const WeightView& view, std::span<const Query> queries, std::span<const double> weights,
-                                         Gradients& gradients) {
+void Decoder::backward_log_probabilities(const WeightView& view, std::span<const Query> queries,
+                                         std::span<const double> weights, Gradients& gradients) {
   state_->start_backward(view);
-  if (compute() == Compute::f32) state_->backward_head<float>(view, queries, weights, gradients);
-  else state_->backward_head<kernels::Bf16>(view, queries, weights, gradients);
+  if (compute() == Compute::f32)
+    state_->backward_head<float>(view, queries, weights, gradients);
+  else
+    state_->backward_head<kernels::Bf16>(view, queries, weights, gradients);
 }
 
-void Decoder::backward_candidates(const WeightView& view, std::span<const std::int64_t> rows, std::span<const std::int32_t> candidates,
-                                  std::span<const float> gradient, Gradients& gradients) {
+void Decoder::backward_candidates(const WeightView& view, std::span<const std::int64_t> rows,
+                                  std::span<const std::int32_t> candidates, std::span<const float> gradient,
+                                  Gradients& gradients) {
   State& s = *state_;
   s.start_backward(view);
   const auto C = static_cast<std::size_t>(s.shape.hidden);

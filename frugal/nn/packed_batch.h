@@ -6,8 +6,8 @@
 
 namespace frugal {
 
-// Tokens [begin, begin + length) of the batch. With a parent they go on where the parent segment ends, and see all of it:
-// one prompt with several candidate answers runs once. A parent comes before its children and has no parent itself.
+// Tokens [begin, begin + length) of the batch. With a parent they go on where the parent segment ends, and see all of
+// it: one prompt with several candidate answers runs once. A parent comes before its children and has no parent itself.
 struct Segment {
   std::int64_t begin = 0, length = 0, parent = -1;
 };

@@ -18,8 +18,9 @@ struct LayerTape {
 
 class Tape {
  public:
-  // first_layer: layers below it are not recorded and run as in evaluation. keeps: intermediates are kept, which spares the backward a
-  // second forward of each layer (checkpointing, arXiv:1604.06174, is the default) for about 10 times the memory.
+  // first_layer: layers below it are not recorded and run as in evaluation. keeps: intermediates are kept, which spares
+  // the backward a second forward of each layer (checkpointing, arXiv:1604.06174, is the default) for about 10 times
+  // the memory.
   Tape(std::int64_t first_layer, bool keeps) : first_(first_layer < 0 ? 0 : first_layer), keeps_(keeps) {}
   bool records(std::size_t layer) const { return static_cast<std::int64_t>(layer) >= first_; }
   bool keeps() const { return keeps_; }

@@ -20,10 +20,11 @@ DecoderIds::DecoderIds(const ModelShape& shape) {
     const auto linear = [&](const std::string& part) {
       return LinearIds{find(layer + part + ".weight"), find(layer + part + ".bias")};
     };
-    layers.push_back({find(layer + "input_layernorm.weight"),
-                      find(layer + "post_attention_layernorm.weight"),
-                      {linear("self_attn.q_proj"), linear("self_attn.k_proj"), linear("self_attn.v_proj"), linear("self_attn.o_proj"),
-                       linear("mlp.gate_proj"), linear("mlp.up_proj"), linear("mlp.down_proj")}});
+    layers.push_back(
+        {find(layer + "input_layernorm.weight"),
+         find(layer + "post_attention_layernorm.weight"),
+         {linear("self_attn.q_proj"), linear("self_attn.k_proj"), linear("self_attn.v_proj"),
+          linear("self_attn.o_proj"), linear("mlp.gate_proj"), linear("mlp.up_proj"), linear("mlp.down_proj")}});
   }
 }
 

@@ -4,14 +4,14 @@
 namespace frugal {
 
 template <class T>
-void WeightGradients<T>::add(const GradientSum& to, const T* dy, std::int64_t dy_stride, const T* x, std::int64_t x_stride,
-                             std::int64_t tokens, std::int64_t m, std::int64_t k) {
+void WeightGradients<T>::add(const GradientSum& to, const T* dy, std::int64_t dy_stride, const T* x,
+                             std::int64_t x_stride, std::int64_t tokens, std::int64_t m, std::int64_t k) {
   if (to.sum == nullptr) return;
   const bool some = !to.rows.empty();
   const auto all = some ? static_cast<std::int64_t>(to.rows.size()) : m;
   for (std::int64_t row = 0; row < all; row += kTile) {
-    items_.push_back({some ? dy : dy + row, x, dy_stride, x_stride, tokens, std::min(kTile, all - row), k, to.sum + row * k,
-                      some ? to.rows.data() + row : nullptr});
+    items_.push_back({some ? dy : dy + row, x, dy_stride, x_stride, tokens, std::min(kTile, all - row), k,
+                      to.sum + row * k, some ? to.rows.data() + row : nullptr});
   }
 }
 
@@ -33,7 +33,8 @@ void WeightGradients<T>::run(std::int64_t index, Buffer& scratch) const {
   if (it.rows != nullptr) {
     chosen.resize(static_cast<std::size_t>(it.tokens * it.m));
     for (std::int64_t t = 0; t < it.tokens; ++t) {
-      for (std::int64_t j = 0; j < it.m; ++j) chosen[static_cast<std::size_t>(t * it.m + j)] = it.dy[t * stride + it.rows[j]];
+      for (std::int64_t j = 0; j < it.m; ++j)
+        chosen[static_cast<std::size_t>(t * it.m + j)] = it.dy[t * stride + it.rows[j]];
     }
     dy = chosen.data();
     stride = it.m;

@@ -16,7 +16,8 @@ WeightType parse_weight_type(const std::string& text) {
   throw Error(Exit::usage, "--weights is '" + text + "'", "choose bf16, f32 or stored");
 }
 
-WeightStore::WeightStore(std::shared_ptr<const ModelSource> source, WeightType type, Threads& threads) : source_(std::move(source)) {
+WeightStore::WeightStore(std::shared_ptr<const ModelSource> source, WeightType type, Threads& threads)
+    : source_(std::move(source)) {
   std::size_t total = 0;
   for (const SourceTensor& tensor : source_->tensors()) {
     const WeightType own = tensor.is_vector ? WeightType::f32 : type;
@@ -52,7 +53,8 @@ void WeightStore::load(Threads& threads) {
 std::span<std::byte> WeightStore::bytes(std::size_t id) {
   const Tensor& tensor = tensors_[id];
   if (tensor.type == WeightType::stored) {
-    throw Error(Exit::internal, tensor.spec.name + " is kept as stored and has no copy", "report this with the command you ran");
+    throw Error(Exit::internal, tensor.spec.name + " is kept as stored and has no copy",
+                "report this with the command you ran");
   }
   return {memory_.data() + tensor.offset, tensor.bytes};
 }
@@ -60,9 +62,12 @@ std::span<std::byte> WeightStore::bytes(std::size_t id) {
 void WeightStore::read_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const {
   const Tensor& tensor = tensors_[id];
   const std::int64_t at = begin * tensor.spec.cols, n = (end - begin) * tensor.spec.cols;
-  if (tensor.type == WeightType::stored) source_->read_rows(id, begin, end, out);
-  else if (tensor.type == WeightType::f32) std::copy_n(f32(id) + at, n, out);
-  else kernels::to_float(bf16(id) + at, out, static_cast<std::size_t>(n));
+  if (tensor.type == WeightType::stored)
+    source_->read_rows(id, begin, end, out);
+  else if (tensor.type == WeightType::f32)
+    std::copy_n(f32(id) + at, n, out);
+  else
+    kernels::to_float(bf16(id) + at, out, static_cast<std::size_t>(n));
 }
 
 void WeightStore::read_rows(std::size_t id, std::int64_t begin, std::int64_t end, kernels::Bf16* out) const {

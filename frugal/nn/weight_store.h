@@ -18,7 +18,8 @@ WeightType parse_weight_type(const std::string& text);  // Error(Exit::usage)
 
 class WeightStore {
  public:
-  // Converts once, a tensor at a time, and releases the file's pages behind it. Vectors (norm gains, biases) are fp32 always.
+  // Converts once, a tensor at a time, and releases the file's pages behind it. Vectors (norm gains, biases) are fp32
+  // always.
   WeightStore(std::shared_ptr<const ModelSource> source, WeightType type, Threads& threads);
 
   // Takes every weight from the file again.

@@ -1,5 +1,5 @@
-// A model reads its weights through a view. A view has one or more branches, versions of the same model that run through a
-// forward side by side: one for evaluation, two (plus and minus) for a zeroth-order estimate.
+// A model reads its weights through a view. A view has one or more branches, versions of the same model that run
+// through a forward side by side: one for evaluation, two (plus and minus) for a zeroth-order estimate.
 #pragma once
 #include <cstdint>
 

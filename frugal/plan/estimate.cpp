@@ -17,13 +17,16 @@ Size reading(const PlanRequest& r, const Sizes& s) {
 
 }  // namespace
 
-std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint64_t branches, bool changes_weights, bool is_tuning) {
+std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint64_t branches, bool changes_weights,
+                                                 bool is_tuning) {
   const Sizes s(r.shape);
   const Work work(r);
   const Size B = branches, T = r.bf16_compute ? 2 : 4, C = r.shape.hidden, threads = at_least_one(r.threads);
-  const Size rows = std::max(B * work.of_forward, work.of_evaluation), tokens = std::max(work.of_forward, work.of_evaluation);
+  const Size rows = std::max(B * work.of_forward, work.of_evaluation),
+             tokens = std::max(work.of_forward, work.of_evaluation);
   const Size block = work.has_whole_head ? std::min(Size(r.shape.vocab), Size(kVocabularyBlock)) : Size(0);
-  const Size chunk = std::max(chunk_of(work.of_forward, branches), work.of_evaluation > Size(0) ? chunk_of(work.of_evaluation, 1) : Size(0));
+  const Size chunk = std::max(chunk_of(work.of_forward, branches),
+                              work.of_evaluation > Size(0) ? chunk_of(work.of_evaluation, 1) : Size(0));
   const bool is_stored = r.weights == "stored" && !changes_weights;
 
   const Size weights = (is_stored ? Size(r.file_bytes) : s.matrices() * (r.weights == "f32" ? 4 : 2)) + s.vectors * 4;
@@ -33,10 +36,12 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
   const Size activations = rows * (C * 4 + (s.most_qkv_row + s.most_q_row) * T) + tokens * r.shape.head_dim * 4 +
                            (work.has_whole_head ? rows * C * T : Size(0));
   // A chunk between norm and down projection, or its logits over a block; attention's result for one sequence.
-  const Size per_thread = chunk * std::max(Size(2) * C + Size(2) * s.most_ffn, block) * T + Size(r.length) * s.most_q_row * T + kProductsThread;
+  const Size per_thread = chunk * std::max(Size(2) * C + Size(2) * s.most_ffn, block) * T +
+                          Size(r.length) * s.most_q_row * T + kProductsThread;
   const Size snapshot = is_tuning ? kSnapshotBuffer : 0;
 
-  const Size stepping = scratch + activations + threads * per_thread + snapshot, read = is_stored ? Size(0) : reading(r, s);
+  const Size stepping = scratch + activations + threads * per_thread + snapshot,
+             read = is_stored ? Size(0) : reading(r, s);
   std::vector<PlanPart> parts = {{"libtorch", r.floor},
                                  {"weights", weights.count()},
                                  {"tokenizer", (Size(r.shape.vocab) * kTokenizerEntry).count()},
@@ -59,8 +64,11 @@ double plan_sizes::forward_seconds(const PlanRequest& r, std::uint64_t branches,
   for (const LayerShape& layer : r.shape.layers) {  // attention: scores and sums over half the length on average
     flops += 2 * tokens * number(r.length) * number(Size(layer.heads) * r.shape.head_dim);
   }
-  const double products = static_cast<double>(branches) * flops / (r.bf16_compute ? r.rates.bf16_flops : r.rates.f32_flops);
-  return (products + number(made) * number(work.forwards) / (is_perturbed ? r.rates.panel_weights : r.rates.plain_weights)) / team;
+  const double products =
+      static_cast<double>(branches) * flops / (r.bf16_compute ? r.rates.bf16_flops : r.rates.f32_flops);
+  return (products +
+          number(made) * number(work.forwards) / (is_perturbed ? r.rates.panel_weights : r.rates.plain_weights)) /
+         team;
 }
 
 std::uint64_t peak_of(const MethodPlan& plan) {
@@ -78,7 +86,8 @@ MethodPlan plan_zeroth_order(const PlanRequest& request, const ZerothOrderPlan& 
   MethodPlan plan{plan_sizes::forward_memory(request, 2, true, true), 0};
   if (method.has_mask) plan.parts.push_back({"mask", ceil_divide(s.matrices(), 8).count()});
   const double update = number(s.matrices()) / request.rates.update_weights / number(at_least_one(request.threads));
-  plan.seconds_per_step = number(at_least_one(method.samples)) * (plan_sizes::forward_seconds(request, 2, true) + update);
+  plan.seconds_per_step =
+      number(at_least_one(method.samples)) * (plan_sizes::forward_seconds(request, 2, true) + update);
   return plan;
 }
 

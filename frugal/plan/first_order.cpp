@@ -9,7 +9,8 @@ namespace {
 MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) {
   const Sizes s(r.shape);
   const Work work(r);
-  const Size N = work.of_forward, C = r.shape.hidden, T = r.bf16_compute ? 2 : 4, length = r.length, threads = at_least_one(r.threads);
+  const Size N = work.of_forward, C = r.shape.hidden, T = r.bf16_compute ? 2 : 4, length = r.length,
+             threads = at_least_one(r.threads);
   const Size layers = r.shape.layers.size();
   const bool changes_weights = m.beside == 0;
   MethodPlan plan{forward_memory(r, 1, changes_weights, true), 0};
@@ -17,10 +18,13 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
   const Size intermediates = N * (C * 4 + (s.most_qkv_row + s.most_q_row + Size(2) * s.most_ffn) * T);
   const Size tape = layers * N * C * 4 + (keeps ? layers : Size(1)) * intermediates;
   // Gradient of the residual stream; what products read; one layer's activations and their gradients.
-  const Size backward = N * (C * 4 + (Size(4) * C + s.most_ffn + s.most_q_row + s.most_qkv_row) * T) + (m.has_dropout ? N * (Size(3) * C + s.most_ffn) * T : Size(0));
+  const Size backward = N * (C * 4 + (Size(4) * C + s.most_ffn + s.most_q_row + s.most_qkv_row) * T) +
+                        (m.has_dropout ? N * (Size(3) * C + s.most_ffn) * T : Size(0));
   // The head's gradients: normed rows and their gradient, logits of a block.
-  const Size head = work.has_whole_head ? N * (C * 4 + (C + std::min(Size(r.shape.vocab), Size(kVocabularyBlock))) * T) : Size(0);
-  const Size attention = threads * (length * (Size(3) * s.most_q_row + Size(2) * s.most_qkv_row) * 4 + Size(2) * 128 * length * 4);
+  const Size head =
+      work.has_whole_head ? N * (C * 4 + (C + std::min(Size(r.shape.vocab), Size(kVocabularyBlock))) * T) : Size(0);
+  const Size attention =
+      threads * (length * (Size(3) * s.most_q_row + Size(2) * s.most_qkv_row) * 4 + Size(2) * 128 * length * 4);
   for (PlanPart& part : plan.parts) {
     if (part.purpose == "activations") part.bytes = (Size(part.bytes) + tape).count();
     if (part.purpose == "scratch") part.bytes = (Size(part.bytes) + backward + head + attention).count();
@@ -32,9 +36,11 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
   add("gradients", Size(m.gradients) * 4);
   add("optimizer", Size(m.trained) * m.optimizer_bytes);
 
-  // A forward; activation gradients as far down as anything is trained; a forward again there unless kept; weight gradients.
+  // A forward; activation gradients as far down as anything is trained; a forward again there unless kept; weight
+  // gradients.
   const double forward = forward_seconds(r, 1, false);
-  plan.seconds_per_step = forward * (1 + m.depth * (keeps ? 1 : 2) + m.weight_gradients) + number(m.trained) / r.rates.update_weights / number(threads);
+  plan.seconds_per_step = forward * (1 + m.depth * (keeps ? 1 : 2) + m.weight_gradients) +
+                          number(m.trained) / r.rates.update_weights / number(threads);
   plan.choices["activations"] = keeps ? "keep" : "checkpoint";
   return plan;
 }

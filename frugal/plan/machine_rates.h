@@ -3,9 +3,9 @@
 
 namespace frugal {
 
-// Per thread. The defaults are measured on two cores of a server processor with the LibTorch 2.13 wheel: products of 128 to 1,024
-// rows (130 GFLOP/s in fp32, 120 with AVX512-BF16, 600 with AMX on both), both panels of 134.5 M weights from table Gaussians
-// in 36 ms, their update in 52 ms.
+// Per thread. The defaults are measured on two cores of a server processor with the LibTorch 2.13 wheel: products of
+// 128 to 1,024 rows (130 GFLOP/s in fp32, 120 with AVX512-BF16, 600 with AMX on both), both panels of 134.5 M weights
+// from table Gaussians in 36 ms, their update in 52 ms.
 struct MachineRates {
   double f32_flops = 65e9, bf16_flops = 60e9;  // floating-point operations a second
   double panel_weights = 1.9e9;                // weights a second that become two perturbed panels

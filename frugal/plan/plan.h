@@ -21,11 +21,11 @@ struct PlanRequest {
   std::string weights = "bf16";          // bf16, f32; stored where nothing is tuned
   std::int64_t batch = 8, length = 128;  // sequences evaluated together, tokens of the longest
   std::int64_t threads = 2;
-  bool bf16_compute = false;             // products in bf16 instead of fp32
-  bool all_tokens = false;               // every token is a target; else label words after each sequence are
-  bool whole_head = false;               // label words of several tokens: scored against the whole vocabulary
+  bool bf16_compute = false;  // products in bf16 instead of fp32
+  bool all_tokens = false;    // every token is a target; else label words after each sequence are
+  bool whole_head = false;    // label words of several tokens: scored against the whole vocabulary
   std::uint64_t floor = kLibTorchFloor;
-  std::uint64_t memory = 0;              // --memory; 0: no limit
+  std::uint64_t memory = 0;  // --memory; 0: no limit
   MachineRates rates = machine_rates();
 };
 
@@ -52,16 +52,17 @@ MethodPlan plan_zeroth_order(const PlanRequest& request, const ZerothOrderPlan& 
 
 // A forward, a backward down to the lowest layer with anything trained, and an optimiser.
 struct FirstOrderPlan {
-  std::uint64_t trained = 0;         // numbers that have a gradient and optimiser state at once, at most
-  std::uint64_t gradients = 0;       // fp32 sums held at once: fewer than `trained` when layers step one after the other
-  std::uint64_t optimizer_bytes = 8; // of state, a trained number
-  std::uint64_t beside = 0;          // bytes of factors or rows beside the weights
-  double depth = 1;                  // mean share of the layers a backward goes through
-  double weight_gradients = 1;       // share of the linears' weight gradients that are made
+  std::uint64_t trained = 0;    // numbers that have a gradient and optimiser state at once, at most
+  std::uint64_t gradients = 0;  // fp32 sums held at once: fewer than `trained` when layers step one after the other
+  std::uint64_t optimizer_bytes = 8;  // of state, a trained number
+  std::uint64_t beside = 0;           // bytes of factors or rows beside the weights
+  double depth = 1;                   // mean share of the layers a backward goes through
+  double weight_gradients = 1;        // share of the linears' weight gradients that are made
   std::int64_t accumulation = 1;
   bool has_dropout = false;
 };
-// activations: auto, checkpoint or keep; auto keeps what fits request.memory (all where that is 0), see MethodPlan::choices.
+// activations: auto, checkpoint or keep; auto keeps what fits request.memory (all where that is 0), see
+// MethodPlan::choices.
 MethodPlan plan_first_order(const PlanRequest& request, const FirstOrderPlan& method, const std::string& activations);
 
 struct PlanRow {
@@ -86,11 +87,12 @@ PlanRow plan_row(const Planner& planner, const PlanRequest& request);
 // A row for each planner that can have weights as request.weights says. Error(Exit::usage) for weights of another name.
 std::vector<PlanRow> plan_methods(const std::vector<Planner>& planners, const PlanRequest& request);
 
-// The row of `method`. Error(Exit::budget) with the peak, the limit and what gives when it does not fit, or the cheapest method that does;
-// Error(Exit::usage) when it has no row.
+// The row of `method`. Error(Exit::budget) with the peak, the limit and what gives when it does not fit, or the
+// cheapest method that does; Error(Exit::usage) when it has no row.
 const PlanRow& require_fit(const std::vector<PlanRow>& rows, const PlanRequest& request, const std::string& method);
 
-// The peak and 16 MiB, which is what a plan may be wrong by, rounded up: to 50 MiB below 1 GiB, 256 MiB below 8 GiB, 1 GiB above.
+// The peak and 16 MiB, which is what a plan may be wrong by, rounded up: to 50 MiB below 1 GiB, 256 MiB below 8 GiB, 1
+// GiB above.
 std::uint64_t smallest_budget(std::uint64_t peak);
 std::string format_budget(std::uint64_t bytes);  // "700MiB", "2GiB": as --memory takes it
 

@@ -32,8 +32,10 @@ std::string bytes_for(const PlanRow& row, const std::string& purpose) {
 std::string step_time(double seconds) {
   if (!(seconds < 1e9)) return "years";
   char text[32];
-  if (seconds >= 10) std::snprintf(text, sizeof text, "~%s", format_seconds(seconds).c_str());
-  else std::snprintf(text, sizeof text, "~%.2f s", seconds);
+  if (seconds >= 10)
+    std::snprintf(text, sizeof text, "~%s", format_seconds(seconds).c_str());
+  else
+    std::snprintf(text, sizeof text, "~%.2f s", seconds);
   return text;
 }
 
@@ -68,15 +70,19 @@ std::string plan_table(const PlanRequest& request, const std::vector<PlanRow>& r
   const std::vector<std::string> purposes = purposes_of(rows);
   std::vector<Line> lines(1, {"method"});
   lines[0].insert(lines[0].end(), purposes.begin(), purposes.end());
-  lines[0].insert(lines[0].end(), {"peak", "a step", request.memory > 0 ? "fits " + format_bytes(request.memory) : "fits in"});
+  lines[0].insert(lines[0].end(),
+                  {"peak", "a step", request.memory > 0 ? "fits " + format_bytes(request.memory) : "fits in"});
   for (const PlanRow& row : rows) {
     Line& line = lines.emplace_back(1, row.method);
     for (const std::string& purpose : purposes) line.push_back(bytes_for(row, purpose));
     line.insert(line.end(), {format_bytes(row.peak), step_time(row.seconds_per_step)});
-    line.push_back(request.memory == 0 ? format_budget(smallest_budget(row.peak)) : row.fits ? "yes" : "no: " + row.what_gives);
+    line.push_back(request.memory == 0 ? format_budget(smallest_budget(row.peak))
+                   : row.fits          ? "yes"
+                                       : "no: " + row.what_gives);
   }
   const PlanRow& best = least(rows);
-  return align(lines) + "the smallest round budget for " + best.method + ": --memory " + format_budget(smallest_budget(best.peak)) + "\n";
+  return align(lines) + "the smallest round budget for " + best.method + ": --memory " +
+         format_budget(smallest_budget(best.peak)) + "\n";
 }
 
 Json plan_json(const PlanRequest& request, const std::vector<PlanRow>& rows) {

@@ -10,7 +10,8 @@ class Saturating {
   constexpr Saturating() = default;
   // Negative sizes count as 0.
   template <class Integer>
-  constexpr Saturating(Integer value) : value_(value < Integer{0} ? 0 : static_cast<std::uint64_t>(value)) {}  // NOLINT: a number
+  constexpr Saturating(Integer value)
+      : value_(value < Integer{0} ? 0 : static_cast<std::uint64_t>(value)) {}  // NOLINT: a number
   constexpr std::uint64_t count() const { return value_; }
   friend constexpr Saturating operator+(Saturating a, Saturating b) {
     std::uint64_t sum = 0;

@@ -34,11 +34,15 @@ std::string find_what_gives(const Planner& planner, const PlanRequest& request) 
     return options + " -> " + format_bytes(peak_with(batch, length)) + "; or " + more;
   };
 
-  const auto largest_batch = [&] { return largest_that_fits(request.batch, [&](std::int64_t b) { return fits(b, request.length); }); };
-  if (const std::int64_t batch = largest_batch(); batch > 0) return say("--batch " + std::to_string(batch), batch, request.length);
+  const auto largest_batch = [&] {
+    return largest_that_fits(request.batch, [&](std::int64_t b) { return fits(b, request.length); });
+  };
+  if (const std::int64_t batch = largest_batch(); batch > 0)
+    return say("--batch " + std::to_string(batch), batch, request.length);
   // Lengths in eights: a prompt of fewer tokens says little.
   const std::int64_t all_eights = request.length / 8 + (request.length % 8 != 0);
-  if (const std::int64_t eights = largest_that_fits(all_eights, [&](std::int64_t e) { return fits(1, 8 * e); }); eights > 0) {
+  if (const std::int64_t eights = largest_that_fits(all_eights, [&](std::int64_t e) { return fits(1, 8 * e); });
+      eights > 0) {
     return say("--batch 1 --length " + std::to_string(8 * eights), 1, 8 * eights);
   }
   if (planner.takes_stored && request.weights != "stored") {
@@ -56,7 +60,13 @@ std::string find_what_gives(const Planner& planner, const PlanRequest& request) 
 PlanRow plan_row(const Planner& planner, const PlanRequest& request) {
   MethodPlan plan = planner.plan(request);
   const std::uint64_t peak = peak_of(plan);
-  PlanRow row{planner.method, planner.is_tuning, std::move(plan.parts), peak, request.memory == 0 || peak <= request.memory, {}, plan.seconds_per_step,
+  PlanRow row{planner.method,
+              planner.is_tuning,
+              std::move(plan.parts),
+              peak,
+              request.memory == 0 || peak <= request.memory,
+              {},
+              plan.seconds_per_step,
               std::move(plan.choices)};
   if (!row.fits) row.what_gives = find_what_gives(planner, request);
   return row;
@@ -83,15 +93,22 @@ const PlanRow& require_fit(const std::vector<PlanRow>& rows, const PlanRequest& 
   for (const PlanRow& row : rows) {
     if (row.method != method) continue;
     if (row.fits) return row;
-    const std::string other = cheapest == nullptr ? std::string() : "; or --method " + cheapest->method + " (" + format_bytes(cheapest->peak) + ")";
-    throw Error(Exit::budget, method + " needs " + format_bytes(row.peak) + " but --memory is " + format_bytes(request.memory), row.what_gives + other + "; see frugal plan");
+    const std::string other = cheapest == nullptr
+                                  ? std::string()
+                                  : "; or --method " + cheapest->method + " (" + format_bytes(cheapest->peak) + ")";
+    throw Error(Exit::budget,
+                method + " needs " + format_bytes(row.peak) + " but --memory is " + format_bytes(request.memory),
+                row.what_gives + other + "; see frugal plan");
   }
-  throw Error(Exit::usage, "there is no plan for '" + method + "' with --weights " + request.weights, "planned are " + names);
+  throw Error(Exit::usage, "there is no plan for '" + method + "' with --weights " + request.weights,
+              "planned are " + names);
 }
 
 std::uint64_t smallest_budget(std::uint64_t peak) {
   const std::uint64_t bytes = (Saturating(peak) + 16 * kMiB).count();
-  const std::uint64_t unit = bytes <= kGiB / (50 * kMiB) * (50 * kMiB) ? 50 * kMiB : bytes <= 8 * kGiB ? 256 * kMiB : kGiB;
+  const std::uint64_t unit = bytes <= kGiB / (50 * kMiB) * (50 * kMiB) ? 50 * kMiB
+                             : bytes <= 8 * kGiB                       ? 256 * kMiB
+                                                                       : kGiB;
   return (Saturating(bytes / unit + (bytes % unit != 0)) * unit).count();
 }
 

@@ -1,5 +1,6 @@
-// Numbers that plans share: of weights, of tokens, of scratch. Letters: B branches, N packed tokens of a forward, C hidden size, D head
-// size, F feed-forward width, V vocabulary. The sizes mirror what the decoder and the weight store reserve. Private to plan/.
+// Numbers that plans share: of weights, of tokens, of scratch. Letters: B branches, N packed tokens of a forward, C
+// hidden size, D head size, F feed-forward width, V vocabulary. The sizes mirror what the decoder and the weight store
+// reserve. Private to plan/.
 #pragma once
 #include <algorithm>
 
@@ -10,13 +11,16 @@ namespace frugal::plan_sizes {
 
 using Size = Saturating;
 
-inline constexpr std::uint64_t kVocabularyBlock = 2048;       // rows of the head made at a time
-inline constexpr std::uint64_t kPackedTokens = 1024;          // sequences with label words are packed up to here; a longer one goes alone
-inline constexpr std::uint64_t kEvaluatedTogether = 32;       // sequences of one call of an evaluation
-inline constexpr std::uint64_t kTileBytes = 1 << 20;          // fp32 weights a thread converts at a time while reading
-inline constexpr std::uint64_t kTokenizerEntry = 240;         // a vocabulary entry: its text, its places in two tables, its merge
+inline constexpr std::uint64_t kVocabularyBlock = 2048;  // rows of the head made at a time
+inline constexpr std::uint64_t kPackedTokens =
+    1024;  // sequences with label words are packed up to here; a longer one goes alone
+inline constexpr std::uint64_t kEvaluatedTogether = 32;  // sequences of one call of an evaluation
+inline constexpr std::uint64_t kTileBytes = 1 << 20;     // fp32 weights a thread converts at a time while reading
+inline constexpr std::uint64_t kTokenizerEntry =
+    240;  // a vocabulary entry: its text, its places in two tables, its merge
 inline constexpr std::uint64_t kSnapshotBuffer = 1 << 20;
-inline constexpr std::uint64_t kProductsThread = 4ull << 20;  // repacked operands of oneDNN and MKL, stack, allocator's arena
+inline constexpr std::uint64_t kProductsThread =
+    4ull << 20;  // repacked operands of oneDNN and MKL, stack, allocator's arena
 
 inline Size ceil_divide(Size a, std::uint64_t b) { return a.count() / b + (a.count() % b != 0); }
 inline double number(Size size) { return static_cast<double>(size.count()); }
@@ -69,8 +73,10 @@ inline Size chunk_of(Size tokens, std::uint64_t branches) {
   return 64;
 }
 
-// Parts of a forward over `branches` branches and whatever is trained beside it. changes_weights: they cannot stay as stored.
-std::vector<PlanPart> forward_memory(const PlanRequest& request, std::uint64_t branches, bool changes_weights, bool is_tuning);
+// Parts of a forward over `branches` branches and whatever is trained beside it. changes_weights: they cannot stay as
+// stored.
+std::vector<PlanPart> forward_memory(const PlanRequest& request, std::uint64_t branches, bool changes_weights,
+                                     bool is_tuning);
 double forward_seconds(const PlanRequest& request, std::uint64_t branches, bool is_perturbed);
 
 }  // namespace frugal::plan_sizes

@@ -15,9 +15,9 @@
 namespace frugal {
 
 struct StepResult {
-  double loss = 0;             // nats, mean over the batch (or 1 - accuracy)
-  bool skipped = false;        // a loss or a gradient was not finite; nothing was changed
-  std::vector<float> record;   // what repeats the step on the same weights, for a method that replays
+  double loss = 0;                // nats, mean over the batch (or 1 - accuracy)
+  bool skipped = false;           // a loss or a gradient was not finite; nothing was changed
+  std::vector<float> record;      // what repeats the step on the same weights, for a method that replays
   Json details = Json::object();  // for the event log: gradient_norm, active_block, ...
 };
 
@@ -26,20 +26,25 @@ class Tuner {
   virtual ~Tuner() = default;
   // batch: indices of the training set's examples.
   virtual StepResult step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) = 0;
-  virtual const WeightView& view() const = 0;  // the model as tuned so far
+  virtual const WeightView& view() const = 0;            // the model as tuned so far
   virtual std::vector<double> likely_rates() const = 0;  // step sizes that --lr auto tries, rising
-  virtual void restart() = 0;                  // back to the start of the run
-  // What a snapshot after `steps` steps holds: all that the next step depends on. Valid until the next call of any member.
+  virtual void restart() = 0;                            // back to the start of the run
+  // What a snapshot after `steps` steps holds: all that the next step depends on. Valid until the next call of any
+  // member.
   virtual std::vector<NamedBytes> state(std::uint64_t steps) = 0;
-  virtual std::vector<NamedBytes> result() = 0;  // what was trained, without an optimiser's state; a run ends with its hash
+  virtual std::vector<NamedBytes>
+  result() = 0;  // what was trained, without an optimiser's state; a run ends with its hash
   // Rows of the tuned model as a plain one has them, for export.
   virtual void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const = 0;
 
   virtual std::optional<LoraAdapter> adapter() const { return {}; }  // where low-rank pairs are trained
 
-  // A method whose steps repeat from a few numbers: a run is then a log of them on its base, and snapshots only save time.
+  // A method whose steps repeat from a few numbers: a run is then a log of them on its base, and snapshots only save
+  // time.
   virtual std::size_t record_size() const { return 0; }  // numbers a step; 0: it does not replay
-  virtual Json trajectory_header() const { return {}; }  // all that replay needs beside the records and the base weights
+  virtual Json trajectory_header() const {
+    return {};
+  }  // all that replay needs beside the records and the base weights
   virtual void replay(std::uint64_t, double, std::span<const float>) {
     throw Error(Exit::internal, "this method has no trajectory", "report this with the command you ran");
   }

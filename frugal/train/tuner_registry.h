@@ -15,7 +15,8 @@ struct TunerContext {
   WeightStore& store;  // at the start of the run
   Decoder& decoder;
   Objective* objective;  // over the training set; null: only state, result and merged_rows are called
-  // What the method chose at the start of the run (rows, say): null then and filled in, kept in run.json, and given back on resume.
+  // What the method chose at the start of the run (rows, say): null then and filled in, kept in run.json, and given
+  // back on resume.
   Json& chosen;
 };
 
@@ -24,7 +25,9 @@ using TunerMaker = std::function<std::unique_ptr<Tuner>(const Json& settings, Tu
 class TunerRegistry {
  public:
   void add(const std::string& method, TunerMaker maker) { table_.emplace(method, std::move(maker)); }
-  const TunerMaker& at(const std::string& method) const { return table_.at(method); }  // the program has checked the name
+  const TunerMaker& at(const std::string& method) const {
+    return table_.at(method);
+  }  // the program has checked the name
 
  private:
   std::map<std::string, TunerMaker> table_;

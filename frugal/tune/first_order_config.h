@@ -20,26 +20,45 @@ struct FirstOrderConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "lr", .help = "step size, >= 0; auto: a short seeded race of rates on the training data", .group = "method"}, c.lr);
-    v({.name = "optimizer", .help = "AdamW (8 bytes of state a number) or SGD with momentum (4)", .group = "method", .choices = {"adamw", "sgd"}},
+    v({.name = "lr",
+       .help = "step size, >= 0; auto: a short seeded race of rates on the training data",
+       .group = "method"},
+      c.lr);
+    v({.name = "optimizer",
+       .help = "AdamW (8 bytes of state a number) or SGD with momentum (4)",
+       .group = "method",
+       .choices = {"adamw", "sgd"}},
       c.optimizer);
     v({.name = "adam_beta1", .help = "decay of AdamW's first moment, in [0, 1)", .group = "method"}, c.adam_beta1);
     v({.name = "adam_beta2", .help = "decay of AdamW's second moment, in [0, 1)", .group = "method"}, c.adam_beta2);
-    v({.name = "adam_epsilon", .help = "added to the root of AdamW's second moment, > 0", .group = "method"}, c.adam_epsilon);
+    v({.name = "adam_epsilon", .help = "added to the root of AdamW's second moment, > 0", .group = "method"},
+      c.adam_epsilon);
     v({.name = "momentum", .help = "of SGD, in [0, 1)", .group = "method"}, c.momentum);
-    v({.name = "weight_decay", .help = "decoupled decay of matrices, times lr a step, >= 0; vectors have none", .group = "method"}, c.weight_decay);
+    v({.name = "weight_decay",
+       .help = "decoupled decay of matrices, times lr a step, >= 0; vectors have none",
+       .group = "method"},
+      c.weight_decay);
     v({.name = "update",
-       .help = "how bf16 weights take small updates: rounded by chance, or through an fp32 master copy (4 bytes a number more)",
+       .help = "how bf16 weights take small updates: rounded by chance, or through an fp32 master copy (4 bytes a "
+               "number more)",
        .group = "method",
        .choices = {"stochastic", "master"}},
       c.update);
-    v({.name = "schedule", .help = "step size over the run: constant, or linear or cosine down to 0", .group = "method", .choices = {"constant", "linear", "cosine"}},
+    v({.name = "schedule",
+       .help = "step size over the run: constant, or linear or cosine down to 0",
+       .group = "method",
+       .choices = {"constant", "linear", "cosine"}},
       c.schedule);
     v({.name = "warmup", .help = "steps over which the step size rises from 0, >= 0", .group = "method"}, c.warmup);
-    v({.name = "accumulation", .help = "parts each batch goes through in, >= 1; more parts need less memory", .group = "method"}, c.accumulation);
-    v({.name = "max_grad_norm", .help = "gradients are scaled down to this global norm; 0: never", .group = "method"}, c.max_grad_norm);
+    v({.name = "accumulation",
+       .help = "parts each batch goes through in, >= 1; more parts need less memory",
+       .group = "method"},
+      c.accumulation);
+    v({.name = "max_grad_norm", .help = "gradients are scaled down to this global norm; 0: never", .group = "method"},
+      c.max_grad_norm);
     v({.name = "activations",
-       .help = "keep what the forward made for the backward, or make it again (checkpoint); auto: keep what --memory allows",
+       .help = "keep what the forward made for the backward, or make it again (checkpoint); auto: keep what --memory "
+               "allows",
        .group = "method",
        .choices = {"auto", "checkpoint", "keep"}},
       c.activations);
@@ -53,14 +72,19 @@ inline void require_setting(bool holds, const char* option, const Json& value, c
 // Error(Exit::usage) names the option and its value.
 inline void validate(const FirstOrderConfig& c) {
   const auto is_share = [](double x) { return x >= 0 && x < 1; };
-  require_setting(is_share(c.adam_beta1), "--adam-beta1", c.adam_beta1, "a number in [0, 1)", "--adam-beta1 0.9 is usual");
-  require_setting(is_share(c.adam_beta2), "--adam-beta2", c.adam_beta2, "a number in [0, 1)", "--adam-beta2 0.999 is usual");
+  require_setting(is_share(c.adam_beta1), "--adam-beta1", c.adam_beta1, "a number in [0, 1)",
+                  "--adam-beta1 0.9 is usual");
+  require_setting(is_share(c.adam_beta2), "--adam-beta2", c.adam_beta2, "a number in [0, 1)",
+                  "--adam-beta2 0.999 is usual");
   require_setting(c.adam_epsilon > 0, "--adam-epsilon", c.adam_epsilon, "a number > 0", "--adam-epsilon 1e-8 is usual");
   require_setting(is_share(c.momentum), "--momentum", c.momentum, "a number in [0, 1)", "--momentum 0.9 is usual");
-  require_setting(c.weight_decay >= 0, "--weight-decay", c.weight_decay, "a number >= 0", "--weight-decay 0 turns it off");
+  require_setting(c.weight_decay >= 0, "--weight-decay", c.weight_decay, "a number >= 0",
+                  "--weight-decay 0 turns it off");
   require_setting(c.warmup >= 0, "--warmup", c.warmup, "a number of steps >= 0", "--warmup 0 turns it off");
-  require_setting(c.accumulation >= 1, "--accumulation", c.accumulation, "at least 1", "--accumulation 1 takes a batch at once");
-  require_setting(c.max_grad_norm >= 0, "--max-grad-norm", c.max_grad_norm, "a number >= 0", "--max-grad-norm 0 turns it off");
+  require_setting(c.accumulation >= 1, "--accumulation", c.accumulation, "at least 1",
+                  "--accumulation 1 takes a batch at once");
+  require_setting(c.max_grad_norm >= 0, "--max-grad-norm", c.max_grad_norm, "a number >= 0",
+                  "--max-grad-norm 0 turns it off");
 }
 
 }  // namespace frugal

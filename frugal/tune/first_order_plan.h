@@ -11,7 +11,8 @@ namespace frugal {
 
 inline FirstOrderPlan first_order_plan(const FirstOrderConfig& c, const PlanRequest& request, bool trains_weights) {
   const bool has_master = trains_weights && c.update == "master" && request.weights == "bf16";
-  return {.optimizer_bytes = (c.optimizer == "adamw" ? 8u : 4u) + (has_master ? 4u : 0u), .accumulation = c.accumulation};
+  return {.optimizer_bytes = (c.optimizer == "adamw" ? 8u : 4u) + (has_master ? 4u : 0u),
+          .accumulation = c.accumulation};
 }
 
 // The layer of "model.layers.7.mlp...": 7; -1 for tensors of no layer.
@@ -20,17 +21,21 @@ inline std::int64_t layer_of(const std::string& name) {
   return name.starts_with(kLayers) ? std::stoll(name.substr(kLayers.size())) : -1;
 }
 
-// Floats of gradients held at once when every tensor is trained: with one backward a step and no clipping, layers take turns.
+// Floats of gradients held at once when every tensor is trained: with one backward a step and no clipping, layers take
+// turns.
 inline std::uint64_t gradients_of_all(const FirstOrderConfig& c, const PlanRequest& request) {
   std::uint64_t all = 0, outside = 0, most = 0;
   std::map<std::int64_t, std::uint64_t> layers;
   for (const TensorSpec& spec : tensor_specs(request.shape)) {
     const auto count = static_cast<std::uint64_t>(spec.rows) * static_cast<std::uint64_t>(spec.cols);
     all += count;
-    if (const std::int64_t layer = layer_of(spec.name); layer < 0) outside += count;
-    else most = std::max(most, layers[layer] += count);
+    if (const std::int64_t layer = layer_of(spec.name); layer < 0)
+      outside += count;
+    else
+      most = std::max(most, layers[layer] += count);
   }
-  const bool takes_turns = c.accumulation == 1 && c.max_grad_norm == 0 && request.batch * request.length <= std::max<std::int64_t>(1024, request.length);
+  const bool takes_turns = c.accumulation == 1 && c.max_grad_norm == 0 &&
+                           request.batch * request.length <= std::max<std::int64_t>(1024, request.length);
   return takes_turns ? outside + most : all;
 }
 

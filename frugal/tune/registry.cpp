@@ -46,7 +46,8 @@ std::vector<Planner> planners(const Json& settings, std::string_view chosen) {
     for (const auto& [name, value] : settings.items()) {
       if (method.name == chosen || !own.contains(name)) own[name] = value;
     }
-    all.push_back({std::string(method.name), true, method.takes_stored, [&method, own](const PlanRequest& request) { return method.plan(request, own); }});
+    all.push_back({std::string(method.name), true, method.takes_stored,
+                   [&method, own](const PlanRequest& request) { return method.plan(request, own); }});
   }
   return all;
 }

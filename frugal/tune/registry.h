@@ -14,15 +14,23 @@ struct MethodInfo {
   std::vector<FieldInfo> fields;                       // the method's own options
   std::function<void(const Json& settings)> validate;  // Error(Exit::usage) for a value out of its range
   bool takes_stored = false;                           // the base's weights may stay as stored: it does not change them
-  std::function<MethodPlan(const PlanRequest&, const Json& settings)> plan;  // settings: its own options and those of the verb
+  std::function<MethodPlan(const PlanRequest&, const Json& settings)>
+      plan;  // settings: its own options and those of the verb
 };
 
 template <class Config>
 MethodInfo describe_method(std::string_view name, std::string_view summary, std::string_view source,
-                           MethodPlan (*plan)(const PlanRequest&, const Json&, const Config&), bool takes_stored = false) {
-  return {name, summary, source, describe_fields<Config>(),
-          [](const Json& settings) { validate(from_json<Config>(settings)); }, takes_stored,
-          [plan](const PlanRequest& request, const Json& settings) { return plan(request, settings, from_json<Config>(settings)); }};
+                           MethodPlan (*plan)(const PlanRequest&, const Json&, const Config&),
+                           bool takes_stored = false) {
+  return {name,
+          summary,
+          source,
+          describe_fields<Config>(),
+          [](const Json& settings) { validate(from_json<Config>(settings)); },
+          takes_stored,
+          [plan](const PlanRequest& request, const Json& settings) {
+            return plan(request, settings, from_json<Config>(settings));
+          }};
 }
 
 class Registry {
@@ -41,8 +49,8 @@ class Registry {
 void register_methods(Registry& registry);
 const Registry& methods();
 
-// eval and every method, its options from `settings` where they are there and its defaults elsewhere. chosen: the method that the
-// settings belong to; the others are planned with their defaults.
+// eval and every method, its options from `settings` where they are there and its defaults elsewhere. chosen: the
+// method that the settings belong to; the others are planned with their defaults.
 std::vector<Planner> planners(const Json& settings = Json::object(), std::string_view chosen = {});
 
 }  // namespace frugal

@@ -22,7 +22,8 @@ int run_bench_step(const Json& settings) {
   std::vector<Sequence> data(static_cast<std::size_t>(sequences));
   for (Sequence& sequence : data) {
     sequence.tokens.resize(static_cast<std::size_t>(length));
-    for (auto& id : sequence.tokens) id = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(session.store.shape().vocab)));
+    for (auto& id : sequence.tokens)
+      id = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(session.store.shape().vocab)));
     sequence.is_target.assign(sequence.tokens.size(), 1);
   }
   SequenceLoss objective(session.decoder, data);
@@ -42,8 +43,10 @@ int run_bench_step(const Json& settings) {
   for (std::int64_t step = 0; step <= steps; ++step) {  // the first is not counted
     throw_if_interrupted();
     const auto began = std::chrono::steady_clock::now();
-    if (tuner) loss = tuner->step(static_cast<std::uint64_t>(step), 1e-7, batch).loss;
-    else loss = objective.loss_sums(session.view, batch)[0] / objective.terms(batch);
+    if (tuner)
+      loss = tuner->step(static_cast<std::uint64_t>(step), 1e-7, batch).loss;
+    else
+      loss = objective.loss_sums(session.view, batch)[0] / objective.terms(batch);
     if (step > 0) times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
     progress.update(static_cast<std::uint64_t>(step) + 1);
   }
@@ -68,8 +71,9 @@ int run_bench_step(const Json& settings) {
   if (settings.value("json", false)) {
     print_line(result.dump());
   } else {
-    std::printf("%s  median %.3f s  min %.3f s  loss %.4f  peak %s (floor %s, weights %s)\n", method.c_str(), times[times.size() / 2], times.front(),
-                loss, format_bytes(peak_rss_bytes()).c_str(), format_bytes(session.floor_bytes).c_str(), format_bytes(weight_bytes).c_str());
+    std::printf("%s  median %.3f s  min %.3f s  loss %.4f  peak %s (floor %s, weights %s)\n", method.c_str(),
+                times[times.size() / 2], times.front(), loss, format_bytes(peak_rss_bytes()).c_str(),
+                format_bytes(session.floor_bytes).c_str(), format_bytes(weight_bytes).c_str());
   }
   return 0;
 }

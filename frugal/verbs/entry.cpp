@@ -20,7 +20,8 @@ int run(const std::string& verb, const Json& settings) {
   if (verb == "generate") return run_generate(settings);
   if (verb == "chat") return run_chat(settings);
   if (verb == "bench") return run_bench_step(settings);
-  throw Error(Exit::internal, "the verb '" + verb + "' is not in the library", "build program and library together: make build");
+  throw Error(Exit::internal, "the verb '" + verb + "' is not in the library",
+              "build program and library together: make build");
 }
 
 }  // namespace

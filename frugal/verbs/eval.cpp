@@ -46,7 +46,8 @@ Json perplexity(Session& session, const Json& settings, BudgetGuard& guard) {
       const auto& window = windows[begin++];
       const std::int64_t first = batch.size();
       batch.append(window);
-      for (std::size_t t = 0; t + 1 < window.size(); ++t) queries.push_back({first + static_cast<std::int64_t>(t), window[t + 1]});
+      for (std::size_t t = 0; t + 1 < window.size(); ++t)
+        queries.push_back({first + static_cast<std::int64_t>(t), window[t + 1]});
     } while (begin < windows.size() && static_cast<std::int64_t>(batch.segments.size()) < together &&
              batch.size() + static_cast<std::int64_t>(windows[begin].size()) <= kTextTokens);
     session.decoder.forward(session.view, batch);
@@ -56,7 +57,11 @@ Json perplexity(Session& session, const Json& settings, BudgetGuard& guard) {
     progress.update(begin);
   }
   const double loss = sum / static_cast<double>(predicted);
-  return {{"perplexity", std::exp(loss)}, {"loss", loss}, {"tokens", predicted}, {"windows", windows.size()}, {"length", length}};
+  return {{"perplexity", std::exp(loss)},
+          {"loss", loss},
+          {"tokens", predicted},
+          {"windows", windows.size()},
+          {"length", length}};
 }
 
 }  // namespace
@@ -65,8 +70,8 @@ int run_eval(const Json& settings) {
   Session session(settings);
   const bool is_text = !option(settings, "text").empty();
   BudgetGuard guard(Bytes{settings.value("memory", std::uint64_t{0})},
-                    std::string("give more --memory, or a smaller --batch or ") + (is_text ? "--length" : "--max-length") +
-                        "; see frugal plan");
+                    std::string("give more --memory, or a smaller --batch or ") +
+                        (is_text ? "--length" : "--max-length") + "; see frugal plan");
   guard.check("the model");
   Json result = is_text ? perplexity(session, settings, guard) : classify(session, settings, guard);
   result["seconds"] = session.seconds();
@@ -75,12 +80,14 @@ int run_eval(const Json& settings) {
   if (settings.value("json", false)) {
     print_line(result.dump());
   } else if (is_text) {
-    std::printf("perplexity %.3f  loss %.4f  tokens %lld  %.1f s  peak %s\n", result["perplexity"].get<double>(), result["loss"].get<double>(),
-                static_cast<long long>(result["tokens"].get<std::int64_t>()), session.seconds(), format_bytes(peak_rss_bytes()).c_str());
+    std::printf("perplexity %.3f  loss %.4f  tokens %lld  %.1f s  peak %s\n", result["perplexity"].get<double>(),
+                result["loss"].get<double>(), static_cast<long long>(result["tokens"].get<std::int64_t>()),
+                session.seconds(), format_bytes(peak_rss_bytes()).c_str());
   } else {
-    std::printf("accuracy %.4f  balanced %.4f  F1 %.4f  loss %.4f  examples %zu  %.1f s  peak %s\n", result["accuracy"].get<double>(),
-                result["balanced_accuracy"].get<double>(), result["f1"].get<double>(), result["loss"].get<double>(),
-                result["examples"].get<std::size_t>(), session.seconds(), format_bytes(peak_rss_bytes()).c_str());
+    std::printf("accuracy %.4f  balanced %.4f  F1 %.4f  loss %.4f  examples %zu  %.1f s  peak %s\n",
+                result["accuracy"].get<double>(), result["balanced_accuracy"].get<double>(), result["f1"].get<double>(),
+                result["loss"].get<double>(), result["examples"].get<std::size_t>(), session.seconds(),
+                format_bytes(peak_rss_bytes()).c_str());
   }
   return 0;
 }

@@ -61,7 +61,8 @@ struct Generated {
   double prompt_seconds = 0, seconds = 0;
 };
 
-Generated run(Session& session, KvCache& cache, std::span<const std::int32_t> prompt, const GenerationOptions& options, bool stream) {
+Generated run(Session& session, KvCache& cache, std::span<const std::int32_t> prompt, const GenerationOptions& options,
+              bool stream) {
   using Clock = std::chrono::steady_clock;
   Generated result;
   Utf8Stream characters;
@@ -99,7 +100,8 @@ std::string render(const Session& session, const std::string& chat_template, con
 std::string require_template(const Session& session) {
   std::string text = session.source->chat_template();
   if (text.empty()) {
-    throw Error(Exit::input, session.source->path().string() + " has no chat template", "use frugal generate, or a model tuned for chat");
+    throw Error(Exit::input, session.source->path().string() + " has no chat template",
+                "use frugal generate, or a model tuned for chat");
   }
   return text;
 }
@@ -112,16 +114,24 @@ int run_generate(const Json& settings) {
   const GenerationOptions options = generation_options(settings, session);
   const auto prompt = session.tokenizer->encode_with_special(option(settings, "prompt"), false);
   if (prompt.empty()) throw Error(Exit::usage, "the prompt has no token", "give some text with --prompt");
-  KvCache cache(session.store.shape(), std::min(session.store.shape().context, static_cast<std::int64_t>(prompt.size()) + options.max_new_tokens),
-                session.decoder.compute());
+  KvCache cache(
+      session.store.shape(),
+      std::min(session.store.shape().context, static_cast<std::int64_t>(prompt.size()) + options.max_new_tokens),
+      session.decoder.compute());
   const bool json = settings.value("json", false);
   const Generated out = run(session, cache, prompt, options, !json);
   const double rest = out.seconds - out.prompt_seconds;
   const double rate = rest > 0 && out.ids.size() > 1 ? static_cast<double>(out.ids.size() - 1) / rest : 0;
   if (json) {
-    print_line(Json{{"text", out.text}, {"tokens", out.ids}, {"prompt_tokens", prompt.size()}, {"new_tokens", out.ids.size()},
-                    {"prompt_seconds", out.prompt_seconds}, {"tokens_per_second", rate}, {"seconds", session.seconds()},
-                    {"peak_rss_bytes", peak_rss_bytes()}, {"floor_rss_bytes", session.floor_bytes}}
+    print_line(Json{{"text", out.text},
+                    {"tokens", out.ids},
+                    {"prompt_tokens", prompt.size()},
+                    {"new_tokens", out.ids.size()},
+                    {"prompt_seconds", out.prompt_seconds},
+                    {"tokens_per_second", rate},
+                    {"seconds", session.seconds()},
+                    {"peak_rss_bytes", peak_rss_bytes()},
+                    {"floor_rss_bytes", session.floor_bytes}}
                    .dump(-1, ' ', false, Json::error_handler_t::replace));
   } else {
     std::printf("\n");
@@ -139,7 +149,8 @@ int run_chat(const Json& settings) {
   const bool json = settings.value("json", false);
   GenerationOptions options = generation_options(settings, session);
   Json messages = Json::array();
-  if (const std::string system = option(settings, "system"); !system.empty()) messages.push_back({{"role", "system"}, {"content", system}});
+  if (const std::string system = option(settings, "system"); !system.empty())
+    messages.push_back({{"role", "system"}, {"content", system}});
   KvCache cache(session.store.shape(), session.store.shape().context, session.decoder.compute());
   std::vector<std::int32_t> held;  // what the cache holds
   say("type a message; an empty line or Ctrl-D ends the chat");
@@ -152,7 +163,9 @@ int run_chat(const Json& settings) {
     messages.push_back({{"role", "user"}, {"content", line}});
     const auto ids = session.tokenizer->encode(render(session, chat_template, messages), true);
     if (static_cast<std::int64_t>(ids.size()) > cache.capacity()) {
-      throw Error(Exit::input, "the conversation has " + std::to_string(ids.size()) + " tokens, but the model's context is " + std::to_string(cache.capacity()),
+      throw Error(Exit::input,
+                  "the conversation has " + std::to_string(ids.size()) + " tokens, but the model's context is " +
+                      std::to_string(cache.capacity()),
                   "begin a new chat, or write shorter messages");
     }
     // Only what differs from the tokens already seen runs again; at least one token must, to have logits.
@@ -166,8 +179,11 @@ int run_chat(const Json& settings) {
     held.resize(std::min(held.size(), static_cast<std::size_t>(cache.length)));
     ++options.sampling.seed;  // another turn, other numbers
     messages.push_back({{"role", "assistant"}, {"content", out.text}});
-    if (json) print_line(Json{{"role", "assistant"}, {"content", out.text}}.dump(-1, ' ', false, Json::error_handler_t::replace));
-    else std::printf("\n"), std::fflush(stdout);
+    if (json)
+      print_line(
+          Json{{"role", "assistant"}, {"content", out.text}}.dump(-1, ' ', false, Json::error_handler_t::replace));
+    else
+      std::printf("\n"), std::fflush(stdout);
     note_full(cache, out, options);
   }
   return 0;

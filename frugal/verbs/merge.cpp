@@ -8,8 +8,8 @@
 #include "frugal/base/progress.h"
 #include "frugal/train/loop/run_state.h"
 #include "frugal/train/run/run_folder.h"
-#include "frugal/train/run/trajectory.h"
 #include "frugal/train/run/snapshot_store.h"
+#include "frugal/train/run/trajectory.h"
 #include "frugal/train/tuner_registry.h"
 #include "frugal/train/zeroth_order/tuner.h"
 #include "frugal/verbs/tune_data.h"
@@ -24,7 +24,8 @@ namespace fs = std::filesystem;
 std::int64_t chosen_step(const Json& settings, const Json& record, std::int64_t steps) {
   const auto asked = settings.value("step", std::int64_t{-1});
   if (asked > steps) {
-    throw Error(Exit::usage, "--step is " + std::to_string(asked) + ", the run has " + std::to_string(steps) + " steps", "give a step from 0 to " + std::to_string(steps));
+    throw Error(Exit::usage, "--step is " + std::to_string(asked) + ", the run has " + std::to_string(steps) + " steps",
+                "give a step from 0 to " + std::to_string(steps));
   }
   if (asked >= 0) return asked;
   const Json& results = record.value("results", Json::object());
@@ -34,7 +35,8 @@ std::int64_t chosen_step(const Json& settings, const Json& record, std::int64_t 
 // Steps of a run that does not replay: as it ended, or of its newest snapshot.
 std::int64_t last_step(const fs::path& run, const Json& record) {
   const auto kept = SnapshotStore(run / "snapshots").steps();
-  return record.value("results", Json::object()).value("steps", kept.empty() ? std::int64_t{0} : static_cast<std::int64_t>(kept.back()));
+  return record.value("results", Json::object())
+      .value("steps", kept.empty() ? std::int64_t{0} : static_cast<std::int64_t>(kept.back()));
 }
 
 // Metrics of the written model on examples, or null when there are none to be had. settings: the prompt's too.
@@ -54,7 +56,8 @@ Json measure(const Json& settings, const Json& record, const fs::path& out) {
   Session session(ModelSource::open(out), "bf16", settings.value("threads", std::int64_t{0}));
   for (const char* split : {"data", "dev", "test"}) task.erase(split);
   TuneData tasks(task, session);
-  Json found = tasks.open(data, size.empty() ? 0 : run.value(size, std::int64_t{0}))->evaluate(session.view, "examples");
+  Json found =
+      tasks.open(data, size.empty() ? 0 : run.value(size, std::int64_t{0}))->evaluate(session.view, "examples");
   found["data"] = data;
   return found;
 }
@@ -68,7 +71,8 @@ void reach(Tuner& tuner, const Trajectory* trajectory, const fs::path& run, std:
     if (!fs::exists(snapshots.path_of(at))) {
       std::string there;
       for (const std::uint64_t known : snapshots.steps()) there += (there.empty() ? "" : ", ") + std::to_string(known);
-      throw Error(Exit::input, "the run has no snapshot of step " + std::to_string(step), "this method does not replay; there are snapshots of steps " + there);
+      throw Error(Exit::input, "the run has no snapshot of step " + std::to_string(step),
+                  "this method does not replay; there are snapshots of steps " + there);
     }
     read_snapshot(snapshots.path_of(at), tuner.state(at));
     return;
@@ -85,7 +89,9 @@ void reach(Tuner& tuner, const Trajectory* trajectory, const fs::path& run, std:
 // A bare trajectory says what its engine was; a run's record says which method it had.
 std::unique_ptr<Tuner> tuner_of(const Json& record, const Trajectory* trajectory, Session& session) {
   if (trajectory != nullptr) {
-    return std::make_unique<ZerothOrderTuner>(session.store, session.threads, nullptr, options_from_header(trajectory->header), ZerothOrderTuner::Loss::cross_entropy, 1);
+    return std::make_unique<ZerothOrderTuner>(session.store, session.threads, nullptr,
+                                              options_from_header(trajectory->header),
+                                              ZerothOrderTuner::Loss::cross_entropy, 1);
   }
   TunerRegistry tuners;
   register_tuners(tuners);
@@ -99,19 +105,27 @@ void write(const Tuner& tuner, const Session& session, const Json& settings, con
   const bool is_gguf = out.extension() == ".gguf";
   if (settings.value("adapter", false)) {
     const auto adapter = tuner.adapter();
-    if (!adapter) throw Error(Exit::usage, "--adapter is given, but the run trained no low-rank pairs", "leave --adapter out to write the whole model");
-    if (is_gguf) write_gguf_adapter(*adapter, session.store.shape(), out, dtype);
-    else write_peft_adapter(*adapter, session.store.shape(), out, dtype);
+    if (!adapter)
+      throw Error(Exit::usage, "--adapter is given, but the run trained no low-rank pairs",
+                  "leave --adapter out to write the whole model");
+    if (is_gguf)
+      write_gguf_adapter(*adapter, session.store.shape(), out, dtype);
+    else
+      write_peft_adapter(*adapter, session.store.shape(), out, dtype);
     return;
   }
   Progress writing(session.store.size(), "tensors");
-  const RowReader rows = [&](std::size_t id, std::int64_t begin, std::int64_t end, float* to) { tuner.merged_rows(id, begin, end, to); };
+  const RowReader rows = [&](std::size_t id, std::int64_t begin, std::int64_t end, float* to) {
+    tuner.merged_rows(id, begin, end, to);
+  };
   const ExportProgress told = [&](std::size_t done, std::size_t) {
     throw_if_interrupted();
     writing.update(done);
   };
-  if (is_gguf) export_gguf(*session.source, rows, dtype, out, told);
-  else export_hf_folder(*session.source, rows, dtype, out, told);
+  if (is_gguf)
+    export_gguf(*session.source, rows, dtype, out, told);
+  else
+    export_hf_folder(*session.source, rows, dtype, out, told);
 }
 
 }  // namespace
@@ -126,21 +140,28 @@ int run_merge(const Json& settings) {
   const Trajectory* steps_of = trajectory ? &*trajectory : nullptr;
   const std::int64_t steps = trajectory ? static_cast<std::int64_t>(trajectory->steps.size()) : last_step(run, record);
   const std::int64_t step = chosen_step(settings, record, steps);
-  const std::string weights = trajectory ? trajectory->header.value("weights", "bf16") : record["settings"].value("weights", "bf16");
+  const std::string weights =
+      trajectory ? trajectory->header.value("weights", "bf16") : record["settings"].value("weights", "bf16");
   std::string sha256;
   {
     Session session(ModelSource::open(option(settings, "model")), weights, settings.value("threads", std::int64_t{0}));
     const std::string base = base_sha256(session), expected_base = trajectory ? "" : record["base"].value("sha256", "");
-    if (trajectory) trajectory->require_base(base);
+    if (trajectory)
+      trajectory->require_base(base);
     else if (base != expected_base) {
-      throw Error(Exit::input, "the model's weights have sha256 " + base.substr(0, 12) + "..., the run began with " + expected_base.substr(0, 12) + "...",
+      throw Error(Exit::input,
+                  "the model's weights have sha256 " + base.substr(0, 12) + "..., the run began with " +
+                      expected_base.substr(0, 12) + "...",
                   "give the model the run was made from");
     }
     const auto tuner = tuner_of(record, steps_of, session);
     reach(*tuner, steps_of, run, step);
     sha256 = weights_sha256(tuner->result());
-    if (const std::string expected = record.value("weights_sha256", ""); step == steps && !expected.empty() && expected != sha256) {
-      throw Error(Exit::input, "the run's weights have sha256 " + sha256.substr(0, 12) + "..., it ended with " + expected.substr(0, 12) + "...",
+    if (const std::string expected = record.value("weights_sha256", "");
+        step == steps && !expected.empty() && expected != sha256) {
+      throw Error(Exit::input,
+                  "the run's weights have sha256 " + sha256.substr(0, 12) + "..., it ended with " +
+                      expected.substr(0, 12) + "...",
                   "the run's folder is damaged; copy it again, or tune again");
     }
     write(*tuner, session, settings, out);
@@ -148,12 +169,14 @@ int run_merge(const Json& settings) {
   const bool is_model = !settings.value("adapter", false);
   const Json measured = is_model ? measure(settings, record, out) : Json();
   if (settings.value("json", false)) {
-    Json line = {{"out", out.string()}, {"dtype", option(settings, "dtype")}, {"step", step}, {"weights_sha256", sha256}};
+    Json line = {
+        {"out", out.string()}, {"dtype", option(settings, "dtype")}, {"step", step}, {"weights_sha256", sha256}};
     if (!measured.is_null()) line["reloaded"] = measured;
     print_line(line.dump());
     return 0;
   }
-  std::printf("wrote     %s (%s, weights after step %lld of %lld)\n", out.c_str(), option(settings, "dtype").c_str(), static_cast<long long>(step), static_cast<long long>(steps));
+  std::printf("wrote     %s (%s, weights after step %lld of %lld)\n", out.c_str(), option(settings, "dtype").c_str(),
+              static_cast<long long>(step), static_cast<long long>(steps));
   if (!measured.is_null()) {
     std::printf("reloaded ");
     for (const char* metric : {"accuracy", "balanced_accuracy", "perplexity", "loss"}) {

@@ -20,14 +20,21 @@ std::string option(const Json& settings, const char* name) {
 }
 
 Session::Session(const Json& settings)
-    : Session(ModelSource::open(option(settings, "model")), option(settings, "weights"), settings.value("threads", std::int64_t{0})) {}
+    : Session(ModelSource::open(option(settings, "model")), option(settings, "weights"),
+              settings.value("threads", std::int64_t{0})) {}
 
 Session::Session(std::shared_ptr<const ModelSource> source_, const std::string& weights, std::int64_t wish)
-    : floor_bytes(peak_rss_bytes()), threads(thread_count(wish), single_threaded_torch), source(std::move(source_)),
-      tokenizer(source->tokenizer()), store(source, weights.empty() ? WeightType::bf16 : parse_weight_type(weights), threads), view(store),
+    : floor_bytes(peak_rss_bytes()),
+      threads(thread_count(wish), single_threaded_torch),
+      source(std::move(source_)),
+      tokenizer(source->tokenizer()),
+      store(source, weights.empty() ? WeightType::bf16 : parse_weight_type(weights), threads),
+      view(store),
       decoder(store.shape(), threads, best_compute()) {}
 
-double Session::seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
+double Session::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+}
 
 std::string base_sha256(Session& session) {
   for (std::size_t id = 0; id < session.store.size(); ++id) {

@@ -11,10 +11,10 @@
 #include "frugal/base/sha256.h"
 #include "frugal/core/budget/guard.h"
 #include "frugal/data/batcher.h"
-#include "frugal/train/loop/best.h"
 #include "frugal/train/loop/lr_race.h"
 #include "frugal/train/loop/run_state.h"
 #include "frugal/train/loop/schedule.h"
+#include "frugal/train/run/best.h"
 #include "frugal/train/run/events.h"
 #include "frugal/train/run/resume.h"
 #include "frugal/train/run/run_folder.h"
@@ -31,16 +31,22 @@ constexpr int kMostSkipped = 20;  // steps in a row without a finite loss
 
 class TuneRun {
  public:
-  // settings: of the run, resolved; of this process: memory, threads, json, quiet. chosen: null, or what the run's record has of it.
+  // settings: of the run, resolved; of this process: memory, threads, json, quiet. chosen: null, or what the run's
+  // record has of it.
   TuneRun(const Json& settings, Json chosen)
-      : settings_(settings), session_(settings), data_(settings, session_), chosen_(std::move(chosen)),
-        guard_(Bytes{settings.value("memory", std::uint64_t{0})}, "give more --memory, or a smaller --batch or --max-length; see frugal plan"),
+      : settings_(settings),
+        session_(settings),
+        data_(settings, session_),
+        chosen_(std::move(chosen)),
+        guard_(Bytes{settings.value("memory", std::uint64_t{0})},
+               "give more --memory, or a smaller --batch or --max-length; see frugal plan"),
         base_sha256_(base_sha256(session_)) {
     TunerRegistry tuners;
     register_tuners(tuners);
     TunerContext context{session_.store, session_.decoder, &data_.train(), chosen_};
     tuner_ = tuners.at(option(settings, "method"))(settings, context);
-    batcher_ = std::make_unique<Batcher>(data_.train().classes(), setting("batch", 16), seed(), settings.value("balance", false));
+    batcher_ = std::make_unique<Batcher>(data_.train().classes(), setting("batch", 16), seed(),
+                                         settings.value("balance", false));
     guard_.check("the model");
   }
 
@@ -51,7 +57,9 @@ class TuneRun {
   bool replays() const { return tuner_->record_size() > 0; }
   std::uint64_t seed() const { return static_cast<std::uint64_t>(setting("seed", 1)); }
   std::int64_t setting(const char* name, std::int64_t fallback) const { return settings_.value(name, fallback); }
-  std::vector<std::uint32_t> batch(std::int64_t step) const { return batcher_->batch(static_cast<std::uint64_t>(step)); }
+  std::vector<std::uint32_t> batch(std::int64_t step) const {
+    return batcher_->batch(static_cast<std::uint64_t>(step));
+  }
   SnapshotInfo info(std::uint64_t step) const { return {step, option(settings_, "weights"), base_sha256_}; }
 
   double choose_lr(RunFolder& folder);
@@ -89,7 +97,9 @@ double TuneRun::choose_lr(RunFolder& folder) {
   }
   const auto judge = [&] { return data_.train().loss_sums(tuner_->view(), judges)[0] / data_.train().terms(judges); };
   say("looking for a step size");
-  const Json race = race_learning_rates({.rates = tuner_->likely_rates()}, *tuner_, [&](std::int64_t step) { return batch(setting("steps", 0) + 2000 + step); }, judge);
+  const Json race = race_learning_rates(
+      {.rates = tuner_->likely_rates()}, *tuner_,
+      [&](std::int64_t step) { return batch(setting("steps", 0) + 2000 + step); }, judge);
   folder.set("lr_race", race);
   note("--lr auto chose " + race["lr"].dump());
   return race["lr"].get<double>();
@@ -112,7 +122,8 @@ bool TuneRun::offer(const Json& evaluation, std::int64_t step) {
 int TuneRun::start(const fs::path& out) {
   require_free_space(out, most_snapshot_bytes(snapshot_bytes(tuner_->state(0))));
   for (const char* file : {"model", "data", "dev", "test"}) {  // a run goes on from any folder
-    if (!option(settings_, file).empty()) settings_[file] = fs::absolute(option(settings_, file)).lexically_normal().string();
+    if (!option(settings_, file).empty())
+      settings_[file] = fs::absolute(option(settings_, file)).lexically_normal().string();
   }
   Json files = data_.record();
   if (const std::string mask = option(settings_, "mask"); mask.starts_with("file:")) {
@@ -124,8 +135,11 @@ int TuneRun::start(const fs::path& out) {
   settings_.erase("plan");
   settings_.erase("out");
   settings_.erase("resume");
-  Json description = {{"settings", settings_}, {"base", {{"path", settings_["model"]}, {"format", session_.source->format()}, {"sha256", base_sha256_}}},
-                      {"data", files["data"]}, {"files", files}};
+  Json description = {
+      {"settings", settings_},
+      {"base", {{"path", settings_["model"]}, {"format", session_.source->format()}, {"sha256", base_sha256_}}},
+      {"data", files["data"]},
+      {"files", files}};
   if (!chosen_.is_null()) description["chosen"] = chosen_;
   if (!plan.is_null()) description["plan"] = plan;
   RunFolder folder = RunFolder::create(out, description);
@@ -141,7 +155,8 @@ void TuneRun::require_data(const Json& recorded) const {
   for (const auto& [name, file] : recorded.items()) {
     const std::string path = file.value("path", ""), sha256 = file.value("sha256", "");
     if (sha256 == sha256_file(path)) continue;
-    throw Error(Exit::input, path + " is not the " + name + " the run began with (" + sha256.substr(0, 12) + "...)", "put the file back, or start a new run with --out");
+    throw Error(Exit::input, path + " is not the " + name + " the run began with (" + sha256.substr(0, 12) + "...)",
+                "put the file back, or start a new run with --out");
   }
 }
 
@@ -164,7 +179,8 @@ int TuneRun::resume(RunFolder folder) {
   std::optional<TrajectoryWriter> trajectory;
   std::uint64_t taken = 0;
   if (!replays()) {
-    const FoundSnapshot found = find_snapshot(snapshots, base_sha256_, static_cast<std::uint64_t>(setting("steps", 200)));
+    const FoundSnapshot found =
+        find_snapshot(snapshots, base_sha256_, static_cast<std::uint64_t>(setting("steps", 200)));
     for (const std::string& text : found.notes) warn(text);
     taken = found.step;
     if (taken > 0) read_snapshot(found.path, tuner_->state(taken));
@@ -228,10 +244,12 @@ int TuneRun::steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory
     // A run stopped between a step and its evaluation evaluates now.
     if (first % eval_every == 0 || first == steps) validate(first);
     for (std::int64_t step = first; step < steps; ++step) {
-      const double lr = static_cast<double>(static_cast<float>(learning_rate(option(settings_, "schedule"), lr_, setting("warmup", 0), steps, step)));
+      const double lr = static_cast<double>(
+          static_cast<float>(learning_rate(option(settings_, "schedule"), lr_, setting("warmup", 0), steps, step)));
       const StepResult result = tuner_->step(static_cast<std::uint64_t>(step), lr, batch(step));
       taken = step + 1;
-      if (trajectory) trajectory->append({static_cast<std::uint32_t>(step), result.skipped, static_cast<float>(lr), result.record});
+      if (trajectory)
+        trajectory->append({static_cast<std::uint32_t>(step), result.skipped, static_cast<float>(lr), result.record});
       Json event = {{"event", "step"}, {"step", taken}, {"loss", result.loss}, {"lr", lr}, {"seconds", elapsed()}};
       event.update(result.details);
       if (result.skipped) event["skipped"] = true;
@@ -240,7 +258,8 @@ int TuneRun::steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory
       skipped += result.skipped;
       if (skipped_in_a_row == kMostSkipped) {
         save(taken);
-        throw Error(Exit::diverged, "the loss was not finite in " + std::to_string(kMostSkipped) + " steps in a row", "start again with a smaller --lr (it was " + Json(lr_).dump() + ")");
+        throw Error(Exit::diverged, "the loss was not finite in " + std::to_string(kMostSkipped) + " steps in a row",
+                    "start again with a smaller --lr (it was " + Json(lr_).dump() + ")");
       }
       if (!result.skipped) mean_loss = std::isnan(mean_loss) ? result.loss : 0.9 * mean_loss + 0.1 * result.loss;
       char more[80];
@@ -249,7 +268,8 @@ int TuneRun::steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory
       if (is_interrupted()) {
         save(taken);
         folder.set_status(RunStatus::interrupted);
-        say("stopped after step " + std::to_string(taken) + "; go on with: frugal tune --resume " + folder.path().string());
+        say("stopped after step " + std::to_string(taken) + "; go on with: frugal tune --resume " +
+            folder.path().string());
         return static_cast<int>(Exit::interrupted);
       }
       guard_.check("a step");
@@ -274,18 +294,23 @@ void TuneRun::restore(const RunFolder& folder, std::int64_t step) {
     return;
   }
   for (const StepRecord& record : read_trajectory(folder.trajectory()).steps) {
-    if (static_cast<std::int64_t>(record.step) < step && !record.skipped) tuner_->replay(record.step, static_cast<double>(record.lr), record.gradients);
+    if (static_cast<std::int64_t>(record.step) < step && !record.skipped)
+      tuner_->replay(record.step, static_cast<double>(record.lr), record.gradients);
   }
 }
 
 int TuneRun::finish(RunFolder& folder, std::int64_t skipped) {
   const std::int64_t steps = setting("steps", 200);
   const std::string sha256 = weights_sha256(tuner_->result());
-  Json results = {{"steps", steps}, {"skipped", skipped}, {"lr", lr_}, {"seconds", seconds_before_ + session_.seconds()}};
+  Json results = {
+      {"steps", steps}, {"skipped", skipped}, {"lr", lr_}, {"seconds", seconds_before_ + session_.seconds()}};
   const bool has_best = best_.step >= 0;
   if (has_best) {
     const Objective::Metric metric = data_.dev()->metric();
-    results["best"] = {{"step", best_.step}, {"metric", metric.is_higher_better ? best_.metric : -best_.metric}, {"metric_name", metric.name}, {"loss", best_.loss}};
+    results["best"] = {{"step", best_.step},
+                       {"metric", metric.is_higher_better ? best_.metric : -best_.metric},
+                       {"metric_name", metric.name},
+                       {"loss", best_.loss}};
   }
   if (data_.test() != nullptr) {
     if (has_best && best_.step != steps) restore(folder, best_.step);
@@ -303,12 +328,12 @@ int TuneRun::finish(RunFolder& folder, std::int64_t skipped) {
     return 0;
   }
   std::printf("run       %s\n", folder.path().c_str());
-  std::printf("steps     %lld in %s, peak memory %s\n", static_cast<long long>(steps), format_seconds(results["seconds"].get<double>()).c_str(),
-              format_bytes(peak_rss_bytes()).c_str());
+  std::printf("steps     %lld in %s, peak memory %s\n", static_cast<long long>(steps),
+              format_seconds(results["seconds"].get<double>()).c_str(), format_bytes(peak_rss_bytes()).c_str());
   if (has_best) {
     const Json& best = results["best"];
-    std::printf("best      step %lld, dev %s %.4f, loss %.4f\n", static_cast<long long>(best_.step), best["metric_name"].get<std::string>().c_str(),
-                best["metric"].get<double>(), best_.loss);
+    std::printf("best      step %lld, dev %s %.4f, loss %.4f\n", static_cast<long long>(best_.step),
+                best["metric_name"].get<std::string>().c_str(), best["metric"].get<double>(), best_.loss);
   }
   if (results.contains("test")) {
     std::printf("test     ");
@@ -318,7 +343,8 @@ int TuneRun::finish(RunFolder& folder, std::int64_t skipped) {
     std::printf("\n");
   }
   std::printf("weights   sha256 %s\n", sha256.c_str());
-  std::printf("next      frugal merge %s %s --out MODEL_FOLDER\n", option(settings_, "model").c_str(), folder.path().c_str());
+  std::printf("next      frugal merge %s %s --out MODEL_FOLDER\n", option(settings_, "model").c_str(),
+              folder.path().c_str());
   return 0;
 }
 

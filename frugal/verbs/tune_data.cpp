@@ -6,11 +6,14 @@
 
 namespace frugal {
 
-TuneData::TuneData(const Json& settings, Session& session) : session_(session), decides_balanced_(settings.value("balance", false)) {
+TuneData::TuneData(const Json& settings, Session& session)
+    : session_(session), decides_balanced_(settings.value("balance", false)) {
   const auto prompts = from_json<PromptConfig>(settings);
   columns_ = prompts.columns;
-  if (prompts.labels.empty()) sequences_.emplace(from_json<SequenceConfig>(settings), *session.tokenizer, session.source->chat_template());
-  else prompts_.emplace(prompts, *session.tokenizer);
+  if (prompts.labels.empty())
+    sequences_.emplace(from_json<SequenceConfig>(settings), *session.tokenizer, session.source->chat_template());
+  else
+    prompts_.emplace(prompts, *session.tokenizer);
   train_ = take(settings, "data", "train_size");
   dev_ = take(settings, "dev", "dev_size");
   test_ = take(settings, "test", "test_size");

@@ -17,7 +17,7 @@ class TuneData {
   std::unique_ptr<Objective> open(const std::string& path, std::int64_t limit);
 
   Objective& train() { return *train_; }
-  Objective* dev() { return dev_.get(); }    // null: none
+  Objective* dev() { return dev_.get(); }  // null: none
   Objective* test() { return test_.get(); }
   // {"train": {"path", "sha256", "examples"}, "dev": ..., "test": ...}: what a run depends on.
   Json record() const { return record_; }

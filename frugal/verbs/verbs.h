@@ -1,4 +1,5 @@
-// The verbs that compute. Each takes the resolved settings the command line made, prints its result, and returns an exit code.
+// The verbs that compute. Each takes the resolved settings the command line made, prints its result, and returns an
+// exit code.
 #pragma once
 #include <string_view>
 

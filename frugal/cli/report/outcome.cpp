@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "frugal/cli/report/text.h"
-#include "frugal/train/loop/best.h"
+#include "frugal/train/run/best.h"
 
 namespace frugal::report {
 namespace {

@@ -48,8 +48,7 @@ int convert(const ConvertConfig& config) {
   if (config.output.json) {
     print_json(result);
   } else {
-    std::cout << out << ": " << dtype << ", " << format_bytes(result["bytes"].get<std::uint64_t>())
-              << '\n';
+    std::cout << out << ": " << dtype << ", " << format_bytes(result["bytes"].get<std::uint64_t>()) << '\n';
     say("next: frugal generate " + out + " --prompt \"Once upon a time\"");
   }
   return 0;

@@ -74,7 +74,7 @@ Json torch_report() {
 }
 
 Json examine() {
-  struct sysinfo memory{};
+  struct sysinfo memory {};
   ::sysinfo(&memory);
   std::uint64_t available = 0;
   std::istringstream(proc_value("/proc/meminfo", "MemAvailable")) >> available;

@@ -72,7 +72,8 @@ Verb merge_verb() {
   return {.name = "merge",
           .summary = "write a tuned model that other tools load",
           .examples = {"frugal merge model.gguf run --out tuned",
-                       "frugal merge model.gguf run --out tuned.gguf --dtype q8_0   (--adapter --out pairs: the low-rank pairs alone, for PEFT)",
+                       "frugal merge model.gguf run --out tuned.gguf --dtype q8_0   (--adapter --out pairs: the "
+                       "low-rank pairs alone, for PEFT)",
                        "frugal merge model.gguf trajectory.bin --out early --step 100 --data test.jsonl --template "
                        "\"Review: {text}\\nSentiment:\" --labels negative,positive"},
           .fields = describe_fields<MergeConfig>(),

@@ -65,17 +65,23 @@ struct Inspected {
 Inspected inspect_labels(const TuneConfig& c) {
   const InspectedTask task(c.model, c.task);
   const auto train = task.encode(c.data, static_cast<std::size_t>(c.train_size));
-  Inspected found{.model = ModelSource::open(c.model), .description = task.task().describe(train.records, train.data), .text = task.task().describe_text(train.records, train.data)};
+  Inspected found{.model = ModelSource::open(c.model),
+                  .description = task.task().describe(train.records, train.data),
+                  .text = task.task().describe_text(train.records, train.data)};
   std::size_t longest = longest_prompt(train.data);
-  if (!c.dev.empty()) longest = std::max(longest, longest_prompt(task.encode(c.dev, static_cast<std::size_t>(c.dev_size)).data));
-  if (!c.test.empty()) longest = std::max(longest, longest_prompt(task.encode(c.test, static_cast<std::size_t>(c.test_size)).data));
+  if (!c.dev.empty())
+    longest = std::max(longest, longest_prompt(task.encode(c.dev, static_cast<std::size_t>(c.dev_size)).data));
+  if (!c.test.empty())
+    longest = std::max(longest, longest_prompt(task.encode(c.test, static_cast<std::size_t>(c.test_size)).data));
   const PlanRequest request = plan_request(task, longest, c.compute, c.memory);
   found.longest = static_cast<std::size_t>(request.length);
   found.whole_head = request.whole_head;
   found.all_tokens = false;
-  if (!task.task().has_single_token_options()) note("some label words are several tokens; their mean log-probability is the score");
+  if (!task.task().has_single_token_options())
+    note("some label words are several tokens; their mean log-probability is the score");
   for (std::size_t i = 0; i < train.data.label_counts.size(); ++i) {
-    if (train.data.label_counts[i] == 0) warn("no training example has the label '" + task.task().labels()[i].value + "'");
+    if (train.data.label_counts[i] == 0)
+      warn("no training example has the label '" + task.task().labels()[i].value + "'");
   }
   return found;
 }
@@ -145,7 +151,8 @@ int start(const Settings& settings) {
   methods().at(config.method).validate(settings.values());
   Json values = settings.values();
   // Sequences are longer than prompts: their own default where none is given.
-  if (config.task.labels.empty() && !settings.is_given("max_length")) values["max_length"] = SequenceConfig().max_length;
+  if (config.task.labels.empty() && !settings.is_given("max_length"))
+    values["max_length"] = SequenceConfig().max_length;
   Json report = prepare(settings, config, values);
   if (!config.dry_run) {
     const int code = run_torch("tune", values);
@@ -188,25 +195,26 @@ void validate(const TuneConfig& c) {
   }
   validate(c.compute);
   if (c.compute.weights == "stored" && !methods().at(c.method).takes_stored) {
-    throw Error(Exit::usage, "--weights is stored, but --method " + c.method + " changes the weights, expected bf16 or f32",
+    throw Error(Exit::usage,
+                "--weights is stored, but --method " + c.method + " changes the weights, expected bf16 or f32",
                 "leave --weights out, or --method lora");
   }
 }
 
 Verb tune_verb() {
-  return {.name = "tune",
-          .summary = "fine-tune a model on labelled examples, completions, chats or text",
-          .examples = {"frugal tune model.gguf --data train.jsonl --dev dev.jsonl --template \"Review: "
-                       "{text}\\nSentiment:\" --labels negative,positive --out run",
-                       "frugal tune model.gguf --data sms.tsv --columns label,text --template \"Message: {text}\\nIs "
-                       "this spam?\" --labels ham=No,spam=Yes --balance "
-                       "--method mezo --lr auto --memory 700MiB --out run",
-                       "frugal tune model.gguf --data chats.jsonl --method lora --rank 8 --steps 300 --out run    (frugal tune --resume run goes on)"},
-          .fields = describe_fields<TuneConfig>(),
-          .has_methods = true,
-          .run = [](const Settings& settings) {
-            return settings.is_given("resume") ? resume(settings) : start(settings);
-          }};
+  return {
+      .name = "tune",
+      .summary = "fine-tune a model on labelled examples, completions, chats or text",
+      .examples = {"frugal tune model.gguf --data train.jsonl --dev dev.jsonl --template \"Review: "
+                   "{text}\\nSentiment:\" --labels negative,positive --out run",
+                   "frugal tune model.gguf --data sms.tsv --columns label,text --template \"Message: {text}\\nIs "
+                   "this spam?\" --labels ham=No,spam=Yes --balance "
+                   "--method mezo --lr auto --memory 700MiB --out run",
+                   "frugal tune model.gguf --data chats.jsonl --method lora --rank 8 --steps 300 --out run    (frugal "
+                   "tune --resume run goes on)"},
+      .fields = describe_fields<TuneConfig>(),
+      .has_methods = true,
+      .run = [](const Settings& settings) { return settings.is_given("resume") ? resume(settings) : start(settings); }};
 }
 
 }  // namespace frugal

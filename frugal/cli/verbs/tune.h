@@ -1,4 +1,5 @@
-// frugal tune: fine-tunes a model on labelled examples, completions, chats or text. The options of the method are its own (tune/<method>/config.h).
+// frugal tune: fine-tunes a model on labelled examples, completions, chats or text. The options of the method are its
+// own (tune/<method>/config.h).
 #pragma once
 #include "frugal/cli/verbs/common.h"
 #include "frugal/data/prompt_task.h"
@@ -28,7 +29,8 @@ struct TuneConfig {
       c.model);
     v({.name = "data", .help = "training examples: .jsonl, .json, .csv, .tsv, or plain .txt", .group = "data"}, c.data);
     v({.name = "dev",
-       .help = "held-out examples; the step with the highest accuracy on them (balanced with --balance) is the best; ties go to the lower loss",
+       .help = "held-out examples; the step with the highest accuracy on them (balanced with --balance) is the best; "
+               "ties go to the lower loss",
        .group = "data"},
       c.dev);
     v({.name = "test", .help = "held-out examples for the figures at the end", .group = "data"}, c.test);

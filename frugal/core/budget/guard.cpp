@@ -7,7 +7,8 @@
 
 namespace frugal {
 
-BudgetGuard::BudgetGuard(Bytes limit, std::string fix, std::function<MemoryUsage()> read, std::function<Clock::time_point()> now)
+BudgetGuard::BudgetGuard(Bytes limit, std::string fix, std::function<MemoryUsage()> read,
+                         std::function<Clock::time_point()> now)
     : limit_(limit), fix_(std::move(fix)), read_(std::move(read)), now_(std::move(now)) {}
 
 void BudgetGuard::check(std::string_view purpose, std::uint64_t next) {
@@ -22,7 +23,9 @@ void BudgetGuard::check(std::string_view purpose, std::uint64_t next) {
     throw Error(Exit::budget, std::string(purpose) + " took the process to " + format_bytes(had) + promise, fix_);
   }
   if (next > limit_.count - std::min(limit_.count, usage.resident)) {
-    throw Error(Exit::budget, std::string(purpose) + " needs " + format_bytes(next) + " beside the " + format_bytes(usage.resident) + " there are" + promise,
+    throw Error(Exit::budget,
+                std::string(purpose) + " needs " + format_bytes(next) + " beside the " + format_bytes(usage.resident) +
+                    " there are" + promise,
                 fix_);
   }
 }

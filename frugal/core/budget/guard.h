@@ -15,10 +15,12 @@ class BudgetGuard {
  public:
   using Clock = std::chrono::steady_clock;
   // limit 0: nothing is promised. fix: what the user can do, from the plan. read and now are replaced in tests.
-  BudgetGuard(Bytes limit, std::string fix, std::function<MemoryUsage()> read = memory_usage, std::function<Clock::time_point()> now = Clock::now);
+  BudgetGuard(Bytes limit, std::string fix, std::function<MemoryUsage()> read = memory_usage,
+              std::function<Clock::time_point()> now = Clock::now);
 
-  // Before `next` more bytes are taken, and after each step with next = 0 (the kernel is then asked at most every 20 ms).
-  // Error(Exit::budget), naming purpose, sizes and limit, when the process is, was or would be larger than the limit.
+  // Before `next` more bytes are taken, and after each step with next = 0 (the kernel is then asked at most every 20
+  // ms). Error(Exit::budget), naming purpose, sizes and limit, when the process is, was or would be larger than the
+  // limit.
   void check(std::string_view purpose, std::uint64_t next = 0);
   Bytes limit() const { return limit_; }
 

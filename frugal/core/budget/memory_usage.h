@@ -5,7 +5,7 @@
 
 namespace frugal {
 
-struct MemoryUsage {  // bytes; 0: the kernel does not say
+struct MemoryUsage {            // bytes; 0: the kernel does not say
   std::uint64_t peak = 0;       // VmHWM: most that was ever resident
   std::uint64_t resident = 0;   // VmRSS
   std::uint64_t anonymous = 0;  // RssAnon: what the process wrote

@@ -16,8 +16,8 @@ namespace frugal::kernels::HWY_NAMESPACE {
 
 // Empty lanes of a Part load as 0, so they add nothing to sums of products.
 template <class T>
-void normalise_backward(const float* h, const float* gain, const T* dy, float* dh, float* dgain, std::size_t rows, std::size_t cols,
-                        float eps) {
+void normalise_backward(const float* h, const float* gain, const T* dy, float* dh, float* dgain, std::size_t rows,
+                        std::size_t cols, float eps) {
   for (std::size_t row = 0; row < rows; ++row, h += cols, dy += cols, dh += cols) {
     VF squares = hn::Zero(F32()), along = hn::Zero(F32());  // sum h^2, sum h gain dy
     each_vector(cols, [&](std::size_t i, auto span) HWY_ATTR {
@@ -36,12 +36,12 @@ void normalise_backward(const float* h, const float* gain, const T* dy, float* d
     });
   }
 }
-void rms_norm_backward_floats(const float* h, const float* gain, const float* dy, float* dh, float* dgain, std::size_t rows,
-                              std::size_t cols, float eps) {
+void rms_norm_backward_floats(const float* h, const float* gain, const float* dy, float* dh, float* dgain,
+                              std::size_t rows, std::size_t cols, float eps) {
   normalise_backward(h, gain, dy, dh, dgain, rows, cols, eps);
 }
-void rms_norm_backward_bf16(const float* h, const float* gain, const Bf16* dy, float* dh, float* dgain, std::size_t rows,
-                            std::size_t cols, float eps) {
+void rms_norm_backward_bf16(const float* h, const float* gain, const Bf16* dy, float* dh, float* dgain,
+                            std::size_t rows, std::size_t cols, float eps) {
   normalise_backward(h, gain, dy, dh, dgain, rows, cols, eps);
 }
 
@@ -65,7 +65,8 @@ void silu_mul_backward_bf16(Bf16* gate, Bf16* up, const Bf16* dy, Bf16* product,
 }
 
 template <class T>
-void softmax_of_logits(T* logits, std::size_t rows, std::size_t cols, std::size_t stride, const float* log_sum_exp, const float* weight) {
+void softmax_of_logits(T* logits, std::size_t rows, std::size_t cols, std::size_t stride, const float* log_sum_exp,
+                       const float* weight) {
   for (std::size_t row = 0; row < rows; ++row, logits += stride) {
     const VF shift = hn::Set(F32(), log_sum_exp[row]), factor = hn::Set(F32(), weight[row]);
     each_vector(cols, [&](std::size_t i, auto span) HWY_ATTR {
@@ -73,16 +74,17 @@ void softmax_of_logits(T* logits, std::size_t rows, std::size_t cols, std::size_
     });
   }
 }
-void weighted_softmax_floats(float* logits, std::size_t rows, std::size_t cols, std::size_t stride, const float* log_sum_exp,
-                             const float* weight) {
+void weighted_softmax_floats(float* logits, std::size_t rows, std::size_t cols, std::size_t stride,
+                             const float* log_sum_exp, const float* weight) {
   softmax_of_logits(logits, rows, cols, stride, log_sum_exp, weight);
 }
-void weighted_softmax_bf16(Bf16* logits, std::size_t rows, std::size_t cols, std::size_t stride, const float* log_sum_exp,
-                           const float* weight) {
+void weighted_softmax_bf16(Bf16* logits, std::size_t rows, std::size_t cols, std::size_t stride,
+                           const float* log_sum_exp, const float* weight) {
   softmax_of_logits(logits, rows, cols, stride, log_sum_exp, weight);
 }
 
-void causal_softmax_floats(float* p, std::size_t rows, std::size_t cols, std::size_t stride, std::size_t visible, float scale) {
+void causal_softmax_floats(float* p, std::size_t rows, std::size_t cols, std::size_t stride, std::size_t visible,
+                           float scale) {
   for (std::size_t row = 0; row < rows; ++row, p += stride) {
     const std::size_t n = std::min(cols, visible + row);
     VF largest = hn::Set(F32(), p[0]);
@@ -105,10 +107,12 @@ void causal_softmax_floats(float* p, std::size_t rows, std::size_t cols, std::si
   }
 }
 
-void softmax_backward_floats(const float* p, float* dp, std::size_t rows, std::size_t cols, std::size_t stride, float scale) {
+void softmax_backward_floats(const float* p, float* dp, std::size_t rows, std::size_t cols, std::size_t stride,
+                             float scale) {
   for (std::size_t row = 0; row < rows; ++row, p += stride, dp += stride) {
     VF sum = hn::Zero(F32());
-    each_vector(cols, [&](std::size_t i, auto span) HWY_ATTR { sum = hn::MulAdd(load(p + i, span), load(dp + i, span), sum); });
+    each_vector(
+        cols, [&](std::size_t i, auto span) HWY_ATTR { sum = hn::MulAdd(load(p + i, span), load(dp + i, span), sum); });
     const VF mean = hn::Set(F32(), sum_lanes(sum)), factor = hn::Set(F32(), scale);
     each_vector(cols, [&](std::size_t i, auto span) HWY_ATTR {
       store(hn::Mul(hn::Mul(factor, load(p + i, span)), hn::Sub(load(dp + i, span), mean)), dp + i, span);
@@ -126,22 +130,26 @@ void drop(const T* x, T* out, std::uint64_t first, std::size_t n, std::uint64_t 
     const T* from = x + piece.offset;
     T* to = out + piece.offset;
     each_vector(piece.size(), [&](std::size_t i, auto span) HWY_ATTR {
-      const auto dropped = hn::Lt(hn::BitCast(I32(), hn::LoadU(U32(), bits + piece.begin + i)), hn::Set(I32(), threshold));
+      const auto dropped =
+          hn::Lt(hn::BitCast(I32(), hn::LoadU(U32(), bits + piece.begin + i)), hn::Set(I32(), threshold));
       store(hn::IfThenZeroElse(hn::RebindMask(F32(), dropped), hn::Mul(load(from + i, span), scale)), to + i, span);
     });
   });
 }
-void dropout_floats(const float* x, float* out, std::uint64_t first, std::size_t n, std::uint64_t key, std::uint32_t tensor, double p) {
+void dropout_floats(const float* x, float* out, std::uint64_t first, std::size_t n, std::uint64_t key,
+                    std::uint32_t tensor, double p) {
   drop(x, out, first, n, key, tensor, p);
 }
-void dropout_bf16(const Bf16* x, Bf16* out, std::uint64_t first, std::size_t n, std::uint64_t key, std::uint32_t tensor, double p) {
+void dropout_bf16(const Bf16* x, Bf16* out, std::uint64_t first, std::size_t n, std::uint64_t key, std::uint32_t tensor,
+                  double p) {
   drop(x, out, first, n, key, tensor, p);
 }
 
 template <class T>
 void column_sums(const T* y, std::size_t rows, std::size_t cols, std::size_t stride, float* sums) {
   for (std::size_t row = 0; row < rows; ++row, y += stride) {
-    each_vector(cols, [&](std::size_t i, auto span) HWY_ATTR { store(hn::Add(load(sums + i, span), load(y + i, span)), sums + i, span); });
+    each_vector(cols, [&](std::size_t i, auto span)
+                          HWY_ATTR { store(hn::Add(load(sums + i, span), load(y + i, span)), sums + i, span); });
   }
 }
 void column_sums_floats(const float* y, std::size_t rows, std::size_t cols, std::size_t stride, float* sums) {
@@ -171,12 +179,12 @@ HWY_EXPORT(dropout_bf16);
 HWY_EXPORT(column_sums_floats);
 HWY_EXPORT(column_sums_bf16);
 
-void rms_norm_backward(const float* h, const float* gain, const float* dy, float* dh, float* dgain, std::size_t rows, std::size_t cols,
-                       float eps) {
+void rms_norm_backward(const float* h, const float* gain, const float* dy, float* dh, float* dgain, std::size_t rows,
+                       std::size_t cols, float eps) {
   FRUGAL_DISPATCH(rms_norm_backward_floats)(h, gain, dy, dh, dgain, rows, cols, eps);
 }
-void rms_norm_backward(const float* h, const float* gain, const Bf16* dy, float* dh, float* dgain, std::size_t rows, std::size_t cols,
-                       float eps) {
+void rms_norm_backward(const float* h, const float* gain, const Bf16* dy, float* dh, float* dgain, std::size_t rows,
+                       std::size_t cols, float eps) {
   FRUGAL_DISPATCH(rms_norm_backward_bf16)(h, gain, dy, dh, dgain, rows, cols, eps);
 }
 void silu_mul_backward(float* gate, float* up, const float* dy, float* product, std::size_t n) {
@@ -185,22 +193,27 @@ void silu_mul_backward(float* gate, float* up, const float* dy, float* product, 
 void silu_mul_backward(Bf16* gate, Bf16* up, const Bf16* dy, Bf16* product, std::size_t n) {
   FRUGAL_DISPATCH(silu_mul_backward_bf16)(gate, up, dy, product, n);
 }
-void weighted_softmax(float* logits, std::size_t rows, std::size_t cols, std::size_t stride, const float* log_sum_exp, const float* weight) {
+void weighted_softmax(float* logits, std::size_t rows, std::size_t cols, std::size_t stride, const float* log_sum_exp,
+                      const float* weight) {
   FRUGAL_DISPATCH(weighted_softmax_floats)(logits, rows, cols, stride, log_sum_exp, weight);
 }
-void weighted_softmax(Bf16* logits, std::size_t rows, std::size_t cols, std::size_t stride, const float* log_sum_exp, const float* weight) {
+void weighted_softmax(Bf16* logits, std::size_t rows, std::size_t cols, std::size_t stride, const float* log_sum_exp,
+                      const float* weight) {
   FRUGAL_DISPATCH(weighted_softmax_bf16)(logits, rows, cols, stride, log_sum_exp, weight);
 }
-void causal_softmax(float* p, std::size_t rows, std::size_t cols, std::size_t stride, std::size_t visible, float scale) {
+void causal_softmax(float* p, std::size_t rows, std::size_t cols, std::size_t stride, std::size_t visible,
+                    float scale) {
   FRUGAL_DISPATCH(causal_softmax_floats)(p, rows, cols, stride, visible, scale);
 }
 void softmax_backward(const float* p, float* dp, std::size_t rows, std::size_t cols, std::size_t stride, float scale) {
   FRUGAL_DISPATCH(softmax_backward_floats)(p, dp, rows, cols, stride, scale);
 }
-void dropout(const float* x, float* out, std::uint64_t first, std::size_t n, std::uint64_t key, std::uint32_t tensor, double p) {
+void dropout(const float* x, float* out, std::uint64_t first, std::size_t n, std::uint64_t key, std::uint32_t tensor,
+             double p) {
   FRUGAL_DISPATCH(dropout_floats)(x, out, first, n, key, tensor, p);
 }
-void dropout(const Bf16* x, Bf16* out, std::uint64_t first, std::size_t n, std::uint64_t key, std::uint32_t tensor, double p) {
+void dropout(const Bf16* x, Bf16* out, std::uint64_t first, std::size_t n, std::uint64_t key, std::uint32_t tensor,
+             double p) {
   FRUGAL_DISPATCH(dropout_bf16)(x, out, first, n, key, tensor, p);
 }
 void add_column_sums(const float* y, std::size_t rows, std::size_t cols, std::size_t stride, float* sums) {

@@ -10,16 +10,17 @@
 
 namespace frugal::kernels {
 
-struct Bf16 { std::uint16_t bits; };
+struct Bf16 {
+  std::uint16_t bits;
+};
 
-// +-1; 8-bit two-table Gaussian (115 levels); Box-Muller of 2 x 24 bits (absolute error below 2.1e-6, largest 5.77). Layout of the
-// random bits: chunk.h.
+// +-1; 8-bit two-table Gaussian (115 levels); Box-Muller of 2 x 24 bits (absolute error below 2.1e-6, largest 5.77).
+// Layout of the random bits: chunk.h.
 enum class Direction { sign, gaussian, gaussian_exact };
 
 // Which weights take part. small/large compare |w| (of the unperturbed weight) with threshold: |w| <= t, |w| > t.
-// random: a weight takes part with probability `density` (rounded to a multiple of 2^-16), decided by Philox(key, Stream::mask),
-// fixed for a fixed key and tensor.
-// file: bit i % 8 of bits[i / 8] for element i of the tensor.
+// random: a weight takes part with probability `density` (rounded to a multiple of 2^-16), decided by Philox(key,
+// Stream::mask), fixed for a fixed key and tensor. file: bit i % 8 of bits[i / 8] for element i of the tensor.
 struct Mask {
   enum class Rule { none, small, large, random, file } rule = Rule::none;
   float threshold = 0;
@@ -30,9 +31,9 @@ struct Mask {
 
 struct Noise {
   Direction direction = Direction::gaussian;
-  std::uint64_t key = 0;       // of the (seed, step, sample) triple
-  std::uint32_t tensor = 0;    // id of the tensor
-  float eps = 0x1p-10f;        // table Gaussians use eps * scale rounded once to 16 significant bits; see effective_eps
+  std::uint64_t key = 0;     // of the (seed, step, sample) triple
+  std::uint32_t tensor = 0;  // id of the tensor
+  float eps = 0x1p-10f;      // table Gaussians use eps * scale rounded once to 16 significant bits; see effective_eps
 };
 
 // The scale the kernel really uses: w +- effective z_int for tables; `eps` itself for the others.
@@ -49,15 +50,19 @@ void perturb(const Bf16* w, float* plus, float* minus, std::uint64_t first, std:
 void perturb(const float* w, float* plus, float* minus, std::uint64_t first, std::size_t n, const Noise&, const Mask&);
 void perturb(const float* w, Bf16* plus, Bf16* minus, std::uint64_t first, std::size_t n, const Noise&, const Mask&);
 
-// One descent step: w <- round(w (1 - decay) - sum_j coefficient_j d_j), for the weights the mask lets take part; the others keep their bits.
-// d_j: the direction as evaluated, (round(w + eps z) - round(w - eps z)) / (2 eps), when `evaluated`, else z itself.
-// The sum over j is in fp32, in order. bf16 is rounded stochastically with 16 bits of Philox(rounding_key, Stream::rounding), or to nearest.
-struct Sample { std::uint64_t key; float coefficient; };
+// One descent step: w <- round(w (1 - decay) - sum_j coefficient_j d_j), for the weights the mask lets take part; the
+// others keep their bits. d_j: the direction as evaluated, (round(w + eps z) - round(w - eps z)) / (2 eps), when
+// `evaluated`, else z itself. The sum over j is in fp32, in order. bf16 is rounded stochastically with 16 bits of
+// Philox(rounding_key, Stream::rounding), or to nearest.
+struct Sample {
+  std::uint64_t key;
+  float coefficient;
+};
 struct Update {
   Direction direction = Direction::gaussian;
   std::uint32_t tensor = 0;
   float eps = 0x1p-10f;
-  float decay = 0;             // lr * weight_decay
+  float decay = 0;  // lr * weight_decay
   bool evaluated = true;
   bool stochastic = true;
   std::uint64_t rounding_key = 0;
@@ -66,36 +71,43 @@ struct Update {
 void update(Bf16* w, std::uint64_t first, std::size_t n, const Update&, const Mask&);
 void update(float* w, std::uint64_t first, std::size_t n, const Update&, const Mask&);
 
-// Smallest t such that at least ceil(share * n) of the n magnitudes are <= t (exact; histogram of the sign-stripped bits, no sort).
-// share in (0, 1]. share 0 gives -1 (nothing takes part).
+// Smallest t such that at least ceil(share * n) of the n magnitudes are <= t (exact; histogram of the sign-stripped
+// bits, no sort). share in (0, 1]. share 0 gives -1 (nothing takes part).
 float magnitude_quantile(const Bf16* w, std::size_t n, double share);
 float magnitude_quantile(const float* w, std::size_t n, double share);
 
 void to_float(const Bf16* from, float* to, std::size_t n);
-void to_bf16(const float* from, Bf16* to, std::size_t n);                       // nearest even; NaN stays NaN
+void to_bf16(const float* from, Bf16* to, std::size_t n);  // nearest even; NaN stays NaN
 
 // ---- elementwise loops; T is float or Bf16, sums in fp32. Rows are independent; strides in elements. ----
 // out[r, :] = h[r, :] / sqrt(mean(h^2) + eps) * gain     (RMSNorm, arXiv:1910.07467)
 void rms_norm(const float* h, const float* gain, float* out, std::size_t rows, std::size_t cols, float eps);
 void rms_norm(const float* h, const float* gain, Bf16* out, std::size_t rows, std::size_t cols, float eps);
-// In place on [rows, heads, head_dim] with row stride `stride`; cos and sin are [rows, head_dim / 2] (half-split layout).
-void rope(float* x, const float* cos, const float* sin, std::size_t rows, std::size_t heads, std::size_t head_dim, std::size_t stride);
-void rope(Bf16* x, const float* cos, const float* sin, std::size_t rows, std::size_t heads, std::size_t head_dim, std::size_t stride);
+// In place on [rows, heads, head_dim] with row stride `stride`; cos and sin are [rows, head_dim / 2] (half-split
+// layout).
+void rope(float* x, const float* cos, const float* sin, std::size_t rows, std::size_t heads, std::size_t head_dim,
+          std::size_t stride);
+void rope(Bf16* x, const float* cos, const float* sin, std::size_t rows, std::size_t heads, std::size_t head_dim,
+          std::size_t stride);
 // gate <- silu(gate) * up, element by element; error of the vector exp at most 2 ulp of fp32, 0 below e^-87.
 void silu_mul(float* gate, const float* up, std::size_t n);
 void silu_mul(Bf16* gate, const Bf16* up, std::size_t n);
-void add(float* h, const float* y, std::size_t n);                              // h += y
+void add(float* h, const float* y, std::size_t n);  // h += y
 void add(float* h, const Bf16* y, std::size_t n);
 void add(Bf16* h, const Bf16* y, std::size_t n);
-// Online log-sum-exp over blocks of the vocabulary: per row, (max, sum) of what came before takes in `cols` more logits.
+// Online log-sum-exp over blocks of the vocabulary: per row, (max, sum) of what came before takes in `cols` more
+// logits.
 void log_sum_exp(const float* logits, std::size_t rows, std::size_t cols, std::size_t stride, float* max, float* sum);
 void log_sum_exp(const Bf16* logits, std::size_t rows, std::size_t cols, std::size_t stride, float* max, float* sum);
 // y[t, r] = sum_c w[r, c] x[t, c] for few rows of x (tokens <= 8): reads w once. For generation, bound by memory.
-void matvec(const Bf16* w, const float* x, float* y, std::size_t tokens, std::size_t rows, std::size_t cols, std::size_t y_stride);
-void matvec(const float* w, const float* x, float* y, std::size_t tokens, std::size_t rows, std::size_t cols, std::size_t y_stride);
+void matvec(const Bf16* w, const float* x, float* y, std::size_t tokens, std::size_t rows, std::size_t cols,
+            std::size_t y_stride);
+void matvec(const float* w, const float* x, float* y, std::size_t tokens, std::size_t rows, std::size_t cols,
+            std::size_t y_stride);
 
-std::string isa();                        // the instruction set in use, Highway's name
-std::vector<std::string> isa_available(); // what this processor can run of what was compiled
-void force_isa(const std::string& name);  // "" = best; for tests and FRUGAL_ISA. Error(Exit::usage) for an unknown or unavailable one
+std::string isa();                         // the instruction set in use, Highway's name
+std::vector<std::string> isa_available();  // what this processor can run of what was compiled
+void force_isa(const std::string&
+                   name);  // "" = best; for tests and FRUGAL_ISA. Error(Exit::usage) for an unknown or unavailable one
 
 }  // namespace frugal::kernels

@@ -12,7 +12,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace frugal::kernels::HWY_NAMESPACE {
 
-// rule(i, span, w) gives the new value of the weights at i, of value w. Each write of W: fp32, bf16 with master, bf16 by chance.
+// rule(i, span, w) gives the new value of the weights at i, of value w. Each write of W: fp32, bf16 with master, bf16
+// by chance.
 template <class Rule>
 void each_weight(float* w, std::size_t n, const Bf16Write&, const Rule& rule) {
   each_vector(n, [&](std::size_t i, auto span) HWY_ATTR { store(rule(i, span, load(w + i, span)), w + i, span); });
@@ -34,7 +35,8 @@ void each_weight(Bf16* w, std::size_t n, const Bf16Write& write, const Rule& rul
       const std::size_t at = piece.offset + i;
       const VF value = rule(at, span, load(w + at, span));
       const VU nan = hn::BitCast(U32(), hn::VecFromMask(F32(), hn::IsNaN(value)));
-      store_upper(hn::Add(hn::BitCast(U32(), value), hn::AndNot(nan, hn::LoadU(U32(), noise + piece.begin + i))), w + at, span);
+      store_upper(hn::Add(hn::BitCast(U32(), value), hn::AndNot(nan, hn::LoadU(U32(), noise + piece.begin + i))),
+                  w + at, span);
     });
   });
 }
@@ -44,7 +46,8 @@ void adamw_range(W* w, const float* g, float* m, float* v, std::size_t n, const 
   const auto all = [](double x) HWY_ATTR { return hn::Set(F32(), static_cast<float>(x)); };
   const VF scale = hn::Set(F32(), s.gradient_scale), b1 = all(s.beta1), b2 = all(s.beta2);
   const VF c1 = all(1 - s.beta1), c2 = all(1 - s.beta2), eps = hn::Set(F32(), s.eps);
-  const VF keep = hn::Set(F32(), 1 - s.lr * s.weight_decay), size = hn::Set(F32(), static_cast<float>(s.lr / s.correction1));
+  const VF keep = hn::Set(F32(), 1 - s.lr * s.weight_decay),
+           size = hn::Set(F32(), static_cast<float>(s.lr / s.correction1));
   const VF second = hn::Set(F32(), static_cast<float>(1 / s.correction2));
   each_weight(w, n, write, [&](std::size_t i, auto span, VF weight) HWY_ATTR {
     const VF d = hn::Mul(load(g + i, span), scale);
@@ -56,7 +59,9 @@ void adamw_range(W* w, const float* g, float* m, float* v, std::size_t n, const 
     return hn::Sub(hn::Mul(weight, keep), step);
   });
 }
-void adamw_floats(float* w, const float* g, float* m, float* v, std::size_t n, const AdamW& s) { adamw_range(w, g, m, v, n, s, {}); }
+void adamw_floats(float* w, const float* g, float* m, float* v, std::size_t n, const AdamW& s) {
+  adamw_range(w, g, m, v, n, s, {});
+}
 void adamw_bf16(Bf16* w, const float* g, float* m, float* v, std::size_t n, const AdamW& s, const Bf16Write& write) {
   adamw_range(w, g, m, v, n, s, write);
 }
@@ -72,7 +77,9 @@ void sgd_range(W* w, const float* g, float* m, std::size_t n, const SgdMomentum&
     return hn::Sub(weight, hn::Mul(lr, next));
   });
 }
-void sgd_floats(float* w, const float* g, float* m, std::size_t n, const SgdMomentum& s) { sgd_range(w, g, m, n, s, {}); }
+void sgd_floats(float* w, const float* g, float* m, std::size_t n, const SgdMomentum& s) {
+  sgd_range(w, g, m, n, s, {});
+}
 void sgd_bf16(Bf16* w, const float* g, float* m, std::size_t n, const SgdMomentum& s, const Bf16Write& write) {
   sgd_range(w, g, m, n, s, write);
 }

@@ -21,7 +21,8 @@ TEST(Threads, EveryItemRunsOnceOverManyRounds) {
   for (const auto& count : seen) EXPECT_EQ(count, 2000);
 }
 
-// Rounds of few items on more threads than cores: a thread that has taken an item and loses its core before it begins is waited for.
+// Rounds of few items on more threads than cores: a thread that has taken an item and loses its core before it begins
+// is waited for.
 TEST(Threads, ALateThreadFinishesItsItemBeforeTheRoundEnds) {
   Threads threads(8);
   for (int round = 0; round < 60000; ++round) {
@@ -33,7 +34,11 @@ TEST(Threads, ALateThreadFinishesItsItemBeforeTheRoundEnds) {
 
 TEST(Threads, TheFirstExceptionComesBackAndTheTeamGoesOn) {
   Threads threads(3);
-  EXPECT_THROW(threads.run(50, [](std::int64_t item, int) { if (item == 7) throw std::runtime_error("seven"); }), std::runtime_error);
+  EXPECT_THROW(threads.run(50,
+                           [](std::int64_t item, int) {
+                             if (item == 7) throw std::runtime_error("seven");
+                           }),
+               std::runtime_error);
   std::atomic<int> count = 0;
   threads.run(50, [&](std::int64_t, int) { ++count; });
   EXPECT_EQ(count, 50);
@@ -41,7 +46,9 @@ TEST(Threads, TheFirstExceptionComesBackAndTheTeamGoesOn) {
 
 TEST(Threads, StartRunsInEachThread) {
   std::atomic<int> started = 0;
-  { Threads threads(3, [&] { ++started; }); }
+  {
+    Threads threads(3, [&] { ++started; });
+  }
   EXPECT_EQ(started, 3);
 }
 

@@ -27,7 +27,8 @@ std::string shown(const ChatRecords& records, std::size_t row, bool is_detected 
 
 TEST(ChatRecords, ArraysAndLinesHoldTheSame) {
   const std::string a =
-      R"({"id": 1, "messages": [{"content": "Hi", "role": "user"}, {"role": "assistant", "content": "Yo", "w": null}]})";
+      R"({"id": 1, "messages": [{"content": "Hi", "role": "user"}, )"
+      R"({"role": "assistant", "content": "Yo", "w": null}]})";
   const std::string b =
       R"({"messages": [{"role": "user", "content": "x"}], "meta": {"messages": [1, {"role": 2}]}, "tags": [["y"]]})";
   for (const std::string& text :

@@ -1,4 +1,5 @@
-// Low-rank adapters as files: LoRA (arXiv:2106.09685), rank-stabilised LoRA (arXiv:2312.03732), DoRA (arXiv:2402.09353).
+// Low-rank adapters as files: LoRA (arXiv:2106.09685), rank-stabilised LoRA (arXiv:2312.03732), DoRA
+// (arXiv:2402.09353).
 //   W' = W + scale B A            W [out, in], A [rank, in], B [out, rank]
 //   DoRA: row i of W' is magnitude[i] (W + scale B A)[i] / |(W + scale B A)[i]|
 #pragma once

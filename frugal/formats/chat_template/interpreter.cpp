@@ -288,9 +288,8 @@ class Interpreter {
     given.check(definition.names[0], names.size(), names, context_);
     for (std::size_t i = 0; i < names.size(); ++i) {
       const auto& [name, otherwise] = definition.parameters[i];
-      const bool is_given =
-          i < given.values.size() ||
-          std::any_of(given.named.begin(), given.named.end(), [&](const auto& n) { return n.first == name; });
+      const bool is_given = i < given.values.size() || std::any_of(given.named.begin(), given.named.end(),
+                                                                   [&](const auto& n) { return n.first == name; });
       inner.set(name, is_given || !otherwise ? given.get(i, name) : evaluate(*otherwise, inner));
     }
     return Value(captured(definition.branches[0].body, inner));

@@ -51,8 +51,8 @@ class Value {
 
   Value() = default;  // undefined
   template <class T>
-    requires std::is_constructible_v<Data, T>
-  Value(T data) : data_(std::move(data)) {}  // NOLINT: a value is what it holds
+  requires std::is_constructible_v<Data, T> Value(T data)
+      : data_(std::move(data)) {}  // NOLINT: a value is what it holds
   explicit Value(std::string text) : data_(std::make_shared<const std::string>(std::move(text))) {}
 
   static Value from_json(const Json& json, Context& context);

@@ -22,10 +22,12 @@ void f16(const std::byte* in, std::int64_t n, float* out) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = half_at(in + 2 * i);
 }
 void bf16(const std::byte* in, std::int64_t n, float* out) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(load<std::uint16_t>(in + 2 * i)) << 16);
+  for (std::int64_t i = 0; i < n; ++i)
+    out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(load<std::uint16_t>(in + 2 * i)) << 16);
 }
 
-// The simple 4-bit and 5-bit blocks of 32: scale, perhaps a minimum, perhaps fifth bits, then nibbles (low: 0..15, high: 16..31).
+// The simple 4-bit and 5-bit blocks of 32: scale, perhaps a minimum, perhaps fifth bits, then nibbles (low: 0..15,
+// high: 16..31).
 template <bool kMinimum, bool kFifth>
 void nibbles(const std::byte* in, std::int64_t n, float* out) {
   for (std::int64_t block = 0; block < n; ++block, out += 32) {
@@ -38,7 +40,8 @@ void nibbles(const std::byte* in, std::int64_t n, float* out) {
     constexpr int kOffset = kMinimum ? 0 : kFifth ? 16 : 8;
     for (int i = 0; i < 16; ++i) {
       const int q = byte_at(in, i);
-      const int low = (q & 15) | static_cast<int>(fifth >> i & 1) << 4, high = q >> 4 | static_cast<int>(fifth >> (i + 16) & 1) << 4;
+      const int low = (q & 15) | static_cast<int>(fifth >> i & 1) << 4,
+                high = q >> 4 | static_cast<int>(fifth >> (i + 16) & 1) << 4;
       out[i] = static_cast<float>(low - kOffset) * d;
       out[i + 16] = static_cast<float>(high - kOffset) * d;
       if constexpr (kMinimum) {  // adding 0 would turn -0 into 0
@@ -155,7 +158,8 @@ std::uint16_t float_to_half(float value) {
   if (rest > 0x7f800000) return sign | 0x7e00;
   if (rest >= 0x477ff000) return sign | 0x7c00;  // 65520 and more round to infinity
   if (rest < 0x38800000) {                       // below 2^-14: a multiple of 2^-24
-    return static_cast<std::uint16_t>(sign | static_cast<std::uint16_t>(std::nearbyint(std::bit_cast<float>(rest) * 0x1p24f)));
+    return static_cast<std::uint16_t>(sign |
+                                      static_cast<std::uint16_t>(std::nearbyint(std::bit_cast<float>(rest) * 0x1p24f)));
   }
   const std::uint32_t rounded = rest + 0xfff + (rest >> 13 & 1);
   return static_cast<std::uint16_t>(sign | (rounded - 0x38000000) >> 13);

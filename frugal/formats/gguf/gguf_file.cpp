@@ -24,7 +24,8 @@ class Reader {
   std::uint64_t left() const { return bytes_.size() - at_; }
   std::span<const std::byte> take(std::uint64_t count) {
     if (count > left()) {
-      fail("the file ends at byte " + std::to_string(bytes_.size()) + ", " + std::to_string(count) + " more are expected at " + std::to_string(at_));
+      fail("the file ends at byte " + std::to_string(bytes_.size()) + ", " + std::to_string(count) +
+           " more are expected at " + std::to_string(at_));
     }
     const auto part = bytes_.subspan(at_, count);
     at_ += count;
@@ -51,23 +52,35 @@ enum Type : std::uint32_t { u8, i8, u16, i16, u32, i32, f32, boolean, text, arra
 
 Json read_scalar(Reader& in, std::uint32_t type, const std::string& key) {
   switch (type) {
-    case u8: return in.number<std::uint8_t>();
-    case i8: return in.number<std::int8_t>();
-    case u16: return in.number<std::uint16_t>();
-    case i16: return in.number<std::int16_t>();
-    case u32: return in.number<std::uint32_t>();
-    case i32: return in.number<std::int32_t>();
-    case f32: return in.number<float>();
-    case boolean: return in.number<std::uint8_t>() != 0;
+    case u8:
+      return in.number<std::uint8_t>();
+    case i8:
+      return in.number<std::int8_t>();
+    case u16:
+      return in.number<std::uint16_t>();
+    case i16:
+      return in.number<std::int16_t>();
+    case u32:
+      return in.number<std::uint32_t>();
+    case i32:
+      return in.number<std::int32_t>();
+    case f32:
+      return in.number<float>();
+    case boolean:
+      return in.number<std::uint8_t>() != 0;
     case text: {
       std::string value = in.text();
       if (valid_utf8_prefix(value) != value.size()) in.fail("metadata " + printable(key) + " is not UTF-8 text");
       return value;
     }
-    case u64: return in.number<std::uint64_t>();
-    case i64: return in.number<std::int64_t>();
-    case f64: return in.number<double>();
-    default: in.fail("metadata " + printable(key) + " has the unknown type " + std::to_string(type));
+    case u64:
+      return in.number<std::uint64_t>();
+    case i64:
+      return in.number<std::int64_t>();
+    case f64:
+      return in.number<double>();
+    default:
+      in.fail("metadata " + printable(key) + " has the unknown type " + std::to_string(type));
   }
 }
 
@@ -96,7 +109,8 @@ GgufTensor read_tensor(Reader& in, std::uint64_t& offset) {
   tensor.name = in.text();
   if (!is_tensor_name(tensor.name)) in.fail("a tensor has the name " + printable(tensor.name));
   const auto dimensions = in.number<std::uint32_t>();
-  if (dimensions < 1 || dimensions > 4) in.fail(tensor.name + " has " + std::to_string(dimensions) + " dimensions, expected 1 to 4");
+  if (dimensions < 1 || dimensions > 4)
+    in.fail(tensor.name + " has " + std::to_string(dimensions) + " dimensions, expected 1 to 4");
   std::uint64_t elements = 1;
   for (std::uint32_t i = 0; i < dimensions; ++i) {
     const auto size = in.number<std::uint64_t>();
@@ -109,13 +123,14 @@ GgufTensor read_tensor(Reader& in, std::uint64_t& offset) {
   const auto type = in.number<std::uint32_t>();
   tensor.type = find_block_type(type);
   if (tensor.type == nullptr) {
-    throw Error(Exit::input, tensor.name + " has the tensor type " + std::to_string(type) + ", which this version does not know",
+    throw Error(Exit::input,
+                tensor.name + " has the tensor type " + std::to_string(type) + ", which this version does not know",
                 "use a file of F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K or Q6_K");
   }
   offset = in.number<std::uint64_t>();
   if (tensor.shape[0] % tensor.type->elements != 0) {
-    in.fail(tensor.name + " has rows of " + std::to_string(tensor.shape[0]) + ", not a multiple of " + std::string(tensor.type->name) + "'s " +
-            std::to_string(tensor.type->elements));
+    in.fail(tensor.name + " has rows of " + std::to_string(tensor.shape[0]) + ", not a multiple of " +
+            std::string(tensor.type->name) + "'s " + std::to_string(tensor.type->elements));
   }
   return tensor;
 }
@@ -139,18 +154,20 @@ GgufFile parse_gguf(std::span<const std::byte> bytes, const std::string& name) {
   in.take(4);
   const auto version = in.number<std::uint32_t>();
   if (version != 2 && version != 3) {
-    in.fail(version > 0xffff ? "the file is big-endian" : "GGUF version " + std::to_string(version) + ", expected 2 or 3");
+    in.fail(version > 0xffff ? "the file is big-endian"
+                             : "GGUF version " + std::to_string(version) + ", expected 2 or 3");
   }
   const auto tensor_count = in.number<std::uint64_t>(), key_count = in.number<std::uint64_t>();
   if (tensor_count > kMostTensors || key_count > kMostKeys) {
-    in.fail("the header claims " + std::to_string(tensor_count) + " tensors and " + std::to_string(key_count) + " metadata keys, at most " +
-            std::to_string(kMostTensors) + " of each are read");
+    in.fail("the header claims " + std::to_string(tensor_count) + " tensors and " + std::to_string(key_count) +
+            " metadata keys, at most " + std::to_string(kMostTensors) + " of each are read");
   }
   GgufFile file;
   std::uint64_t values_left = kMostValues;
   for (std::uint64_t i = 0; i < key_count; ++i) {
     std::string key = in.text();
-    if (key.empty() || key.size() > kMostName) in.fail("a metadata key has " + std::to_string(key.size()) + " characters");
+    if (key.empty() || key.size() > kMostName)
+      in.fail("a metadata key has " + std::to_string(key.size()) + " characters");
     Json value = read_value(in, key, values_left);
     if (!file.metadata.emplace(key, std::move(value)).second) in.fail("metadata " + printable(key) + " occurs twice");
   }
@@ -158,11 +175,13 @@ GgufFile parse_gguf(std::span<const std::byte> bytes, const std::string& name) {
   std::unordered_set<std::string> names;
   for (std::uint64_t i = 0; i < tensor_count; ++i) {
     file.tensors.push_back(read_tensor(in, offsets[i]));
-    if (!names.insert(file.tensors.back().name).second) in.fail("the tensor " + file.tensors.back().name + " occurs twice");
+    if (!names.insert(file.tensors.back().name).second)
+      in.fail("the tensor " + file.tensors.back().name + " occurs twice");
   }
   std::uint64_t alignment = 32;
   if (const auto found = file.metadata.find("general.alignment"); found != file.metadata.end()) {
-    if (!found->second.is_number_unsigned() || found->second.get<std::uint64_t>() == 0 || found->second.get<std::uint64_t>() > 65536) {
+    if (!found->second.is_number_unsigned() || found->second.get<std::uint64_t>() == 0 ||
+        found->second.get<std::uint64_t>() > 65536) {
       in.fail("general.alignment is " + found->second.dump().substr(0, 40));
     }
     alignment = found->second.get<std::uint64_t>();
@@ -176,10 +195,12 @@ GgufFile parse_gguf(std::span<const std::byte> bytes, const std::string& name) {
     GgufTensor& tensor = file.tensors[i];
     const std::uint64_t size = byte_count(tensor);
     if (data > bytes.size() || offsets[i] > bytes.size() - data || size > bytes.size() - data - offsets[i]) {
-      in.fail(tensor.name + " lies at " + std::to_string(offsets[i]) + " with " + std::to_string(size) + " bytes, outside the file's " +
-              std::to_string(bytes.size()));
+      in.fail(tensor.name + " lies at " + std::to_string(offsets[i]) + " with " + std::to_string(size) +
+              " bytes, outside the file's " + std::to_string(bytes.size()));
     }
-    if (offsets[i] % alignment != 0) in.fail(tensor.name + " lies at " + std::to_string(offsets[i]) + ", not a multiple of " + std::to_string(alignment));
+    if (offsets[i] % alignment != 0)
+      in.fail(tensor.name + " lies at " + std::to_string(offsets[i]) + ", not a multiple of " +
+              std::to_string(alignment));
     if (offsets[i] < end) in.fail(tensor.name + " overlaps the tensor before it");
     end = offsets[i] + size;
     tensor.data = bytes.subspan(data + offsets[i], size);

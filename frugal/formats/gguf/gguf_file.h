@@ -1,4 +1,5 @@
-// GGUF files, versions 2 and 3, little-endian (ggml's docs/gguf.md): typed metadata, then tensors in one aligned data section.
+// GGUF files, versions 2 and 3, little-endian (ggml's docs/gguf.md): typed metadata, then tensors in one aligned data
+// section.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -25,9 +26,9 @@ struct GgufFile {
   const GgufTensor* find(const std::string& name) const;
 };
 
-// name: for messages. Error(Exit::input), with what and where: not GGUF, another version or byte order, truncated, a count or size
-// beyond the file, text that is not UTF-8, a type this version does not know (named), offsets outside the file, unaligned or
-// overlapping, names that are empty, repeated, too long or hold path parts or control characters.
+// name: for messages. Error(Exit::input), with what and where: not GGUF, another version or byte order, truncated, a
+// count or size beyond the file, text that is not UTF-8, a type this version does not know (named), offsets outside the
+// file, unaligned or overlapping, names that are empty, repeated, too long or hold path parts or control characters.
 GgufFile parse_gguf(std::span<const std::byte> bytes, const std::string& name);
 
 }  // namespace frugal

@@ -20,14 +20,17 @@ class GgufModel : public ModelSource {
     for (const TensorSpec& spec : tensor_specs(shape_)) {
       const std::string theirs = gguf_name(spec.name);
       const GgufTensor* tensor = file_.find(theirs);
-      if (tensor == nullptr) throw Error(Exit::input, path.string() + " has no tensor " + theirs, "download or convert the file again");
+      if (tensor == nullptr)
+        throw Error(Exit::input, path.string() + " has no tensor " + theirs, "download or convert the file again");
       const bool same = spec.is_vector ? tensor->shape == std::vector<std::int64_t>{spec.cols}
                                        : tensor->shape == std::vector<std::int64_t>{spec.cols, spec.rows};
       if (!same) {
         std::string shape;
-        for (auto it = tensor->shape.rbegin(); it != tensor->shape.rend(); ++it) shape += (shape.empty() ? "" : ", ") + std::to_string(*it);
+        for (auto it = tensor->shape.rbegin(); it != tensor->shape.rend(); ++it)
+          shape += (shape.empty() ? "" : ", ") + std::to_string(*it);
         throw Error(Exit::input,
-                    theirs + " has shape [" + shape + "], expected [" + (spec.is_vector ? "" : std::to_string(spec.rows) + ", ") + std::to_string(spec.cols) + "]",
+                    theirs + " has shape [" + shape + "], expected [" +
+                        (spec.is_vector ? "" : std::to_string(spec.rows) + ", ") + std::to_string(spec.cols) + "]",
                     "download or convert the file again");
       }
       SourceTensor entry;
@@ -46,11 +49,13 @@ class GgufModel : public ModelSource {
     const GgufTensor& tensor = *stored_[index];
     const std::int64_t blocks = spec.cols / tensor.type->elements;
     const auto row_bytes = blocks * tensor.type->bytes;
-    if (!is_rotary_[index]) return tensor.type->dequantize(tensor.data.data() + begin * row_bytes, (end - begin) * blocks, out);
+    if (!is_rotary_[index])
+      return tensor.type->dequantize(tensor.data.data() + begin * row_bytes, (end - begin) * blocks, out);
     if (spec.is_vector) {  // a bias: its elements are the rows
       std::vector<float> theirs(static_cast<std::size_t>(spec.cols));
       tensor.type->dequantize(tensor.data.data(), blocks, theirs.data());
-      for (std::int64_t i = 0; i < spec.cols; ++i) out[i] = theirs[static_cast<std::size_t>(gguf_row(i, shape_.head_dim))];
+      for (std::int64_t i = 0; i < spec.cols; ++i)
+        out[i] = theirs[static_cast<std::size_t>(gguf_row(i, shape_.head_dim))];
       return;
     }
     for (std::int64_t row = begin; row < end; ++row, out += spec.cols) {
@@ -58,7 +63,9 @@ class GgufModel : public ModelSource {
     }
   }
   void release(std::size_t index) const override { map_.release(stored_[index]->data); }
-  std::unique_ptr<Tokenizer> tokenizer() const override { return std::make_unique<Tokenizer>(tokenizer_from_gguf(file_, path_.string())); }
+  std::unique_ptr<Tokenizer> tokenizer() const override {
+    return std::make_unique<Tokenizer>(tokenizer_from_gguf(file_, path_.string()));
+  }
   std::string chat_template() const override { return text("tokenizer.chat_template"); }
   std::string license() const override { return text("general.license"); }
   Json generation_config() const override {
@@ -76,7 +83,8 @@ class GgufModel : public ModelSource {
  private:
   std::string text(const char* key) const {
     const auto found = file_.metadata.find(key);
-    return found != file_.metadata.end() && found->second.is_string() ? found->second.get<std::string>() : std::string();
+    return found != file_.metadata.end() && found->second.is_string() ? found->second.get<std::string>()
+                                                                      : std::string();
   }
   MemoryMap map_;
   GgufFile file_;
@@ -85,7 +93,8 @@ class GgufModel : public ModelSource {
 };
 
 const BlockType& export_type(const std::string& dtype) {
-  constexpr std::pair<const char*, const char*> kNames[] = {{"f32", "F32"}, {"f16", "F16"}, {"bf16", "BF16"}, {"q8_0", "Q8_0"}};
+  constexpr std::pair<const char*, const char*> kNames[] = {
+      {"f32", "F32"}, {"f16", "F16"}, {"bf16", "BF16"}, {"q8_0", "Q8_0"}};
   for (const auto& [ours, theirs] : kNames) {
     if (dtype == ours) return *find_block_type(std::string_view(theirs));
   }
@@ -98,13 +107,16 @@ std::uint32_t file_type(const std::string& dtype) {  // llama.cpp's LLAMA_FTYPE
 
 }  // namespace
 
-std::unique_ptr<ModelSource> open_gguf_model(const std::filesystem::path& path) { return std::make_unique<GgufModel>(path); }
+std::unique_ptr<ModelSource> open_gguf_model(const std::filesystem::path& path) {
+  return std::make_unique<GgufModel>(path);
+}
 
-void export_gguf(const ModelSource& base, const RowReader& rows, const std::string& dtype, const std::filesystem::path& out,
-                 const ExportProgress& progress) {
+void export_gguf(const ModelSource& base, const RowReader& rows, const std::string& dtype,
+                 const std::filesystem::path& out, const ExportProgress& progress) {
   const BlockType& wanted = export_type(dtype);
   const BlockType& f32 = *find_block_type("F32");
-  if (std::filesystem::exists(out)) throw Error(Exit::input, out.string() + " exists", "choose another --out, or remove it first");
+  if (std::filesystem::exists(out))
+    throw Error(Exit::input, out.string() + " exists", "choose another --out, or remove it first");
   GgufWriter writer;
   writer.set_text("general.architecture", "llama");
   writer.set_text("general.name", base.path().stem().string());
@@ -120,7 +132,10 @@ void export_gguf(const ModelSource& base, const RowReader& rows, const std::stri
     return spec.is_vector || spec.cols % wanted.elements != 0 ? f32 : wanted;
   };
   for (const TensorSpec& spec : base.tensors()) {
-    writer.declare(gguf_name(spec.name), spec.is_vector ? std::vector<std::int64_t>{spec.cols} : std::vector<std::int64_t>{spec.cols, spec.rows}, type_of(spec));
+    writer.declare(
+        gguf_name(spec.name),
+        spec.is_vector ? std::vector<std::int64_t>{spec.cols} : std::vector<std::int64_t>{spec.cols, spec.rows},
+        type_of(spec));
   }
   AtomicFile file(out);
   writer.write_header(file);
@@ -135,7 +150,8 @@ void export_gguf(const ModelSource& base, const RowReader& rows, const std::stri
         if (spec.is_vector) {
           std::vector<float> ours(static_cast<std::size_t>(spec.cols));
           rows(id, 0, 1, ours.data());
-          for (std::int64_t i = 0; i < spec.cols; ++i) to[i] = ours[static_cast<std::size_t>(canonical_row(i, head_dim))];
+          for (std::int64_t i = 0; i < spec.cols; ++i)
+            to[i] = ours[static_cast<std::size_t>(canonical_row(i, head_dim))];
           return;
         }
         for (std::int64_t row = begin; row < end; ++row, to += spec.cols) {
@@ -144,7 +160,8 @@ void export_gguf(const ModelSource& base, const RowReader& rows, const std::stri
         }
       };
     }
-    stream_rows(spec, index, ordered, type.name, [&](const void* bytes, std::size_t size) { writer.write_data(file, bytes, size); });
+    stream_rows(spec, index, ordered, type.name,
+                [&](const void* bytes, std::size_t size) { writer.write_data(file, bytes, size); });
     progress(index + 1, base.tensors().size());
   }
   file.commit();

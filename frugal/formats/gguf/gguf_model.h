@@ -9,13 +9,15 @@ namespace frugal {
 
 std::unique_ptr<ModelSource> open_gguf_model(const std::filesystem::path& path);
 
-// Metadata to shape and tokenizer; Error(Exit::input) names a key that is missing or of another kind, an architecture that is not known.
+// Metadata to shape and tokenizer; Error(Exit::input) names a key that is missing or of another kind, an architecture
+// that is not known.
 ModelShape shape_from_gguf(const GgufFile& file, const std::string& name);
 TokenizerModel tokenizer_from_gguf(const GgufFile& file, const std::string& name);
 
 class GgufWriter;
-void write_shape(GgufWriter& out, const ModelShape& shape);       // Error(Exit::input): layers of different sizes
+void write_shape(GgufWriter& out, const ModelShape& shape);  // Error(Exit::input): layers of different sizes
 void write_tokenizer(GgufWriter& out, const TokenizerModel& model);
-std::vector<float> rope_factors(const ModelShape& shape);         // llama3 scaling as rope_freqs.weight, [head_dim / 2]; else empty
+std::vector<float> rope_factors(
+    const ModelShape& shape);  // llama3 scaling as rope_freqs.weight, [head_dim / 2]; else empty
 
 }  // namespace frugal

@@ -9,7 +9,9 @@ constexpr int kNormal = 1, kControl = 3, kUserDefined = 4;  // tokenizer.ggml.to
 }
 
 TokenizerModel tokenizer_from_gguf(const GgufFile& file, const std::string& name) {
-  const auto fail = [&](const std::string& what) { return Error(Exit::input, name + ": " + what, "use a model with a byte-level BPE tokenizer"); };
+  const auto fail = [&](const std::string& what) {
+    return Error(Exit::input, name + ": " + what, "use a model with a byte-level BPE tokenizer");
+  };
   const auto find = [&](const char* key) -> const Json* {
     const auto found = file.metadata.find(std::string("tokenizer.ggml.") + key);
     return found == file.metadata.end() ? nullptr : &found->second;
@@ -23,14 +25,17 @@ TokenizerModel tokenizer_from_gguf(const GgufFile& file, const std::string& name
   };
   const Json* kind = find("model");
   if (kind == nullptr) throw fail("the file has no tokenizer");
-  if (*kind != "gpt2") throw fail("the tokenizer is " + printable(kind->is_string() ? kind->get<std::string>() : kind->dump()) + ", known is gpt2 (byte-level BPE)");
+  if (*kind != "gpt2")
+    throw fail("the tokenizer is " + printable(kind->is_string() ? kind->get<std::string>() : kind->dump()) +
+               ", known is gpt2 (byte-level BPE)");
   TokenizerModel model;
   model.tokens = texts("tokens");
   model.merges = texts("merges");
   if (const Json* types = find("token_type"); types != nullptr && types->is_array()) {
     for (std::size_t i = 0; i < types->size() && i < model.tokens.size(); ++i) {
       const Json& type = (*types)[i];
-      if (type == kControl || type == kUserDefined) model.added.push_back({static_cast<std::int32_t>(i), model.tokens[i], type == kControl});
+      if (type == kControl || type == kUserDefined)
+        model.added.push_back({static_cast<std::int32_t>(i), model.tokens[i], type == kControl});
     }
   }
   const Json* pre = find("pre");
@@ -38,8 +43,10 @@ TokenizerModel tokenizer_from_gguf(const GgufFile& file, const std::string& name
   const auto id = [&](const char* key) -> std::int32_t {
     const Json* value = find(key);
     if (value == nullptr) return -1;
-    if (!value->is_number_integer() || value->get<std::int64_t>() < 0 || value->get<std::int64_t>() >= static_cast<std::int64_t>(model.tokens.size())) {
-      throw fail("tokenizer.ggml." + std::string(key) + " is " + value->dump().substr(0, 40) + ", the vocabulary has " + std::to_string(model.tokens.size()) + " tokens");
+    if (!value->is_number_integer() || value->get<std::int64_t>() < 0 ||
+        value->get<std::int64_t>() >= static_cast<std::int64_t>(model.tokens.size())) {
+      throw fail("tokenizer.ggml." + std::string(key) + " is " + value->dump().substr(0, 40) + ", the vocabulary has " +
+                 std::to_string(model.tokens.size()) + " tokens");
     }
     return value->get<std::int32_t>();
   };
@@ -55,7 +62,8 @@ TokenizerModel tokenizer_from_gguf(const GgufFile& file, const std::string& name
 
 void write_tokenizer(GgufWriter& out, const TokenizerModel& model) {
   if (model.pre.starts_with('[') || model.nfc) {
-    throw Error(Exit::input, "the tokenizer splits or normalises text in a way GGUF has no name for", "export a Hugging Face folder");
+    throw Error(Exit::input, "the tokenizer splits or normalises text in a way GGUF has no name for",
+                "export a Hugging Face folder");
   }
   std::vector<std::int32_t> types(model.tokens.size(), kNormal);
   std::vector<std::string> tokens = model.tokens;

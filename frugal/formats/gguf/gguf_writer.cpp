@@ -4,7 +4,9 @@ namespace frugal {
 namespace {
 constexpr std::uint32_t kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7, kText = 8, kArray = 9;
 
-std::uint64_t padding(std::uint64_t size) { return (GgufWriter::kAlignment - size % GgufWriter::kAlignment) % GgufWriter::kAlignment; }
+std::uint64_t padding(std::uint64_t size) {
+  return (GgufWriter::kAlignment - size % GgufWriter::kAlignment) % GgufWriter::kAlignment;
+}
 }  // namespace
 
 void GgufWriter::key(std::string_view name, std::uint32_t type) {
@@ -14,8 +16,12 @@ void GgufWriter::key(std::string_view name, std::uint32_t type) {
 }
 void GgufWriter::set_u32(std::string_view name, std::uint32_t value) { key(name, kU32), put(metadata_, value); }
 void GgufWriter::set_f32(std::string_view name, float value) { key(name, kF32), put(metadata_, value); }
-void GgufWriter::set_bool(std::string_view name, bool value) { key(name, kBool), put(metadata_, static_cast<std::uint8_t>(value)); }
-void GgufWriter::set_text(std::string_view name, std::string_view value) { key(name, kText), put_text(metadata_, value); }
+void GgufWriter::set_bool(std::string_view name, bool value) {
+  key(name, kBool), put(metadata_, static_cast<std::uint8_t>(value));
+}
+void GgufWriter::set_text(std::string_view name, std::string_view value) {
+  key(name, kText), put_text(metadata_, value);
+}
 void GgufWriter::set_texts(std::string_view name, const std::vector<std::string>& values) {
   key(name, kArray);
   put(metadata_, kText);

@@ -30,7 +30,9 @@ class GgufWriter {
  private:
   void key(std::string_view name, std::uint32_t type);
   template <class T>
-  static void put(std::string& to, T value) { to.append(reinterpret_cast<const char*>(&value), sizeof value); }
+  static void put(std::string& to, T value) {
+    to.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
   static void put_text(std::string& to, std::string_view value) {
     put(to, static_cast<std::uint64_t>(value.size()));
     to.append(value);

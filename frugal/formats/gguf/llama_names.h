@@ -5,7 +5,8 @@
 
 namespace frugal {
 
-// "model.layers.3.self_attn.q_proj.weight" -> "blk.3.attn_q.weight". Error(Exit::internal) for a name that tensor_specs does not make.
+// "model.layers.3.self_attn.q_proj.weight" -> "blk.3.attn_q.weight". Error(Exit::internal) for a name that tensor_specs
+// does not make.
 std::string gguf_name(const std::string& canonical);
 
 // GGUF stores each head of q and k with its rotary pairs side by side, Hugging Face in two halves.

@@ -26,15 +26,20 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
   if (fs::exists(folder / "model.safetensors")) return {folder / "model.safetensors"};
   const fs::path index = folder / "model.safetensors.index.json";
   if (!fs::exists(index)) {
-    throw Error(Exit::input, folder.string() + " has neither model.safetensors nor model.safetensors.index.json", "convert the weights to safetensors");
+    throw Error(Exit::input, folder.string() + " has neither model.safetensors nor model.safetensors.index.json",
+                "convert the weights to safetensors");
   }
   const auto json = read_json<nlohmann::json>(index);  // sorted keys: Json compares each with all before it
   const auto map = json.is_object() ? json.find("weight_map") : json.end();
-  if (!json.is_object() || map == json.end() || !map->is_object()) throw Error(Exit::input, index.string() + " has no weight_map", "download the file again");
+  if (!json.is_object() || map == json.end() || !map->is_object())
+    throw Error(Exit::input, index.string() + " has no weight_map", "download the file again");
   std::set<std::string> names;
   for (const auto& file : *map) {
     if (!file.is_string() || !is_tensor_name(file.get<std::string>())) {
-      throw Error(Exit::input, index.string() + " names the shard " + printable(file.is_string() ? file.get<std::string>() : file.dump()), "download the file again");
+      throw Error(
+          Exit::input,
+          index.string() + " names the shard " + printable(file.is_string() ? file.get<std::string>() : file.dump()),
+          "download the file again");
     }
     names.insert(file.get<std::string>());
   }
@@ -56,7 +61,8 @@ class HfModel : public ModelSource {
       file_bytes_ += maps_.back().bytes().size();
       for (auto& [name, tensor] : parse_safetensors(maps_.back().bytes(), file.string())) {
         if (!found.emplace(name, std::pair{maps_.size() - 1, tensor}).second) {
-          throw Error(Exit::input, "the tensor " + name + " lies in two shards of " + folder.string(), "download the files again");
+          throw Error(Exit::input, "the tensor " + name + " lies in two shards of " + folder.string(),
+                      "download the files again");
         }
       }
     }
@@ -64,14 +70,23 @@ class HfModel : public ModelSource {
     if (found.count("lm_head.weight") == 0) shape_.tied_embeddings = true;
     for (const TensorSpec& spec : tensor_specs(shape_)) {
       const auto entry = found.find(spec.name);
-      if (entry == found.end()) throw Error(Exit::input, folder.string() + " has no tensor " + spec.name, "download or convert the model again");
+      if (entry == found.end())
+        throw Error(Exit::input, folder.string() + " has no tensor " + spec.name,
+                    "download or convert the model again");
       const auto& [map, tensor] = entry->second;
-      const std::vector<std::int64_t> expected = spec.is_vector ? std::vector{spec.cols} : std::vector{spec.rows, spec.cols};
+      const std::vector<std::int64_t> expected =
+          spec.is_vector ? std::vector{spec.cols} : std::vector{spec.rows, spec.cols};
       if (tensor.shape != expected) {
-        throw Error(Exit::input, spec.name + " has shape " + shape_text(tensor.shape) + ", expected " + shape_text(expected), "use the config.json that belongs to the weights");
+        throw Error(Exit::input,
+                    spec.name + " has shape " + shape_text(tensor.shape) + ", expected " + shape_text(expected),
+                    "use the config.json that belongs to the weights");
       }
-      const BlockType* type = tensor.dtype == "F32" || tensor.dtype == "F16" || tensor.dtype == "BF16" ? find_block_type(tensor.dtype) : nullptr;
-      if (type == nullptr) throw Error(Exit::input, spec.name + " has the dtype " + tensor.dtype + ", known are F32, F16 and BF16", "convert the weights");
+      const BlockType* type = tensor.dtype == "F32" || tensor.dtype == "F16" || tensor.dtype == "BF16"
+                                  ? find_block_type(tensor.dtype)
+                                  : nullptr;
+      if (type == nullptr)
+        throw Error(Exit::input, spec.name + " has the dtype " + tensor.dtype + ", known are F32, F16 and BF16",
+                    "convert the weights");
       SourceTensor source;
       static_cast<TensorSpec&>(source) = spec;
       source.type = tensor.dtype;
@@ -97,14 +112,17 @@ class HfModel : public ModelSource {
   void release(std::size_t index) const override { maps_[stored_[index].map].release(stored_[index].data); }
 
   std::unique_ptr<Tokenizer> tokenizer() const override {
-    if (!fs::exists(path_ / "tokenizer.json")) throw Error(Exit::input, path_.string() + " has no tokenizer.json", "copy it from where the model came from");
-    return std::make_unique<Tokenizer>(Tokenizer::parse_json_text(read_file(path_ / "tokenizer.json"), read_json_if_there(path_ / "tokenizer_config.json")));
+    if (!fs::exists(path_ / "tokenizer.json"))
+      throw Error(Exit::input, path_.string() + " has no tokenizer.json", "copy it from where the model came from");
+    return std::make_unique<Tokenizer>(Tokenizer::parse_json_text(read_file(path_ / "tokenizer.json"),
+                                                                  read_json_if_there(path_ / "tokenizer_config.json")));
   }
   std::string chat_template() const override {
     if (fs::exists(path_ / "chat_template.jinja")) return read_file(path_ / "chat_template.jinja");
     const Json config = read_json_if_there(path_ / "tokenizer_config.json");
     const auto found = config.is_object() ? config.find("chat_template") : config.end();
-    return config.is_object() && found != config.end() && found->is_string() ? found->get<std::string>() : std::string();
+    return config.is_object() && found != config.end() && found->is_string() ? found->get<std::string>()
+                                                                             : std::string();
   }
   Json generation_config() const override {
     Json generation = read_json_if_there(path_ / "generation_config.json");
@@ -131,14 +149,21 @@ class HfModel : public ModelSource {
 
 std::unique_ptr<ModelSource> open_hf_model(const fs::path& folder) { return std::make_unique<HfModel>(folder); }
 
-void export_hf_folder(const ModelSource& base, const RowReader& rows, const std::string& dtype, const fs::path& out, const ExportProgress& progress) {
-  struct Type { const char *ours, *theirs, *torch; std::uint64_t bytes; };
-  constexpr Type kTypes[] = {{"bf16", "BF16", "bfloat16", 2}, {"f16", "F16", "float16", 2}, {"f32", "F32", "float32", 4}};
+void export_hf_folder(const ModelSource& base, const RowReader& rows, const std::string& dtype, const fs::path& out,
+                      const ExportProgress& progress) {
+  struct Type {
+    const char *ours, *theirs, *torch;
+    std::uint64_t bytes;
+  };
+  constexpr Type kTypes[] = {
+      {"bf16", "BF16", "bfloat16", 2}, {"f16", "F16", "float16", 2}, {"f32", "F32", "float32", 4}};
   const Type* type = nullptr;
   for (const Type& known : kTypes) {
     if (dtype == known.ours) type = &known;
   }
-  if (type == nullptr) throw Error(Exit::usage, "--dtype is '" + dtype + "'", "choose bf16, f16 or f32 for a Hugging Face folder; q8_0 needs --out NAME.gguf");
+  if (type == nullptr)
+    throw Error(Exit::usage, "--dtype is '" + dtype + "'",
+                "choose bf16, f16 or f32 for a Hugging Face folder; q8_0 needs --out NAME.gguf");
   const auto tokenizer = base.tokenizer();
   AtomicFolder folder(out);
   Json config = config_from_shape(base.shape(), type->torch);
@@ -152,13 +177,15 @@ void export_hf_folder(const ModelSource& base, const RowReader& rows, const std:
 
   std::vector<SafeTensorHeader> headers;
   for (const TensorSpec& spec : base.tensors()) {
-    headers.push_back({spec.name, type->theirs, spec.is_vector ? std::vector{spec.cols} : std::vector{spec.rows, spec.cols},
+    headers.push_back({spec.name, type->theirs,
+                       spec.is_vector ? std::vector{spec.cols} : std::vector{spec.rows, spec.cols},
                        static_cast<std::uint64_t>(spec.rows * spec.cols) * type->bytes});
   }
   AtomicFile file(folder / "model.safetensors");
   file.write(make_safetensors_header(headers));
   for (std::size_t index = 0; index < base.tensors().size(); ++index) {
-    stream_rows(base.tensors()[index], index, rows, type->theirs, [&](const void* bytes, std::size_t size) { file.write(bytes, size); });
+    stream_rows(base.tensors()[index], index, rows, type->theirs,
+                [&](const void* bytes, std::size_t size) { file.write(bytes, size); });
     progress(index + 1, base.tensors().size());
   }
   file.commit();

@@ -19,7 +19,8 @@ class TemporaryFolder {
  public:
   TemporaryFolder() {
     std::string name = (std::filesystem::temp_directory_path() / "frugal-formats-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw Error(Exit::input, "cannot create " + name, "check the temporary folder");
+    if (::mkdtemp(name.data()) == nullptr)
+      throw Error(Exit::input, "cannot create " + name, "check the temporary folder");
     path_ = name;
   }
   ~TemporaryFolder() {
@@ -103,7 +104,9 @@ class SmallModel : public ModelSource {
 };
 
 inline RowReader rows_of(const ModelSource& model) {
-  return [&model](std::size_t index, std::int64_t begin, std::int64_t end, float* out) { model.read_rows(index, begin, end, out); };
+  return [&model](std::size_t index, std::int64_t begin, std::int64_t end, float* out) {
+    model.read_rows(index, begin, end, out);
+  };
 }
 
 inline std::vector<float> whole_tensor(const ModelSource& model, std::size_t index) {

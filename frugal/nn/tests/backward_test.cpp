@@ -1,4 +1,5 @@
-// The backward against transformers' autograd (golden), and against itself: packing, checkpoints, threads, answers that branch, pairs.
+// The backward against transformers' autograd (golden), and against itself: packing, checkpoints, threads, answers that
+// branch, pairs.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -31,9 +32,14 @@ class AllGradients : public Gradients {
 };
 
 struct Model {
-  explicit Model(const std::string& name, int threads = 2, Compute compute = Compute::f32, WeightType type = WeightType::f32)
-      : team(threads, single_threaded_torch), folder(std::string(FRUGAL_SOURCE_DIR) + "/frugal/nn/tests/golden/" + name),
-        source(ModelSource::open(folder)), store(source, type, team), view(store), decoder(store.shape(), team, compute) {
+  explicit Model(const std::string& name, int threads = 2, Compute compute = Compute::f32,
+                 WeightType type = WeightType::f32)
+      : team(threads, single_threaded_torch),
+        folder(std::string(FRUGAL_SOURCE_DIR) + "/frugal/nn/tests/golden/" + name),
+        source(ModelSource::open(folder)),
+        store(source, type, team),
+        view(store),
+        decoder(store.shape(), team, compute) {
     std::ifstream in(folder + "/logits.json");
     sequences = Json::parse(in)["sequences"].get<std::vector<std::vector<std::int32_t>>>();
   }
@@ -41,7 +47,8 @@ struct Model {
   double loss_and_gradients(const WeightView& of, const PackedBatch& batch, bool keeps, Gradients& gradients) {
     std::vector<Decoder::Query> queries;
     for (const Segment& s : batch.segments) {
-      for (std::int64_t t = 0; t + 1 < s.length; ++t) queries.push_back({s.begin + t, batch.tokens[static_cast<std::size_t>(s.begin + t) + 1]});
+      for (std::int64_t t = 0; t + 1 < s.length; ++t)
+        queries.push_back({s.begin + t, batch.tokens[static_cast<std::size_t>(s.begin + t) + 1]});
       if (s.parent >= 0) {
         const Segment& p = batch.segments[static_cast<std::size_t>(s.parent)];
         queries.push_back({p.begin + p.length - 1, batch.tokens[static_cast<std::size_t>(s.begin)]});
@@ -51,7 +58,8 @@ struct Model {
     Tape tape(gradients.lowest_layer(), keeps);
     decoder.forward(of, batch, nullptr, &tape);
     double loss = 0;
-    for (const double value : decoder.log_probabilities(of, queries)) loss -= value / static_cast<double>(queries.size());
+    for (const double value : decoder.log_probabilities(of, queries))
+      loss -= value / static_cast<double>(queries.size());
     decoder.backward_log_probabilities(of, queries, weights, gradients);
     decoder.backward(of, batch, tape, gradients);
     return loss;
@@ -73,7 +81,8 @@ double norm(const std::vector<float>& g) {
 }
 double distance(const std::vector<float>& a, const std::vector<float>& b) {
   double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]);
+  for (std::size_t i = 0; i < a.size(); ++i)
+    sum += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]);
   return std::sqrt(sum);
 }
 
@@ -93,11 +102,14 @@ TEST_P(GoldenGradients, AgreeWithTransformers) {
       const Json& expected = golden["tensors"][m.store.spec(id).name];
       const double size = expected["norm"].get<double>();
       double dot = 0;
-      for (std::size_t i = 0; i < found[id].size(); ++i) dot += static_cast<double>(found[id][i]) * std::cos(static_cast<double>(i));
+      for (std::size_t i = 0; i < found[id].size(); ++i)
+        dot += static_cast<double>(found[id][i]) * std::cos(static_cast<double>(i));
       EXPECT_NEAR(norm(found[id]), size, 1e-4 * size) << m.store.spec(id).name;
-      EXPECT_NEAR(dot, expected["dot"].get<double>(), 1e-4 * size * std::sqrt(static_cast<double>(found[id].size()))) << m.store.spec(id).name;
+      EXPECT_NEAR(dot, expected["dot"].get<double>(), 1e-4 * size * std::sqrt(static_cast<double>(found[id].size())))
+          << m.store.spec(id).name;
       for (std::size_t i = 0; i < expected["entries"].size(); ++i) {
-        EXPECT_NEAR(found[id][97 * i], expected["entries"][i].get<double>(), 1e-4 * size) << m.store.spec(id).name << " " << 97 * i;
+        EXPECT_NEAR(found[id][97 * i], expected["entries"][i].get<double>(), 1e-4 * size)
+            << m.store.spec(id).name << " " << 97 * i;
       }
     }
     EXPECT_EQ(found.done, (std::vector<std::size_t>{1, 0}));
@@ -122,7 +134,8 @@ TEST_P(GoldenGradients, CheckpointsThreadsAndPackingDoNotChangeThem) {
   }
 }
 
-// A prompt with two answers: gradients of the branched batch are those of the two whole sequences, scored on the answers alone.
+// A prompt with two answers: gradients of the branched batch are those of the two whole sequences, scored on the
+// answers alone.
 TEST_P(GoldenGradients, AnswersThatBranchGiveTheGradientsOfWholeSequences) {
   Model m(GetParam());
   const auto& prompt = m.sequences[2];
@@ -153,7 +166,8 @@ TEST_P(GoldenGradients, AnswersThatBranchGiveTheGradientsOfWholeSequences) {
   AllGradients a(m.store), b(m.store);
   run(branched, of_branched, a);
   run(whole, of_whole, b);
-  for (std::size_t id = 0; id < m.store.size(); ++id) EXPECT_LT(distance(a[id], b[id]), 1e-4 * norm(b[id]) + 1e-7) << m.store.spec(id).name;
+  for (std::size_t id = 0; id < m.store.size(); ++id)
+    EXPECT_LT(distance(a[id], b[id]), 1e-4 * norm(b[id]) + 1e-7) << m.store.spec(id).name;
 }
 
 TEST_P(GoldenGradients, StopAtTheLowestLayer) {
@@ -194,10 +208,12 @@ TEST_P(GoldenGradients, CandidatesOverTheWholeVocabularyAreTheLanguageModelLoss)
   double sum = 0;
   for (const float x : logits) sum += std::exp(static_cast<double>(x));
   std::vector<float> gradient;
-  for (std::size_t v = 0; v < logits.size(); ++v) gradient.push_back(static_cast<float>(std::exp(static_cast<double>(logits[v])) / sum - (v == 5)));
+  for (std::size_t v = 0; v < logits.size(); ++v)
+    gradient.push_back(static_cast<float>(std::exp(static_cast<double>(logits[v])) / sum - (v == 5)));
   m.decoder.backward_candidates(m.view, rows, words, gradient, b);
   m.decoder.backward(m.view, batch, other, b);
-  for (std::size_t id = 0; id < m.store.size(); ++id) EXPECT_LT(distance(a[id], b[id]), 1e-4 * norm(b[id]) + 1e-8) << m.store.spec(id).name;
+  for (std::size_t id = 0; id < m.store.size(); ++id)
+    EXPECT_LT(distance(a[id], b[id]), 1e-4 * norm(b[id]) + 1e-8) << m.store.spec(id).name;
 }
 
 // bf16 products: within a few percent of the fp32 gradient.
@@ -218,7 +234,8 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenGradients, testing::Values("tied", "biase
 
 // Random low-rank pairs beside every linear.
 struct Pairs : Gradients {
-  explicit Pairs(const WeightStore& store, std::int64_t rank) : pairs(store.size()), a(store.size()), b(store.size()), da(store.size()), db(store.size()) {
+  explicit Pairs(const WeightStore& store, std::int64_t rank)
+      : pairs(store.size()), a(store.size()), b(store.size()), da(store.size()), db(store.size()) {
     PhiloxSequence random(3, Stream::initial);
     const DecoderIdsOf linears(store);
     for (const std::size_t id : linears.ids) {
@@ -247,8 +264,8 @@ struct Pairs : Gradients {
   std::vector<std::vector<float>> a, b, da, db;
 };
 
-// The pair's product merged into the weights gives the same loss, and da, db follow from the merged weight's gradient dW:
-// da = s b^T dW, db = s dW a^T.
+// The pair's product merged into the weights gives the same loss, and da, db follow from the merged weight's gradient
+// dW: da = s b^T dW, db = s dW a^T.
 TEST(LowRank, GradientsAreThoseOfTheMergedWeights) {
   Model m("biased"), merged("biased");
   Pairs pairs(m.store, 3);
@@ -257,7 +274,9 @@ TEST(LowRank, GradientsAreThoseOfTheMergedWeights) {
     const std::int64_t rows = m.store.spec(id).rows, cols = m.store.spec(id).cols;
     for (std::int64_t i = 0; i < rows; ++i) {
       for (std::int64_t j = 0; j < cols; ++j) {
-        for (int r = 0; r < 3; ++r) w[i * cols + j] += 0.5f * pairs.b[id][static_cast<std::size_t>(i * 3 + r)] * pairs.a[id][static_cast<std::size_t>(r * cols + j)];
+        for (int r = 0; r < 3; ++r)
+          w[i * cols + j] += 0.5f * pairs.b[id][static_cast<std::size_t>(i * 3 + r)] *
+                             pairs.a[id][static_cast<std::size_t>(r * cols + j)];
       }
     }
   }
@@ -284,7 +303,8 @@ TEST(LowRank, GradientsAreThoseOfTheMergedWeights) {
   }
 }
 
-// Central differences along a random change of every factor, with dropout: the mask is the same in both directions and passes.
+// Central differences along a random change of every factor, with dropout: the mask is the same in both directions and
+// passes.
 TEST(LowRank, GradientWithDropoutIsTheSlopeOfTheLoss) {
   Model m("tied");
   PackedBatch batch;

@@ -1,4 +1,5 @@
-// The decoder against transformers (golden), and against itself: packing, threads, branches of answers, caches, narrow path.
+// The decoder against transformers (golden), and against itself: packing, threads, branches of answers, caches, narrow
+// path.
 #include "frugal/nn/decoder.h"
 
 #include <gtest/gtest.h>
@@ -13,14 +14,19 @@ namespace frugal {
 namespace {
 
 struct Model {
-  explicit Model(const std::string& name, int threads = 2, Compute compute = Compute::f32, WeightType type = WeightType::f32)
+  explicit Model(const std::string& name, int threads = 2, Compute compute = Compute::f32,
+                 WeightType type = WeightType::f32)
       : team(threads, single_threaded_torch),
         source(ModelSource::open(std::string(FRUGAL_SOURCE_DIR) + "/frugal/nn/tests/golden/" + name)),
-        store(source, type, team), view(store), decoder(store.shape(), team, compute) {
+        store(source, type, team),
+        view(store),
+        decoder(store.shape(), team, compute) {
     std::ifstream in(std::string(FRUGAL_SOURCE_DIR) + "/frugal/nn/tests/golden/" + name + "/logits.json");
     golden = Json::parse(in);
   }
-  std::vector<std::int32_t> sequence(std::size_t i) const { return golden["sequences"][i].get<std::vector<std::int32_t>>(); }
+  std::vector<std::int32_t> sequence(std::size_t i) const {
+    return golden["sequences"][i].get<std::vector<std::int32_t>>();
+  }
 
   Threads team;
   std::shared_ptr<const ModelSource> source;
@@ -41,12 +47,14 @@ TEST_P(Golden, LogitsAgreeWithTransformers) {
   for (std::size_t i = 0; i < batch.segments.size(); ++i) {
     const Segment& s = batch.segments[i];
     const auto logits = m.decoder.logits(m.view, s.begin + s.length - 1);
-    for (std::size_t v = 0; v < logits.size(); ++v) EXPECT_NEAR(logits[v], m.golden["last"][i][v].get<double>(), 1e-4) << i << " " << v;
+    for (std::size_t v = 0; v < logits.size(); ++v)
+      EXPECT_NEAR(logits[v], m.golden["last"][i][v].get<double>(), 1e-4) << i << " " << v;
     std::vector<Decoder::Query> queries;
     for (std::int64_t t = 0; t + 1 < s.length; ++t) queries.push_back({s.begin + t, batch.tokens[s.begin + t + 1]});
     if (queries.empty()) continue;
     const auto found = m.decoder.log_probabilities(m.view, queries);
-    for (std::size_t t = 0; t < found.size(); ++t) EXPECT_NEAR(found[t], m.golden["next"][i][t].get<double>(), 1e-4) << i << " " << t;
+    for (std::size_t t = 0; t < found.size(); ++t)
+      EXPECT_NEAR(found[t], m.golden["next"][i][t].get<double>(), 1e-4) << i << " " << t;
   }
 }
 
@@ -86,7 +94,8 @@ TEST_P(Golden, CandidateLogitsAreRowsOfTheLogits) {
   const auto some = m.decoder.candidate_logits(m.view, rows, candidates);
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const auto all = m.decoder.logits(m.view, rows[r]);
-    for (std::size_t c = 0; c < candidates.size(); ++c) EXPECT_NEAR(some[r * 3 + c], all[static_cast<std::size_t>(candidates[c])], 1e-5);
+    for (std::size_t c = 0; c < candidates.size(); ++c)
+      EXPECT_NEAR(some[r * 3 + c], all[static_cast<std::size_t>(candidates[c])], 1e-5);
   }
 }
 

@@ -62,10 +62,11 @@ TEST(Plan, ClosedFormOfAZerothOrderStep) {
   EXPECT_EQ(part(row, "weights"), 2ull * (28311552 + 30ull * 3538944) + 4ull * 61 * 576);
   // Two branches of one layer's linears and two blocks of 2,048 rows of the head, bf16.
   EXPECT_EQ(part(row, "scratch"), 2ull * 2 * (3538944 + 2ull * 2048 * 576));
-  // 1,024 tokens: residual fp32, 960 of q k v, 576 of attention, 576 normed for the head; sines and cosines of 32 angles.
+  // 1,024 tokens: residual fp32, 960 of q k v, 576 of attention, 576 normed for the head; sines and cosines of 32
+  // angles.
   EXPECT_EQ(part(row, "activations"), 2ull * 1024 * (576 * 4 + (960 + 576) * 2 + 576 * 2) + 1024ull * 64 * 4);
-  // Two threads: a chunk of 512 tokens, the wider of norm-to-down (2 x 576 + 2 x 1,536) and a block of logits; attention's
-  // result for one sequence; 4 MiB inside LibTorch.
+  // Two threads: a chunk of 512 tokens, the wider of norm-to-down (2 x 576 + 2 x 1,536) and a block of logits;
+  // attention's result for one sequence; 4 MiB inside LibTorch.
   EXPECT_EQ(part(row, "threads"), 2ull * (512 * 4224 * 2 + 128 * 576 * 2 + 4 * kMiB));
   EXPECT_EQ(part(row, "libtorch"), kLibTorchFloor);
   std::uint64_t sum = 0;
@@ -75,8 +76,8 @@ TEST(Plan, ClosedFormOfAZerothOrderStep) {
   EXPECT_LT(row.peak - part(row, "weights") - kLibTorchFloor, 128 * kMiB);
 }
 
-// Peaks (VmHWM) of `frugal bench step --batch 8 --length 128` in fp32 on two AVX2 cores; the plan may be wrong by a tenth of what
-// comes on top of LibTorch, on the safe side here.
+// Peaks (VmHWM) of `frugal bench step --batch 8 --length 128` in fp32 on two AVX2 cores; the plan may be wrong by a
+// tenth of what comes on top of LibTorch, on the safe side here.
 TEST(Plan, AgreesWithMeasuredPeaks) {
   PlanRequest r = smollm();
   r.bf16_compute = false;
@@ -90,7 +91,8 @@ TEST(Plan, AgreesWithMeasuredPeaks) {
 TEST(Plan, WhatMasksAndWidthsAdd) {
   PlanRequest r = smollm();
   EXPECT_EQ(row_of(r, "sparse-mezo").peak, row_of(r, "mezo").peak);
-  EXPECT_EQ(row_of(r, "sparse-mezo", {.has_mask = true}).peak - row_of(r, "mezo").peak, (28311552 + 30ull * 3538944) / 8);
+  EXPECT_EQ(row_of(r, "sparse-mezo", {.has_mask = true}).peak - row_of(r, "mezo").peak,
+            (28311552 + 30ull * 3538944) / 8);
   r.weights = "f32";
   EXPECT_EQ(part(row_of(r, "mezo"), "weights"), 4ull * (28311552 + 30ull * 3538944) + 4ull * 61 * 576);
   r.shape.tied_embeddings = false;
@@ -100,14 +102,18 @@ TEST(Plan, WhatMasksAndWidthsAdd) {
 // What a backward adds is linear in what is trained, and keeping intermediates costs 30 layers' against one layer's.
 TEST(Plan, FirstOrderAddsTapeGradientsAndState) {
   PlanRequest r = smollm();
-  const FirstOrderPlan small{.trained = 1000, .gradients = 1000, .beside = 4000}, large{.trained = 3'001'000, .gradients = 1'001'000, .beside = 4000};
-  const auto peak = [&](const FirstOrderPlan& m, const char* activations) { return peak_of(plan_first_order(r, m, activations)); };
+  const FirstOrderPlan small{.trained = 1000, .gradients = 1000, .beside = 4000},
+      large{.trained = 3'001'000, .gradients = 1'001'000, .beside = 4000};
+  const auto peak = [&](const FirstOrderPlan& m, const char* activations) {
+    return peak_of(plan_first_order(r, m, activations));
+  };
   EXPECT_EQ(peak(large, "checkpoint") - peak(small, "checkpoint"), 3'000'000ull * 8 + 1'000'000ull * 4);
   EXPECT_EQ(peak(small, "keep") - peak(small, "checkpoint"), 29ull * 1024 * (576 * 4 + (960 + 576 + 2 * 1536) * 2));
   EXPECT_EQ(plan_first_order(r, small, "auto").choices["activations"], "keep");
   r.memory = peak(small, "checkpoint") + 1;
   EXPECT_EQ(plan_first_order(r, small, "auto").choices["activations"], "checkpoint");
-  EXPECT_LT(plan_first_order(r, small, "keep").seconds_per_step, plan_first_order(r, small, "checkpoint").seconds_per_step);
+  EXPECT_LT(plan_first_order(r, small, "keep").seconds_per_step,
+            plan_first_order(r, small, "checkpoint").seconds_per_step);
 }
 
 TEST(Plan, StoredWeightsAreForEvaluationAlone) {
@@ -249,7 +255,8 @@ TEST(Saturating, StopsAtTheEnds) {
   EXPECT_EQ((Saturating(6) * 7 + 1).count(), 43u);
 }
 
-// 2 branches x 2 x (106 M linears + 28 M head) x 1,024 tokens at 120 GFLOP/s on two threads, and twice through the weights.
+// 2 branches x 2 x (106 M linears + 28 M head) x 1,024 tokens at 120 GFLOP/s on two threads, and twice through the
+// weights.
 TEST(Plan, SecondsAreWorkOverRates) {
   PlanRequest r = smollm();
   const double weights = 134479872, tokens = 1024, attention = 30 * 2 * tokens * 128 * 576;
@@ -263,11 +270,13 @@ TEST(Plan, TableIsAlignedAndComplete) {
   r.memory = 620 * kMiB;
   const std::string table = plan_table(r, plan_methods(r));
   std::vector<std::string> lines;
-  for (std::size_t at = 0, end; (end = table.find('\n', at)) != std::string::npos; at = end + 1) lines.push_back(table.substr(at, end - at));
+  for (std::size_t at = 0, end; (end = table.find('\n', at)) != std::string::npos; at = end + 1)
+    lines.push_back(table.substr(at, end - at));
   ASSERT_EQ(lines.size(), 5u) << table;
   const std::size_t column = lines[0].find("fits 620 MiB");
   ASSERT_NE(column, std::string::npos) << table;
-  for (int i = 1; i <= 3; ++i) EXPECT_TRUE(lines[i].substr(column).starts_with("yes") || lines[i].substr(column).starts_with("no: --")) << table;
+  for (int i = 1; i <= 3; ++i)
+    EXPECT_TRUE(lines[i].substr(column).starts_with("yes") || lines[i].substr(column).starts_with("no: --")) << table;
   EXPECT_TRUE(lines[4].starts_with("the smallest round budget for mezo: --memory ")) << table;
   EXPECT_EQ(plan_table(r, {}), "");
 }

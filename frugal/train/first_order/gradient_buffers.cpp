@@ -5,14 +5,21 @@
 
 namespace frugal {
 
-GradientBuffers::GradientBuffers(const std::vector<Parameter>& parameters, std::vector<std::size_t> active, std::size_t tensors,
-                                 std::int64_t layers, bool by_layer)
-    : parameters_(parameters), active_(std::move(active)), layers_(layers), lowest_(layers), by_layer_(by_layer), places_(parameters.size()),
-      sums_(tensors), pairs_(tensors) {
+GradientBuffers::GradientBuffers(const std::vector<Parameter>& parameters, std::vector<std::size_t> active,
+                                 std::size_t tensors, std::int64_t layers, bool by_layer)
+    : parameters_(parameters),
+      active_(std::move(active)),
+      layers_(layers),
+      lowest_(layers),
+      by_layer_(by_layer),
+      places_(parameters.size()),
+      sums_(tensors),
+      pairs_(tensors) {
   std::map<std::int64_t, std::size_t> used;  // floats, by layer
   for (const std::size_t i : active_) {
     lowest_ = std::min(lowest_, parameters[i].layer);
-    if (takes_turns(i)) turns_ = std::max(turns_, used[parameters[i].layer] += static_cast<std::size_t>(parameters[i].count));
+    if (takes_turns(i))
+      turns_ = std::max(turns_, used[parameters[i].layer] += static_cast<std::size_t>(parameters[i].count));
   }
   used.clear();
   std::size_t end = turns_;
@@ -25,10 +32,18 @@ GradientBuffers::GradientBuffers(const std::vector<Parameter>& parameters, std::
   for (const std::size_t i : active_) {
     const Parameter& p = parameters[i];
     switch (p.part) {
-      case Parameter::Part::whole: sums_[p.id] = {sum(i)}; break;
-      case Parameter::Part::rows: sums_[p.id] = {sum(i), p.rows}; break;
-      case Parameter::Part::factor_a: pairs_[p.id].a = sum(i); break;
-      case Parameter::Part::factor_b: pairs_[p.id].b = sum(i); break;
+      case Parameter::Part::whole:
+        sums_[p.id] = {sum(i)};
+        break;
+      case Parameter::Part::rows:
+        sums_[p.id] = {sum(i), p.rows};
+        break;
+      case Parameter::Part::factor_a:
+        pairs_[p.id].a = sum(i);
+        break;
+      case Parameter::Part::factor_b:
+        pairs_[p.id].b = sum(i);
+        break;
     }
   }
 }

@@ -11,9 +11,11 @@ namespace frugal {
 
 class GradientBuffers : public Gradients {
  public:
-  // active: indices of `parameters` (which outlives this), rising. by_layer: the layers take turns in the memory of the largest one, so
-  // each must be used up in on_layer, after which it is zeroed; one backward a step then, no accumulation.
-  GradientBuffers(const std::vector<Parameter>& parameters, std::vector<std::size_t> active, std::size_t tensors, std::int64_t layers, bool by_layer);
+  // active: indices of `parameters` (which outlives this), rising. by_layer: the layers take turns in the memory of the
+  // largest one, so each must be used up in on_layer, after which it is zeroed; one backward a step then, no
+  // accumulation.
+  GradientBuffers(const std::vector<Parameter>& parameters, std::vector<std::size_t> active, std::size_t tensors,
+                  std::int64_t layers, bool by_layer);
 
   void zero();
   const std::vector<std::size_t>& active() const { return active_; }

@@ -18,7 +18,11 @@ bool matches(const std::string& name, const std::string& target) {
 }  // namespace
 
 LowRankPairs::LowRankPairs(const WeightStore& store, LowRankOptions options)
-    : store_(store), options_(std::move(options)), pairs_(store.size()), view_(store, pairs_), training_view_(store, pairs_) {
+    : store_(store),
+      options_(std::move(options)),
+      pairs_(store.size()),
+      view_(store, pairs_),
+      training_view_(store, pairs_) {
   const DecoderIds ids(store.shape());
   std::vector<bool> found(options_.targets.size());
   const double size = static_cast<double>(options_.rank);
@@ -33,15 +37,21 @@ LowRankPairs::LowRankPairs(const WeightStore& store, LowRankOptions options)
       }
       if (!is_target) continue;
       if (options_.rank > std::min(spec.rows, spec.cols)) {
-        throw Error(Exit::usage, "--rank is " + std::to_string(options_.rank) + ", but " + spec.name + " is " + std::to_string(spec.rows) + " x " + std::to_string(spec.cols),
+        throw Error(Exit::usage,
+                    "--rank is " + std::to_string(options_.rank) + ", but " + spec.name + " is " +
+                        std::to_string(spec.rows) + " x " + std::to_string(spec.cols),
                     "--rank " + std::to_string(std::min(spec.rows, spec.cols)) + " is the most");
       }
       pairs_[linear.weight] = {options_.rank, scale};
       for (const bool is_a : {true, false}) {
         const std::int64_t cols = is_a ? spec.cols : options_.rank, rows = is_a ? options_.rank : spec.rows;
         const std::string module = spec.name.substr(0, spec.name.size() - std::string(".weight").size());
-        parameters_.push_back({.name = module + (is_a ? ".lora_A.weight" : ".lora_B.weight"), .id = linear.weight,
-                               .part = is_a ? Parameter::Part::factor_a : Parameter::Part::factor_b, .rows = {}, .cols = cols, .count = rows * cols,
+        parameters_.push_back({.name = module + (is_a ? ".lora_A.weight" : ".lora_B.weight"),
+                               .id = linear.weight,
+                               .part = is_a ? Parameter::Part::factor_a : Parameter::Part::factor_b,
+                               .rows = {},
+                               .cols = cols,
+                               .count = rows * cols,
                                .layer = static_cast<std::int64_t>(l)});
         places_.push_back(end);
         end += static_cast<std::size_t>((rows * cols + 15) / 16 * 16);
@@ -49,7 +59,9 @@ LowRankPairs::LowRankPairs(const WeightStore& store, LowRankOptions options)
     }
   }
   for (std::size_t t = 0; t < found.size(); ++t) {
-    if (!found[t]) throw Error(Exit::usage, "--targets names '" + options_.targets[t] + "', which no linear of the model ends in", "choose from q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj");
+    if (!found[t])
+      throw Error(Exit::usage, "--targets names '" + options_.targets[t] + "', which no linear of the model ends in",
+                  "choose from q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj");
   }
   memory_ = Buffer(end * sizeof(float));
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -78,11 +90,14 @@ const WeightView& LowRankPairs::training_view(std::uint64_t step) {
   return training_view_;
 }
 
-std::byte* LowRankPairs::values(std::size_t parameter) { return reinterpret_cast<std::byte*>(memory_.as<float>() + places_[parameter]); }
+std::byte* LowRankPairs::values(std::size_t parameter) {
+  return reinterpret_cast<std::byte*>(memory_.as<float>() + places_[parameter]);
+}
 
 std::vector<NamedBytes> LowRankPairs::state() {
   std::vector<NamedBytes> all;
-  for (std::size_t i = 0; i < parameters_.size(); ++i) all.push_back({parameters_[i].name, {values(i), static_cast<std::size_t>(parameters_[i].count) * sizeof(float)}});
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    all.push_back({parameters_[i].name, {values(i), static_cast<std::size_t>(parameters_[i].count) * sizeof(float)}});
   return all;
 }
 
@@ -100,15 +115,23 @@ void LowRankPairs::merged_rows(std::size_t id, std::int64_t begin, std::int64_t 
 }
 
 std::optional<LoraAdapter> LowRankPairs::adapter() const {
-  LoraAdapter adapter{.factors = {}, .use_rslora = options_.rank_stabilised, .dropout = options_.dropout, .base_model = store_.source().path().string()};
+  LoraAdapter adapter{.factors = {},
+                      .use_rslora = options_.rank_stabilised,
+                      .dropout = options_.dropout,
+                      .base_model = store_.source().path().string()};
   for (std::size_t id = 0; id < pairs_.size(); ++id) {
     const LowRankPair& pair = pairs_[id];
     if (pair.rank == 0) continue;
     const TensorSpec& spec = store_.spec(id);
-    adapter.factors.push_back({.module = spec.name.substr(0, spec.name.size() - std::string(".weight").size()), .rank = pair.rank, .in = spec.cols,
-                               .out = spec.rows, .a = std::vector<float>(pair.a, pair.a + pair.rank * spec.cols),
-                               .b = std::vector<float>(pair.b, pair.b + pair.rank * spec.rows), .magnitude = {},
-                               .scale = lora_scale(options_.alpha, pair.rank, options_.rank_stabilised), .alpha = options_.alpha});
+    adapter.factors.push_back({.module = spec.name.substr(0, spec.name.size() - std::string(".weight").size()),
+                               .rank = pair.rank,
+                               .in = spec.cols,
+                               .out = spec.rows,
+                               .a = std::vector<float>(pair.a, pair.a + pair.rank * spec.cols),
+                               .b = std::vector<float>(pair.b, pair.b + pair.rank * spec.rows),
+                               .magnitude = {},
+                               .scale = lora_scale(options_.alpha, pair.rank, options_.rank_stabilised),
+                               .alpha = options_.alpha});
   }
   return adapter;
 }

@@ -12,8 +12,9 @@ namespace frugal {
 struct LowRankOptions {
   std::int64_t rank = 8;
   double alpha = 16, dropout = 0;
-  bool rank_stabilised = false;       // scale alpha / sqrt(rank) (rsLoRA, arXiv:2312.03732) instead of alpha / rank
-  std::vector<std::string> targets;   // last parts of linears' names: q_proj, v_proj, ...; empty: all linears of the layers
+  bool rank_stabilised = false;  // scale alpha / sqrt(rank) (rsLoRA, arXiv:2312.03732) instead of alpha / rank
+  std::vector<std::string>
+      targets;  // last parts of linears' names: q_proj, v_proj, ...; empty: all linears of the layers
   std::uint64_t seed = 1;
 };
 

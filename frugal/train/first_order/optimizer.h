@@ -11,9 +11,9 @@
 namespace frugal {
 
 struct OptimizerOptions {
-  std::string name = "adamw";     // adamw, sgd
+  std::string name = "adamw";  // adamw, sgd
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
-  double momentum = 0.9;          // sgd
+  double momentum = 0.9;  // sgd
   // How bf16 weights take updates: by chance (stochastic rounding, nothing is kept), or through an fp32 master copy.
   bool has_master = false;
   std::uint64_t seed = 1;
@@ -34,7 +34,9 @@ class Optimizer {
   std::span<std::byte> state() const { return {memory_.data(), memory_.size()}; }
 
  private:
-  struct Place { std::size_t m = 0, v = 0, master = 0; };  // floats; 0: none (a header comes first)
+  struct Place {
+    std::size_t m = 0, v = 0, master = 0;
+  };  // floats; 0: none (a header comes first)
   float* at(std::size_t place) const { return memory_.as<float>() + place; }
   Parametrisation& what_;
   Threads& threads_;

@@ -18,19 +18,30 @@ std::int64_t layer_of(const DecoderIds& ids, std::size_t id) {
   return static_cast<std::int64_t>(ids.layers.size());
 }
 
-WholeWeights::WholeWeights(WeightStore& store, Threads& threads, const std::vector<bool>& chosen) : store_(store), threads_(threads), view_(store) {
+WholeWeights::WholeWeights(WeightStore& store, Threads& threads, const std::vector<bool>& chosen)
+    : store_(store), threads_(threads), view_(store) {
   const DecoderIds ids(store.shape());
   for (std::size_t id = 0; id < store.size(); ++id) {
     if (!chosen[id]) continue;
     if (store.type(id) == WeightType::stored) {
-      throw Error(Exit::usage, "--weights is stored, but " + store.spec(id).name + " is to be trained", "--weights bf16, or train adapters with --method lora");
+      throw Error(Exit::usage, "--weights is stored, but " + store.spec(id).name + " is to be trained",
+                  "--weights bf16, or train adapters with --method lora");
     }
     const TensorSpec& spec = store.spec(id);
-    parameters_.push_back({.name = spec.name, .id = id, .part = Parameter::Part::whole, .rows = {}, .cols = spec.cols, .count = spec.rows * spec.cols,
-                           .layer = layer_of(ids, id), .decays = !spec.is_vector, .type = store.type(id)});
+    parameters_.push_back({.name = spec.name,
+                           .id = id,
+                           .part = Parameter::Part::whole,
+                           .rows = {},
+                           .cols = spec.cols,
+                           .count = spec.rows * spec.cols,
+                           .layer = layer_of(ids, id),
+                           .decays = !spec.is_vector,
+                           .type = store.type(id)});
   }
-  if (parameters_.empty()) throw Error(Exit::usage, "nothing is trained: no tensor is chosen", "choose other blocks or targets");
-  std::stable_sort(parameters_.begin(), parameters_.end(), [](const Parameter& a, const Parameter& b) { return a.layer < b.layer; });
+  if (parameters_.empty())
+    throw Error(Exit::usage, "nothing is trained: no tensor is chosen", "choose other blocks or targets");
+  std::stable_sort(parameters_.begin(), parameters_.end(),
+                   [](const Parameter& a, const Parameter& b) { return a.layer < b.layer; });
 }
 
 std::byte* WholeWeights::values(std::size_t parameter) { return store_.bytes(parameters_[parameter].id).data(); }

@@ -1,4 +1,5 @@
-// What is trained, apart from how: whole weights, some of their rows, low-rank pairs. A view of the model and a list of parameters.
+// What is trained, apart from how: whole weights, some of their rows, low-rank pairs. A view of the model and a list of
+// parameters.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -19,24 +20,26 @@ struct Parameter {
   std::string name;
   std::size_t id = 0;
   Part part = Part::whole;
-  std::vector<std::int32_t> rows;  // Part::rows: rising
-  std::int64_t cols = 0, count = 0;  // numbers in a row, and in all
-  std::int64_t layer = 0;            // -1: the embedding; the number of layers: the final norm and a head of its own
-  bool decays = true;                // weight decay applies: matrices, not vectors
-  WeightType type = WeightType::f32; // of its numbers where they lie
+  std::vector<std::int32_t> rows;     // Part::rows: rising
+  std::int64_t cols = 0, count = 0;   // numbers in a row, and in all
+  std::int64_t layer = 0;             // -1: the embedding; the number of layers: the final norm and a head of its own
+  bool decays = true;                 // weight decay applies: matrices, not vectors
+  WeightType type = WeightType::f32;  // of its numbers where they lie
 };
 
 class Parametrisation {
  public:
   virtual ~Parametrisation() = default;
-  const std::vector<Parameter>& parameters() const { return parameters_; }  // by layer from the embedding up, then as the tensors count
+  const std::vector<Parameter>& parameters() const {
+    return parameters_;
+  }  // by layer from the embedding up, then as the tensors count
 
   virtual const WeightView& view() const = 0;  // the model as trained so far
   // The same for a training step (dropout is on); valid until the next call.
   virtual const WeightView& training_view(std::uint64_t) { return view(); }
-  virtual std::byte* values(std::size_t parameter) = 0;                 // its `count` numbers, one after the other
-  virtual std::vector<NamedBytes> state() = 0;                          // all numbers that are trained
-  virtual void restart() = 0;                                           // back to the start
+  virtual std::byte* values(std::size_t parameter) = 0;  // its `count` numbers, one after the other
+  virtual std::vector<NamedBytes> state() = 0;           // all numbers that are trained
+  virtual void restart() = 0;                            // back to the start
   virtual std::optional<LoraAdapter> adapter() const { return {}; }
   virtual void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const = 0;
 
@@ -55,7 +58,9 @@ class WholeWeights : public Parametrisation {
   std::byte* values(std::size_t parameter) override;
   std::vector<NamedBytes> state() override;
   void restart() override { store_.load(threads_); }
-  void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override { store_.read_rows(id, begin, end, out); }
+  void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override {
+    store_.read_rows(id, begin, end, out);
+  }
 
  private:
   WeightStore& store_;

@@ -1,4 +1,5 @@
-// Some rows of matrices trained in fp32 over a frozen base of any type (SPruFT, arXiv:2502.11439): a view lays them over the base's rows.
+// Some rows of matrices trained in fp32 over a frozen base of any type (SPruFT, arXiv:2502.11439): a view lays them
+// over the base's rows.
 #pragma once
 #include <vector>
 
@@ -9,11 +10,18 @@ namespace frugal {
 
 class RowsView : public BaseView {
  public:
-  struct Rows { std::vector<std::int32_t> indices; const float* values = nullptr; };  // indices rising; none: the base's rows
+  struct Rows {
+    std::vector<std::int32_t> indices;
+    const float* values = nullptr;
+  };  // indices rising; none: the base's rows
   RowsView(const WeightStore& store, const std::vector<Rows>& rows) : BaseView(store), rows_(rows) {}
   bool is_plain() const override { return false; }
-  void rows(std::size_t id, std::int64_t begin, std::int64_t end, float* const* out) const override { make(id, begin, end, out[0]); }
-  void rows(std::size_t id, std::int64_t begin, std::int64_t end, kernels::Bf16* const* out) const override { make(id, begin, end, out[0]); }
+  void rows(std::size_t id, std::int64_t begin, std::int64_t end, float* const* out) const override {
+    make(id, begin, end, out[0]);
+  }
+  void rows(std::size_t id, std::int64_t begin, std::int64_t end, kernels::Bf16* const* out) const override {
+    make(id, begin, end, out[0]);
+  }
 
  private:
   template <class T>
@@ -23,7 +31,8 @@ class RowsView : public BaseView {
 
 class SelectedRows : public Parametrisation {
  public:
-  // chosen: by tensor of the store, rising; empty: none. Rows begin as the base's. Error(Exit::usage): no row is chosen.
+  // chosen: by tensor of the store, rising; empty: none. Rows begin as the base's. Error(Exit::usage): no row is
+  // chosen.
   SelectedRows(const WeightStore& store, const std::vector<std::vector<std::int32_t>>& chosen);
   const WeightView& view() const override { return view_; }
   std::byte* values(std::size_t parameter) override;

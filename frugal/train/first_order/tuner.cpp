@@ -8,9 +8,13 @@
 
 namespace frugal {
 
-FirstOrderTuner::FirstOrderTuner(std::unique_ptr<Parametrisation> what, Decoder& decoder, Objective* objective, FirstOrderOptions options,
-                                 std::optional<BlockSchedule> schedule)
-    : what_(std::move(what)), decoder_(decoder), objective_(objective), options_(std::move(options)), schedule_(std::move(schedule)) {
+FirstOrderTuner::FirstOrderTuner(std::unique_ptr<Parametrisation> what, Decoder& decoder, Objective* objective,
+                                 FirstOrderOptions options, std::optional<BlockSchedule> schedule)
+    : what_(std::move(what)),
+      decoder_(decoder),
+      objective_(objective),
+      options_(std::move(options)),
+      schedule_(std::move(schedule)) {
   options_.accumulation = std::max<std::int64_t>(1, options_.accumulation);
 }
 
@@ -27,7 +31,8 @@ void FirstOrderTuner::activate(std::size_t block) {
   }
   optimizer_ = std::make_unique<Optimizer>(*what_, active_, decoder_.threads(), options_.optimizer);
   if (schedule_ && !schedule_->always.empty()) {
-    if (!always_ || schedule_->resets_always) always_ = std::make_unique<Optimizer>(*what_, schedule_->always, decoder_.threads(), options_.optimizer);
+    if (!always_ || schedule_->resets_always)
+      always_ = std::make_unique<Optimizer>(*what_, schedule_->always, decoder_.threads(), options_.optimizer);
     active_.insert(active_.end(), schedule_->always.begin(), schedule_->always.end());
     std::sort(active_.begin(), active_.end());
   }
@@ -53,11 +58,15 @@ void FirstOrderTuner::restart() {
 
 double FirstOrderTuner::squared_norm(const GradientBuffers& gradients, std::span<const std::size_t> parameters) const {
   constexpr std::int64_t kTile = 1 << 16;
-  struct Item { const float* at; std::size_t n; };
+  struct Item {
+    const float* at;
+    std::size_t n;
+  };
   std::vector<Item> items;
   for (const std::size_t i : parameters) {
     const std::int64_t count = what_->parameters()[i].count;
-    for (std::int64_t at = 0; at < count; at += kTile) items.push_back({gradients.sum(i) + at, static_cast<std::size_t>(std::min(kTile, count - at))});
+    for (std::int64_t at = 0; at < count; at += kTile)
+      items.push_back({gradients.sum(i) + at, static_cast<std::size_t>(std::min(kTile, count - at))});
   }
   std::vector<double> sums(items.size());
   decoder_.threads().run(static_cast<std::int64_t>(items.size()), [&](std::int64_t item, int) {
@@ -70,8 +79,10 @@ double FirstOrderTuner::squared_norm(const GradientBuffers& gradients, std::span
 StepResult FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) {
   const std::size_t block = schedule_ ? schedule_->active(step) : 0;
   if (block_ != block || (schedule_ && schedule_->starts(step))) activate(block);
-  const std::size_t n = batch.size(), parts = static_cast<std::size_t>(options_.accumulation), size = (n + parts - 1) / parts;
-  // A single backward without clipping: each layer steps as soon as its gradients are in, and no gradient of the whole model exists.
+  const std::size_t n = batch.size(), parts = static_cast<std::size_t>(options_.accumulation),
+                    size = (n + parts - 1) / parts;
+  // A single backward without clipping: each layer steps as soon as its gradients are in, and no gradient of the whole
+  // model exists.
   const bool by_layer = options_.clip_norm == 0 && size == n && objective_->forwards(batch) == 1;
   GradientBuffers& sums = gradients(by_layer);
   sums.zero();
@@ -91,8 +102,10 @@ StepResult FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const 
     }
     const double squares = squared_norm(sums, own);
     norm += squares;
-    if (std::isfinite(squares)) update(own, 1);
-    else is_finite = false;
+    if (std::isfinite(squares))
+      update(own, 1);
+    else
+      is_finite = false;
   };
   const WeightView& view = what_->training_view(step);
   const double terms = objective_->terms(batch);
@@ -109,7 +122,9 @@ StepResult FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const 
     norm += squared_norm(sums, left);
     const double length = std::sqrt(norm);
     is_finite = is_finite && std::isfinite(norm);
-    if (is_finite) update(left, static_cast<float>(options_.clip_norm > 0 && length > options_.clip_norm ? options_.clip_norm / length : 1));
+    if (is_finite)
+      update(left, static_cast<float>(
+                       options_.clip_norm > 0 && length > options_.clip_norm ? options_.clip_norm / length : 1));
   }
   StepResult result{loss, !is_finite || !std::isfinite(loss), {}, {{"gradient_norm", std::sqrt(norm)}}};
   if (schedule_) result.details["active_block"] = schedule_->names[block];

@@ -20,7 +20,8 @@ struct FirstOrderOptions {
   std::vector<double> likely_rates = {3e-6, 1e-5, 3e-5, 1e-4};
 };
 
-// Blocks of parameters that take turns: block(step) is trained in a step, with an optimiser state of its own that begins anew.
+// Blocks of parameters that take turns: block(step) is trained in a step, with an optimiser state of its own that
+// begins anew.
 struct BlockSchedule {
   std::vector<std::vector<std::size_t>> blocks;  // indices of parameters, none in two
   std::vector<std::string> names;
@@ -33,15 +34,17 @@ struct BlockSchedule {
 class FirstOrderTuner : public Tuner {
  public:
   // objective null: no steps are taken. Without a schedule all parameters are trained all the time.
-  FirstOrderTuner(std::unique_ptr<Parametrisation> what, Decoder& decoder, Objective* objective, FirstOrderOptions options,
-                  std::optional<BlockSchedule> schedule = {});
+  FirstOrderTuner(std::unique_ptr<Parametrisation> what, Decoder& decoder, Objective* objective,
+                  FirstOrderOptions options, std::optional<BlockSchedule> schedule = {});
   StepResult step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) override;
   const WeightView& view() const override { return what_->view(); }
   std::vector<double> likely_rates() const override { return options_.likely_rates; }
   void restart() override;
   std::vector<NamedBytes> state(std::uint64_t steps) override;
   std::vector<NamedBytes> result() override { return what_->state(); }
-  void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override { what_->merged_rows(id, begin, end, out); }
+  void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override {
+    what_->merged_rows(id, begin, end, out);
+  }
   std::optional<LoraAdapter> adapter() const override { return what_->adapter(); }
 
  private:

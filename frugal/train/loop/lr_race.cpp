@@ -10,7 +10,8 @@ namespace {
 constexpr std::uint64_t kRaceSteps = std::uint64_t{1} << 40;  // step numbers, and so directions, that no run uses
 }
 
-Json race_learning_rates(const LrRace& race, Tuner& tuner, const std::function<std::vector<std::uint32_t>(std::int64_t)>& batch,
+Json race_learning_rates(const LrRace& race, Tuner& tuner,
+                         const std::function<std::vector<std::uint32_t>(std::int64_t)>& batch,
                          const std::function<double()>& judge) {
   const double start = judge();
   double best_loss = start, best = race.rates.front();

@@ -7,9 +7,10 @@
 
 namespace frugal {
 
-// peak, after a linear rise from 0 over the first `warmup` steps; "linear" then falls to 0 at `steps`, "cosine" by half a
-// cosine, "constant" stays.
-inline double learning_rate(const std::string& schedule, double peak, std::int64_t warmup, std::int64_t steps, std::int64_t step) {
+// peak, after a linear rise from 0 over the first `warmup` steps; "linear" then falls to 0 at `steps`, "cosine" by half
+// a cosine, "constant" stays.
+inline double learning_rate(const std::string& schedule, double peak, std::int64_t warmup, std::int64_t steps,
+                            std::int64_t step) {
   if (step < warmup) return peak * static_cast<double>(step + 1) / static_cast<double>(warmup);
   if (schedule == "constant" || steps <= warmup) return peak;
   const double left = static_cast<double>(steps - step) / static_cast<double>(steps - warmup);

@@ -8,8 +8,9 @@
 
 namespace frugal {
 
-Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task, const std::vector<Example>& examples,
-                    const std::string& what, std::int64_t batch, BudgetGuard* guard) {
+Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task,
+                    const std::vector<Example>& examples, const std::string& what, std::int64_t batch,
+                    BudgetGuard* guard) {
   LabelObjective objective(decoder, task.options(), 1024);
   Evaluation result;
   std::vector<std::int64_t> labels;

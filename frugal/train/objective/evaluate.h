@@ -16,7 +16,8 @@ struct Evaluation {
 };
 // Scores every example, `batch` of them together (progress after two seconds), and reduces. The guard is asked
 // after each batch.
-Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task, const std::vector<Example>& examples,
-                    const std::string& what, std::int64_t batch = 32, BudgetGuard* guard = nullptr);
+Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task,
+                    const std::vector<Example>& examples, const std::string& what, std::int64_t batch = 32,
+                    BudgetGuard* guard = nullptr);
 
 }  // namespace frugal

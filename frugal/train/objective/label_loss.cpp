@@ -5,7 +5,11 @@
 namespace frugal {
 
 LabelLoss::LabelLoss(Decoder& decoder, const PromptTask& task, const Dataset& data, bool decides_balanced)
-    : decoder_(decoder), task_(task), data_(data), scores_(decoder, task.options(), 1024), decides_balanced_(decides_balanced) {}
+    : decoder_(decoder),
+      task_(task),
+      data_(data),
+      scores_(decoder, task.options(), 1024),
+      decides_balanced_(decides_balanced) {}
 
 std::vector<std::int32_t> LabelLoss::classes() const {
   std::vector<std::int32_t> labels;
@@ -42,14 +46,19 @@ std::vector<double> LabelLoss::error_sums(const WeightView& view, Indices exampl
   return sums;
 }
 
-double LabelLoss::loss_and_gradients(const WeightView& view, Indices examples, double scale, bool keeps, Gradients& gradients) {
+double LabelLoss::loss_and_gradients(const WeightView& view, Indices examples, double scale, bool keeps,
+                                     Gradients& gradients) {
   return scores_.loss_and_gradients(view, chosen(examples), scale, keeps, gradients);
 }
 
 Json LabelLoss::evaluate(const WeightView& view, const std::string& what) {
   const Evaluation found = frugal::evaluate(decoder_, view, task_, data_.examples, what);
-  return {{"accuracy", found.metrics.accuracy},   {"balanced_accuracy", found.metrics.balanced_accuracy}, {"f1", found.metrics.f1},
-          {"loss", found.loss},                   {"examples", data_.examples.size()},                    {"confusion", found.metrics.confusion}};
+  return {{"accuracy", found.metrics.accuracy},
+          {"balanced_accuracy", found.metrics.balanced_accuracy},
+          {"f1", found.metrics.f1},
+          {"loss", found.loss},
+          {"examples", data_.examples.size()},
+          {"confusion", found.metrics.confusion}};
 }
 
 }  // namespace frugal

@@ -7,7 +7,8 @@ namespace frugal {
 
 class LabelLoss : public Objective {
  public:
-  // decides_balanced: balanced accuracy says which weights are best, else plain accuracy. task and data outlive the objective.
+  // decides_balanced: balanced accuracy says which weights are best, else plain accuracy. task and data outlive the
+  // objective.
   LabelLoss(Decoder& decoder, const PromptTask& task, const Dataset& data, bool decides_balanced);
 
   std::size_t size() const override { return data_.examples.size(); }
@@ -16,7 +17,8 @@ class LabelLoss : public Objective {
   std::size_t forwards(Indices examples) const override;
   std::vector<double> loss_sums(const WeightView& view, Indices examples) override;
   std::vector<double> error_sums(const WeightView& view, Indices examples) override;
-  double loss_and_gradients(const WeightView& view, Indices examples, double scale, bool keeps, Gradients& gradients) override;
+  double loss_and_gradients(const WeightView& view, Indices examples, double scale, bool keeps,
+                            Gradients& gradients) override;
   Json evaluate(const WeightView& view, const std::string& what) override;
   Metric metric() const override { return {decides_balanced_ ? "balanced_accuracy" : "accuracy"}; }
 

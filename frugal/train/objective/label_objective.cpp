@@ -5,12 +5,14 @@
 
 namespace frugal {
 
-LabelObjective::LabelObjective(Decoder& decoder, std::vector<std::vector<std::int32_t>> options, std::int64_t max_tokens)
+LabelObjective::LabelObjective(Decoder& decoder, std::vector<std::vector<std::int32_t>> options,
+                               std::int64_t max_tokens)
     : decoder_(decoder), options_(std::move(options)), max_tokens_(max_tokens) {
   for (const auto& option : options_) single_ = single_ && option.size() == 1;
 }
 
-LabelObjective::Scored LabelObjective::option_scores(const WeightView& view, std::span<const Example* const> examples, Tape* tape) {
+LabelObjective::Scored LabelObjective::option_scores(const WeightView& view, std::span<const Example* const> examples,
+                                                     Tape* tape) {
   const std::size_t n = examples.size(), m = options_.size();
   const auto B = static_cast<std::size_t>(view.branches());
   Scored result;
@@ -25,7 +27,8 @@ LabelObjective::Scored LabelObjective::option_scores(const WeightView& view, std
       if (option.size() == 1) continue;
       const std::int64_t first = batch.size();
       batch.append(std::span(option).first(option.size() - 1), parent);
-      for (std::size_t t = 1; t < option.size(); ++t) result.queries.push_back({first + static_cast<std::int64_t>(t) - 1, option[t]});
+      for (std::size_t t = 1; t < option.size(); ++t)
+        result.queries.push_back({first + static_cast<std::int64_t>(t) - 1, option[t]});
     }
   }
   decoder_.forward(view, batch, nullptr, tape);
@@ -61,7 +64,8 @@ std::size_t LabelObjective::part(std::span<const Example* const> examples, std::
   return end - begin;
 }
 
-double LabelObjective::loss_of(std::span<const double> scores, std::int32_t label, std::vector<double>& probabilities) const {
+double LabelObjective::loss_of(std::span<const double> scores, std::int32_t label,
+                               std::vector<double>& probabilities) const {
   const double best = *std::max_element(scores.begin(), scores.end());
   double sum = 0;
   probabilities.clear();
@@ -91,8 +95,8 @@ LabelObjective::Result LabelObjective::score(const WeightView& view, std::span<c
   return result;
 }
 
-double LabelObjective::loss_and_gradients(const WeightView& view, std::span<const Example* const> examples, double scale, bool keeps,
-                                          Gradients& gradients) {
+double LabelObjective::loss_and_gradients(const WeightView& view, std::span<const Example* const> examples,
+                                          double scale, bool keeps, Gradients& gradients) {
   const std::size_t m = options_.size();
   double sum = 0;
   std::vector<double> probabilities;
@@ -104,7 +108,8 @@ double LabelObjective::loss_and_gradients(const WeightView& view, std::span<cons
     for (std::size_t i = 0; i < count; ++i) {
       const auto label = examples[begin + i]->label;
       sum += loss_of(std::span(found.scores).subspan(i * m, m), label, probabilities);
-      for (std::size_t o = 0; o < m; ++o) slopes[i * m + o] = scale * (probabilities[o] - (o == static_cast<std::size_t>(label)));
+      for (std::size_t o = 0; o < m; ++o)
+        slopes[i * m + o] = scale * (probabilities[o] - (o == static_cast<std::size_t>(label)));
     }
     if (!std::isfinite(sum)) return sum;
     if (single_) {

@@ -14,24 +14,26 @@ class LabelObjective {
   // options: the tokens of each label word, none empty, at least two. max_tokens: packed tokens of one forward.
   LabelObjective(Decoder& decoder, std::vector<std::vector<std::int32_t>> options, std::int64_t max_tokens = 2048);
 
-  struct Result {  // [branch * examples + i]
-    std::vector<double> losses;          // nats: cross-entropy over the options' scores
-    std::vector<std::int64_t> predicted; // option with the highest score; ties go to the first
+  struct Result {                         // [branch * examples + i]
+    std::vector<double> losses;           // nats: cross-entropy over the options' scores
+    std::vector<std::int64_t> predicted;  // option with the highest score; ties go to the first
   };
-  // The score of an option is the mean log-probability of its tokens after the prompt. When every option is one token only
-  // those rows of the head are made, since the normaliser cancels; else the prompt runs once and each option branches from it.
+  // The score of an option is the mean log-probability of its tokens after the prompt. When every option is one token
+  // only those rows of the head are made, since the normaliser cancels; else the prompt runs once and each option
+  // branches from it.
   Result score(const WeightView& view, std::span<const Example* const> examples);
   // The sum of the losses of one branch, and to `gradients` the gradient of scale times it; see Objective.
-  double loss_and_gradients(const WeightView& view, std::span<const Example* const> examples, double scale, bool keeps, Gradients& gradients);
+  double loss_and_gradients(const WeightView& view, std::span<const Example* const> examples, double scale, bool keeps,
+                            Gradients& gradients);
   // Examples from `begin` on that go through one forward together, at least one.
   std::size_t part(std::span<const Example* const> examples, std::size_t begin) const;
 
  private:
   struct Scored {
-    std::vector<double> scores;            // [branch][example][option]
+    std::vector<double> scores;  // [branch][example][option]
     PackedBatch batch;
-    std::vector<std::int64_t> last;        // row after which an example's options are scored
-    std::vector<Decoder::Query> queries;   // of options of several tokens
+    std::vector<std::int64_t> last;       // row after which an example's options are scored
+    std::vector<Decoder::Query> queries;  // of options of several tokens
   };
   Scored option_scores(const WeightView& view, std::span<const Example* const> examples, Tape* tape);
   // Loss of one row of scores; probabilities: softmax of the scores.

@@ -16,17 +16,20 @@ class Objective {
   using Indices = std::span<const std::uint32_t>;
   virtual ~Objective() = default;
 
-  virtual std::size_t size() const = 0;                        // examples
-  virtual std::vector<std::int32_t> classes() const = 0;       // of each example, for balanced batches; all 0 where there are none
-  // Terms of the loss of these examples, its mean is sum / terms: examples for label words, target tokens for sequences.
+  virtual std::size_t size() const = 0;  // examples
+  virtual std::vector<std::int32_t> classes()
+      const = 0;  // of each example, for balanced batches; all 0 where there are none
+  // Terms of the loss of these examples, its mean is sum / terms: examples for label words, target tokens for
+  // sequences.
   virtual double terms(Indices examples) const = 0;
-  virtual std::size_t forwards(Indices examples) const = 0;    // forward passes they take
+  virtual std::size_t forwards(Indices examples) const = 0;  // forward passes they take
   // Sums over the terms, one a branch: cross-entropy in nats; wrong answers.
   virtual std::vector<double> loss_sums(const WeightView& view, Indices examples) = 0;
   virtual std::vector<double> error_sums(const WeightView& view, Indices examples) = 0;
-  // The sum of the losses, and to `gradients` the gradient of scale times it. keeps: see Tape. Without a backward pass when the sum is
-  // not finite.
-  virtual double loss_and_gradients(const WeightView& view, Indices examples, double scale, bool keeps, Gradients& gradients) = 0;
+  // The sum of the losses, and to `gradients` the gradient of scale times it. keeps: see Tape. Without a backward pass
+  // when the sum is not finite.
+  virtual double loss_and_gradients(const WeightView& view, Indices examples, double scale, bool keeps,
+                                    Gradients& gradients) = 0;
   // Metrics over all examples, "loss" and "examples" among them; progress under the name `what` after two seconds.
   virtual Json evaluate(const WeightView& view, const std::string& what) = 0;
   // Which of the metrics says that weights are better, and whether more of it is.

@@ -23,7 +23,8 @@ void SequenceLoss::each_part(Indices examples, const std::function<void(const Pa
       for (std::size_t t = 1; t < s.tokens.size(); ++t) {
         if (s.is_target[t]) part.queries.push_back({first + static_cast<std::int64_t>(t) - 1, s.tokens[t]});
       }
-    } while (begin < examples.size() && part.batch.size() + static_cast<std::int64_t>(sequences_[examples[begin]].tokens.size()) <= max_tokens_);
+    } while (begin < examples.size() &&
+             part.batch.size() + static_cast<std::int64_t>(sequences_[examples[begin]].tokens.size()) <= max_tokens_);
     run(part);
   }
 }
@@ -54,10 +55,12 @@ std::vector<double> SequenceLoss::loss_sums(const WeightView& view, Indices exam
 }
 
 std::vector<double> SequenceLoss::error_sums(const WeightView&, Indices) {
-  throw Error(Exit::usage, "--objective is accuracy, but the data has no labels", "give --labels, or leave --objective out");
+  throw Error(Exit::usage, "--objective is accuracy, but the data has no labels",
+              "give --labels, or leave --objective out");
 }
 
-double SequenceLoss::loss_and_gradients(const WeightView& view, Indices examples, double scale, bool keeps, Gradients& gradients) {
+double SequenceLoss::loss_and_gradients(const WeightView& view, Indices examples, double scale, bool keeps,
+                                        Gradients& gradients) {
   double sum = 0;
   each_part(examples, [&](const Part& part) {
     if (!std::isfinite(sum)) return;

@@ -18,8 +18,10 @@ class SequenceLoss : public Objective {
   double terms(Indices examples) const override;  // target tokens
   std::size_t forwards(Indices examples) const override;
   std::vector<double> loss_sums(const WeightView& view, Indices examples) override;
-  std::vector<double> error_sums(const WeightView& view, Indices examples) override;  // Error(Exit::usage): sequences have none
-  double loss_and_gradients(const WeightView& view, Indices examples, double scale, bool keeps, Gradients& gradients) override;
+  std::vector<double> error_sums(const WeightView& view,
+                                 Indices examples) override;  // Error(Exit::usage): sequences have none
+  double loss_and_gradients(const WeightView& view, Indices examples, double scale, bool keeps,
+                            Gradients& gradients) override;
   Json evaluate(const WeightView& view, const std::string& what) override;  // loss, perplexity
   Metric metric() const override { return {"loss", false}; }
 

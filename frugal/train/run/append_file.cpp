@@ -19,7 +19,10 @@ AppendFile::AppendFile(std::filesystem::path path, std::uint64_t keep)
 }
 
 AppendFile::AppendFile(AppendFile&& other) noexcept
-    : path_(std::move(other.path_)), size_(other.size_), file_(std::exchange(other.file_, -1)), synced_(other.synced_) {}
+    : path_(std::move(other.path_)),
+      size_(other.size_),
+      file_(std::exchange(other.file_, -1)),
+      synced_(other.synced_) {}
 
 AppendFile::~AppendFile() {
   if (file_ < 0) return;
@@ -29,8 +32,9 @@ AppendFile::~AppendFile() {
 
 void AppendFile::fail(const char* doing) const {
   const int reason = errno;
-  throw Error(Exit::input, std::string("cannot ") + doing + " " + path_.string() + ": " + std::strerror(reason),
-              reason == ENOSPC ? "free some space, then go on with --resume" : "check that you may write to the run's folder");
+  throw Error(
+      Exit::input, std::string("cannot ") + doing + " " + path_.string() + ": " + std::strerror(reason),
+      reason == ENOSPC ? "free some space, then go on with --resume" : "check that you may write to the run's folder");
 }
 
 void AppendFile::append(std::string_view piece) {
@@ -39,7 +43,8 @@ void AppendFile::append(std::string_view piece) {
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0) {
       const int reason = errno;
-      if (::ftruncate(file_, static_cast<off_t>(size_)) != 0) {}  // a torn end is cut by the next reader
+      if (::ftruncate(file_, static_cast<off_t>(size_)) != 0) {
+      }  // a torn end is cut by the next reader
       errno = reason;
       fail("write");
     }

@@ -1,4 +1,5 @@
-// A file that only grows by whole pieces: what kill -9 leaves is what was appended, and at most one torn piece at the end.
+// A file that only grows by whole pieces: what kill -9 leaves is what was appended, and at most one torn piece at the
+// end.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -15,8 +16,8 @@ class AppendFile {
   AppendFile(AppendFile&& other) noexcept;
   AppendFile& operator=(AppendFile&&) = delete;
 
-  // Handed to the kernel at once, so it outlives the process; flushed to disk at most once a second, so that a power cut costs
-  // that second. Error(Exit::input) when the disk is full; the file then ends with the piece before.
+  // Handed to the kernel at once, so it outlives the process; flushed to disk at most once a second, so that a power
+  // cut costs that second. Error(Exit::input) when the disk is full; the file then ends with the piece before.
   void append(std::string_view piece);
   void sync();  // to disk now
   std::uint64_t size() const { return size_; }

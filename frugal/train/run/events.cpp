@@ -25,11 +25,13 @@ std::uint64_t scan(const std::filesystem::path& path, const Call& event) {
 
 EventLog::EventLog(const std::filesystem::path& path, std::uint64_t last)
     : file_(path, scan(path, [&](const Json& event) {
-        const auto step = event.find("step");
-        return step == event.end() || !step->is_number_unsigned() || step->get<std::uint64_t>() <= last;
-      })) {}
+              const auto step = event.find("step");
+              return step == event.end() || !step->is_number_unsigned() || step->get<std::uint64_t>() <= last;
+            })) {}
 
-void EventLog::append(const Json& event) { file_.append(event.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
+void EventLog::append(const Json& event) {
+  file_.append(event.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
 
 std::vector<Json> read_events(const std::filesystem::path& path) {
   std::vector<Json> events;

@@ -35,10 +35,11 @@ FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const std::string& b
 ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots) {
   ResumePoint point{read_trajectory(trajectory), 0, {}, {}};
   if (point.trajectory.bad_bytes > 0) {
-    point.notes.push_back("left out " + std::to_string(point.trajectory.bad_bytes) + " damaged bytes behind step " + std::to_string(point.steps()) +
-                          " of " + trajectory.string());
+    point.notes.push_back("left out " + std::to_string(point.trajectory.bad_bytes) + " damaged bytes behind step " +
+                          std::to_string(point.steps()) + " of " + trajectory.string());
   }
-  FoundSnapshot found = find_snapshot(snapshots, point.trajectory.header.value("base_sha256", std::string()), point.steps());
+  FoundSnapshot found =
+      find_snapshot(snapshots, point.trajectory.header.value("base_sha256", std::string()), point.steps());
   point.snapshot_step = found.step;
   point.snapshot = std::move(found.path);
   point.notes.insert(point.notes.end(), found.notes.begin(), found.notes.end());

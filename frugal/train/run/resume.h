@@ -12,18 +12,19 @@
 namespace frugal {
 
 struct ResumePoint {
-  Trajectory trajectory;             // its good records
-  std::uint64_t snapshot_step = 0;   // 0: no snapshot is usable, begin with the base
-  std::filesystem::path snapshot;    // empty when snapshot_step is 0
-  std::vector<std::string> notes;    // what was damaged and is left out
+  Trajectory trajectory;            // its good records
+  std::uint64_t snapshot_step = 0;  // 0: no snapshot is usable, begin with the base
+  std::filesystem::path snapshot;   // empty when snapshot_step is 0
+  std::vector<std::string> notes;   // what was damaged and is left out
 
   std::uint64_t steps() const { return trajectory.steps.size(); }  // taken before the run stopped
   std::span<const StepRecord> replay() const { return std::span(trajectory.steps).subspan(snapshot_step); }
 };
 
-// The newest whole snapshot of a run on these base weights, of at most `most` steps; what was left out goes to the notes.
+// The newest whole snapshot of a run on these base weights, of at most `most` steps; what was left out goes to the
+// notes.
 struct FoundSnapshot {
-  std::uint64_t step = 0;            // 0: none is usable, begin with the base
+  std::uint64_t step = 0;  // 0: none is usable, begin with the base
   std::filesystem::path path;
   std::vector<std::string> notes;
 };

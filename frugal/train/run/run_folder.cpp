@@ -51,10 +51,14 @@ void remove_unfinished(const std::filesystem::path& folder) {
 
 const char* name(RunStatus status) {
   switch (status) {
-    case RunStatus::running: return "running";
-    case RunStatus::done: return "done";
-    case RunStatus::interrupted: return "interrupted";
-    case RunStatus::diverged: return "diverged";
+    case RunStatus::running:
+      return "running";
+    case RunStatus::done:
+      return "done";
+    case RunStatus::interrupted:
+      return "interrupted";
+    case RunStatus::diverged:
+      return "diverged";
   }
   return "";
 }
@@ -63,17 +67,23 @@ RunFolder RunFolder::create(const std::filesystem::path& path, const Json& descr
   namespace fs = std::filesystem;
   RunFolder run(path);
   const auto refuse_run = [&] {
-    throw Error(Exit::input, path.string() + " holds another run", "go on with it by --resume " + path.string() + ", or choose another --out");
+    throw Error(Exit::input, path.string() + " holds another run",
+                "go on with it by --resume " + path.string() + ", or choose another --out");
   };
   std::error_code error;
   if (fs::exists(path, error)) {
-    if (!fs::is_directory(path)) throw Error(Exit::input, path.string() + " is a file, expected a folder to be made", "choose another --out");
+    if (!fs::is_directory(path))
+      throw Error(Exit::input, path.string() + " is a file, expected a folder to be made", "choose another --out");
     if (fs::exists(path / kRecord)) refuse_run();
-    if (!is_unused(path)) throw Error(Exit::input, path.string() + " is a folder that is not empty", "choose another --out");
+    if (!is_unused(path))
+      throw Error(Exit::input, path.string() + " is a folder that is not empty", "choose another --out");
   } else {
-    for (auto at = fs::absolute(path).lexically_normal(); !at.empty() && !fs::exists(at); at = at.parent_path()) run.made_.insert(run.made_.begin(), at);
+    for (auto at = fs::absolute(path).lexically_normal(); !at.empty() && !fs::exists(at); at = at.parent_path())
+      run.made_.insert(run.made_.begin(), at);
     fs::create_directories(path, error);
-    if (error) throw Error(Exit::input, "cannot create " + path.string() + ": " + error.message(), "choose another --out, or check that you may write there");
+    if (error)
+      throw Error(Exit::input, "cannot create " + path.string() + ": " + error.message(),
+                  "choose another --out, or check that you may write there");
   }
   run.on_trial_ = true;
   run.lock();
@@ -90,14 +100,17 @@ RunFolder RunFolder::create(const std::filesystem::path& path, const Json& descr
 
 Json RunFolder::read_record(const std::filesystem::path& path) {
   constexpr const char* fix = "give the folder that --out of `frugal tune` named";
-  if (!std::filesystem::exists(path / kRecord)) throw Error(Exit::input, path.string() + " is not a run: it has no run.json", fix);
+  if (!std::filesystem::exists(path / kRecord))
+    throw Error(Exit::input, path.string() + " is not a run: it has no run.json", fix);
   Json record = Json::parse(read_file(path / kRecord), nullptr, false);
   if (!record.is_object() || !record.contains("format") || !record["format"].is_number_integer()) {
     throw Error(Exit::input, (path / kRecord).string() + " is not the record of a run", fix);
   }
   if (record["format"] > kFormat) {
-    throw Error(Exit::input, path.string() + " has format " + record["format"].dump() + ", this program knows " + std::to_string(kFormat),
-                "use the version of frugal that wrote it, or a newer one");
+    throw Error(
+        Exit::input,
+        path.string() + " has format " + record["format"].dump() + ", this program knows " + std::to_string(kFormat),
+        "use the version of frugal that wrote it, or a newer one");
   }
   return record;
 }
@@ -113,13 +126,17 @@ RunFolder RunFolder::resume(const std::filesystem::path& path) {
 }
 
 RunFolder::RunFolder(RunFolder&& other) noexcept
-    : path_(std::move(other.path_)), record_(std::move(other.record_)), lock_(std::exchange(other.lock_, -1)),
-      on_trial_(std::exchange(other.on_trial_, false)), made_(std::move(other.made_)) {}
+    : path_(std::move(other.path_)),
+      record_(std::move(other.record_)),
+      lock_(std::exchange(other.lock_, -1)),
+      on_trial_(std::exchange(other.on_trial_, false)),
+      made_(std::move(other.made_)) {}
 
 RunFolder::~RunFolder() {
   std::error_code ignored;
   if (on_trial_) {
-    for (const char* part : {kRecord, "events.jsonl", "trajectory.bin", "snapshots", kLock}) std::filesystem::remove_all(path_ / part, ignored);
+    for (const char* part : {kRecord, "events.jsonl", "trajectory.bin", "snapshots", kLock})
+      std::filesystem::remove_all(path_ / part, ignored);
     for (auto at = made_.rbegin(); at != made_.rend(); ++at) std::filesystem::remove(*at, ignored);
   }
   if (lock_ >= 0) ::close(lock_);
@@ -129,11 +146,13 @@ void RunFolder::lock() {
   const auto path = path_ / kLock;
   lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock_ < 0) {
-    throw Error(Exit::input, "cannot create " + path.string() + ": " + std::strerror(errno), "check that you may write to the run's folder");
+    throw Error(Exit::input, "cannot create " + path.string() + ": " + std::strerror(errno),
+                "check that you may write to the run's folder");
   }
   if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) {
     const std::string id = std::to_string(::getpid());
-    if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, id.data(), id.size(), 0) < 0) {}  // only for the message below
+    if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, id.data(), id.size(), 0) < 0) {
+    }  // only for the message below
     return;
   }
   char id[16] = {};
@@ -142,7 +161,9 @@ void RunFolder::lock() {
   throw Error(Exit::input, path_.string() + " is being written by process " + id, "wait until it ends, or stop it");
 }
 
-void RunFolder::write() const { write_file(path_ / kRecord, record_.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"); }
+void RunFolder::write() const {
+  write_file(path_ / kRecord, record_.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
 
 void RunFolder::keep() { on_trial_ = false; }
 
@@ -170,7 +191,8 @@ void RunFolder::finish(RunStatus status, const Json& results, const std::string&
 void RunFolder::require_base(const std::string& found) const {
   const std::string began = record_.value("base", Json::object()).value("sha256", std::string());
   if (found == began) return;
-  throw Error(Exit::input, "the base model changed: " + path_.string() + " began with SHA-256 " + began + ", now it is " + found,
+  throw Error(Exit::input,
+              "the base model changed: " + path_.string() + " began with SHA-256 " + began + ", now it is " + found,
               "give the model file the run began with, or start a new run with another --out");
 }
 

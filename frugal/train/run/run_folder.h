@@ -1,5 +1,5 @@
-// The folder of a run: run.json (what was asked, with what, on what, and how it ended), events.jsonl, trajectory.bin, snapshots/.
-// One process at a time writes to it.
+// The folder of a run: run.json (what was asked, with what, on what, and how it ended), events.jsonl, trajectory.bin,
+// snapshots/. One process at a time writes to it.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -15,9 +15,9 @@ const char* name(RunStatus status);
 
 class RunFolder {
  public:
-  // A new run. description: {"settings", "base", "data", ...}, put into run.json with version, time, machine and status "running".
-  // Until keep() the folder is on trial: the destructor removes what create made, so a refused run leaves nothing.
-  // Error(Exit::input): the folder holds something, or another process is at it.
+  // A new run. description: {"settings", "base", "data", ...}, put into run.json with version, time, machine and status
+  // "running". Until keep() the folder is on trial: the destructor removes what create made, so a refused run leaves
+  // nothing. Error(Exit::input): the folder holds something, or another process is at it.
   static RunFolder create(const std::filesystem::path& path, const Json& description);
   // A run there is. Error(Exit::input): not a run, of a newer version, or another process is at it.
   static RunFolder resume(const std::filesystem::path& path);

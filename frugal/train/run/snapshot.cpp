@@ -18,7 +18,8 @@ constexpr std::uint64_t kFixed = sizeof kMagic + 2 * sizeof(std::uint32_t), kTra
 constexpr std::size_t kBuffer = 1 << 20;
 
 [[noreturn]] void damaged(const std::filesystem::path& path, const std::string& why) {
-  throw Error(Exit::input, path.string() + " is damaged: " + why, "remove it; --resume goes on from the snapshot before it");
+  throw Error(Exit::input, path.string() + " is damaged: " + why,
+              "remove it; --resume goes on from the snapshot before it");
 }
 
 class HashedFile {
@@ -39,7 +40,7 @@ class HashedFile {
 };
 
 struct OpenSnapshot {
-  std::ifstream in;     // behind the header
+  std::ifstream in;  // behind the header
   Json header;
   std::uint64_t data_bytes = 0;
 };
@@ -58,8 +59,10 @@ OpenSnapshot open_snapshot(const std::filesystem::path& path, Sha256* sha) {
   std::memcpy(&version, fixed + 8, 4);
   std::memcpy(&length, fixed + 12, 4);
   if (version != kVersion) {
-    throw Error(Exit::input, path.string() + " has version " + std::to_string(version) + ", this program reads " + std::to_string(kVersion),
-                "use the version of frugal that wrote it");
+    throw Error(
+        Exit::input,
+        path.string() + " has version " + std::to_string(version) + ", this program reads " + std::to_string(kVersion),
+        "use the version of frugal that wrote it");
   }
   if (length > size - kFixed - kTrailer || length > kMostHeader) {
     damaged(path, "its header takes " + std::to_string(length) + " bytes, the file has " + std::to_string(size));
@@ -78,7 +81,8 @@ OpenSnapshot open_snapshot(const std::filesystem::path& path, Sha256* sha) {
 
 SnapshotInfo info_of(const std::filesystem::path& path, const Json& header) {
   try {
-    return {header.at("step").get<std::uint64_t>(), header.at("dtype").get<std::string>(), header.at("base_sha256").get<std::string>()};
+    return {header.at("step").get<std::uint64_t>(), header.at("dtype").get<std::string>(),
+            header.at("base_sha256").get<std::string>()};
   } catch (const nlohmann::json::exception& error) {
     damaged(path, error.what());
   }
@@ -93,7 +97,8 @@ Json tensor_list(std::span<const NamedBytes> tensors) {
 }  // namespace
 
 void write_snapshot(const std::filesystem::path& path, const SnapshotInfo& info, std::span<const NamedBytes> tensors) {
-  const Json header = {{"step", info.step}, {"dtype", info.dtype}, {"base_sha256", info.base_sha256}, {"tensors", tensor_list(tensors)}};
+  const Json header = {
+      {"step", info.step}, {"dtype", info.dtype}, {"base_sha256", info.base_sha256}, {"tensors", tensor_list(tensors)}};
   const std::string text = header.dump();
   const auto length = static_cast<std::uint32_t>(text.size());
   HashedFile file(path);
@@ -116,7 +121,8 @@ SnapshotInfo verify_snapshot(const std::filesystem::path& path) {
     left -= n;
   }
   std::string trailer(kTrailer, 0);
-  if (!open.in.read(trailer.data(), kTrailer) || trailer != sha.hex()) damaged(path, "its SHA-256 does not agree with its content");
+  if (!open.in.read(trailer.data(), kTrailer) || trailer != sha.hex())
+    damaged(path, "its SHA-256 does not agree with its content");
   return info_of(path, open.header);
 }
 
@@ -128,12 +134,15 @@ SnapshotInfo read_snapshot(const std::filesystem::path& path, std::span<const Na
     std::size_t i = 0;
     while (i < found.size() && i < expected.size() && found[i] == expected[i]) ++i;
     const auto show = [&](const Json& list) { return i < list.size() ? list[i].dump() : "no tensor"; };
-    throw Error(Exit::input, path.string() + " has " + show(found) + " as tensor " + std::to_string(i) + ", the model has " + show(expected),
-                "give the model and the --weights the run began with");
+    throw Error(
+        Exit::input,
+        path.string() + " has " + show(found) + " as tensor " + std::to_string(i) + ", the model has " + show(expected),
+        "give the model and the --weights the run began with");
   }
   if (open.data_bytes != snapshot_bytes(into)) damaged(path, "its tensors take another size than its header says");
   for (const NamedBytes& tensor : into) {
-    if (!open.in.read(reinterpret_cast<char*>(tensor.bytes.data()), static_cast<std::streamsize>(tensor.bytes.size()))) {
+    if (!open.in.read(reinterpret_cast<char*>(tensor.bytes.data()),
+                      static_cast<std::streamsize>(tensor.bytes.size()))) {
       damaged(path, "it changed while it was read");
     }
   }

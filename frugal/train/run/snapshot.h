@@ -1,7 +1,8 @@
 // A snapshot: a run's own weights at one step, in one file with a checksum over all of it.
 //
-// Little-endian. "FRGLSNP\0", u32 version, u32 bytes of JSON, the JSON {"step", "dtype", "base_sha256", "tensors": [{"name",
-// "bytes"}]}, the tensors' bytes one after the other, and the SHA-256 of everything before it as 64 hexadecimal digits.
+// Little-endian. "FRGLSNP\0", u32 version, u32 bytes of JSON, the JSON {"step", "dtype", "base_sha256", "tensors":
+// [{"name", "bytes"}]}, the tensors' bytes one after the other, and the SHA-256 of everything before it as 64
+// hexadecimal digits.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -25,7 +26,8 @@ struct SnapshotInfo {
   std::string base_sha256;  // weights_sha256 of the weights the run began with
 };
 
-// Streams through a buffer of 1 MiB; the file appears under its name only when whole and on disk. Error(Exit::input): disk full.
+// Streams through a buffer of 1 MiB; the file appears under its name only when whole and on disk. Error(Exit::input):
+// disk full.
 void write_snapshot(const std::filesystem::path& path, const SnapshotInfo& info, std::span<const NamedBytes> tensors);
 
 // Reads the whole file against its checksum before anybody uses it. Error(Exit::input): not a snapshot, newer, damaged.

@@ -18,7 +18,8 @@ constexpr std::string_view kPrefix = "step-", kSuffix = ".frugal";
 constexpr std::size_t kNewest = 2;
 
 std::optional<std::uint64_t> step_of(const std::string& name) {
-  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix) || name.size() <= kPrefix.size() + kSuffix.size()) return {};
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix) || name.size() <= kPrefix.size() + kSuffix.size())
+    return {};
   const char *from = name.data() + kPrefix.size(), *to = name.data() + name.size() - kSuffix.size();
   std::uint64_t step = 0;
   const auto [end, error] = std::from_chars(from, to, step);
@@ -69,7 +70,9 @@ void require_free_space(const std::filesystem::path& path, std::uint64_t bytes) 
   if (::statvfs(at.c_str(), &disk) != 0) return;  // a file system that does not say
   const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
   if (free < bytes) {
-    throw Error(Exit::input, "the run needs " + format_bytes(bytes) + " of disk for its snapshots, " + at.string() + " has " + format_bytes(free) + " free",
+    throw Error(Exit::input,
+                "the run needs " + format_bytes(bytes) + " of disk for its snapshots, " + at.string() + " has " +
+                    format_bytes(free) + " free",
                 "free some space, or choose another disk with --out");
   }
 }

@@ -1,4 +1,5 @@
-// The snapshots of a run: snapshots/step-000050.frugal, the newest two and the best one of a method that does not replay.
+// The snapshots of a run: snapshots/step-000050.frugal, the newest two and the best one of a method that does not
+// replay.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -30,7 +31,8 @@ class SnapshotStore {
   std::optional<std::uint64_t> protected_;
 };
 
-// Error(Exit::input) with both sizes when the disk that holds `path` (or its nearest folder there is) has less than `bytes` free.
+// Error(Exit::input) with both sizes when the disk that holds `path` (or its nearest folder there is) has less than
+// `bytes` free.
 void require_free_space(const std::filesystem::path& path, std::uint64_t bytes);
 
 // What the snapshots of a run take at most: the newest two and the one being written.

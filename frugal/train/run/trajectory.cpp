@@ -57,7 +57,8 @@ std::uint64_t Trajectory::bytes_of(std::size_t count) const { return header_byte
 void Trajectory::require_base(const std::string& weights_sha256) const {
   const std::string made_from = header.value("base_sha256", std::string());
   if (made_from == weights_sha256) return;
-  refuse("the trajectory was made from weights with SHA-256 " + made_from.substr(0, 16) + ", these have " + weights_sha256.substr(0, 16),
+  refuse("the trajectory was made from weights with SHA-256 " + made_from.substr(0, 16) + ", these have " +
+             weights_sha256.substr(0, 16),
          "give the model the run began with");
 }
 
@@ -68,11 +69,14 @@ Trajectory parse_trajectory(std::string_view bytes) {
   const auto version = get<std::uint32_t>(bytes, 8), samples = get<std::uint32_t>(bytes, 12);
   const std::size_t length = get<std::uint32_t>(bytes, 16);
   if (version > kVersion) {
-    refuse("the trajectory has version " + std::to_string(version) + ", this program reads up to " + std::to_string(kVersion),
+    refuse("the trajectory has version " + std::to_string(version) + ", this program reads up to " +
+               std::to_string(kVersion),
            "use the version of frugal that wrote it, or a newer one");
   }
   if (length > bytes.size() - kFixed || bytes.size() - kFixed - length < sizeof(std::uint32_t)) {
-    refuse("the trajectory's header takes " + std::to_string(length) + " bytes, the file has " + std::to_string(bytes.size()), kCopyAgain);
+    refuse("the trajectory's header takes " + std::to_string(length) + " bytes, the file has " +
+               std::to_string(bytes.size()),
+           kCopyAgain);
   }
   const std::size_t summed = kFixed + length;
   const auto seed = get<std::uint32_t>(bytes, summed);
@@ -90,7 +94,10 @@ Trajectory parse_trajectory(std::string_view bytes) {
   std::size_t at = result.header_bytes;
   for (; bytes.size() - at >= size; at += size) {
     if (get<std::uint32_t>(bytes, at + size - 4) != crc32(bytes.data() + at, size - 4, seed)) break;
-    StepRecord record{get<std::uint32_t>(bytes, at), (get<std::uint32_t>(bytes, at + 4) & kSkipped) != 0, get<float>(bytes, at + 8), {}};
+    StepRecord record{get<std::uint32_t>(bytes, at),
+                      (get<std::uint32_t>(bytes, at + 4) & kSkipped) != 0,
+                      get<float>(bytes, at + 8),
+                      {}};
     record.gradients.resize(samples);
     std::memcpy(record.gradients.data(), bytes.data() + at + 12, samples * sizeof(float));
     if (record.step != result.steps.size() || (!record.skipped && !finite(record))) break;
@@ -102,20 +109,25 @@ Trajectory parse_trajectory(std::string_view bytes) {
 
 Trajectory read_trajectory(const std::filesystem::path& path) { return parse_trajectory(read_file(path)); }
 
-TrajectoryWriter TrajectoryWriter::create(const std::filesystem::path& path, const Json& header, std::uint32_t samples) {
+TrajectoryWriter TrajectoryWriter::create(const std::filesystem::path& path, const Json& header,
+                                          std::uint32_t samples) {
   const std::string bytes = header_of(header, samples);
   write_file(path, bytes);
   return {AppendFile(path, bytes.size()), samples, get<std::uint32_t>(bytes, bytes.size() - 4), 0};
 }
 
-TrajectoryWriter TrajectoryWriter::resume(const std::filesystem::path& path, const Trajectory& read, std::size_t count) {
-  if (count > read.steps.size()) throw Error(Exit::internal, "cannot go on behind a record that is not there", "report this");
+TrajectoryWriter TrajectoryWriter::resume(const std::filesystem::path& path, const Trajectory& read,
+                                          std::size_t count) {
+  if (count > read.steps.size())
+    throw Error(Exit::internal, "cannot go on behind a record that is not there", "report this");
   return {AppendFile(path, read.bytes_of(count)), read.samples, read.header_crc, static_cast<std::uint32_t>(count)};
 }
 
 void TrajectoryWriter::append(const StepRecord& record) {
   if (record.step != steps_ || record.gradients.size() != samples_ || (!record.skipped && !finite(record))) {
-    throw Error(Exit::internal, "record of step " + std::to_string(record.step) + " does not follow on step " + std::to_string(steps_), "report this");
+    throw Error(Exit::internal,
+                "record of step " + std::to_string(record.step) + " does not follow on step " + std::to_string(steps_),
+                "report this");
   }
   std::string bytes;
   put(bytes, record.step);

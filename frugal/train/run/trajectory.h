@@ -1,8 +1,9 @@
 // trajectory.bin: the log of steps. With the base weights it is the run: a few kilobytes that replay to the same bits.
 //
-// Little-endian. "FRGLTRJ\0", u32 version, u32 samples n, u32 bytes of JSON, the JSON (all that replay needs beside records and
-// base; "base_sha256" names the base's weights), u32 CRC of everything before it. Then records of 16 + 4 n bytes:
-// u32 step, u32 flags (1: skipped), f32 step size, n x f32 projected gradient, u32 CRC that goes on from the header's.
+// Little-endian. "FRGLTRJ\0", u32 version, u32 samples n, u32 bytes of JSON, the JSON (all that replay needs beside
+// records and base; "base_sha256" names the base's weights), u32 CRC of everything before it. Then records of 16 + 4 n
+// bytes: u32 step, u32 flags (1: skipped), f32 step size, n x f32 projected gradient, u32 CRC that goes on from the
+// header's.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -17,10 +18,10 @@
 namespace frugal {
 
 struct StepRecord {
-  std::uint32_t step = 0;       // 0, 1, 2, ... without a gap
-  bool skipped = false;         // the weights were left alone
-  float lr = 0;                 // the step size, before the division by n
-  std::vector<float> gradients; // n projected gradients, finite unless skipped
+  std::uint32_t step = 0;        // 0, 1, 2, ... without a gap
+  bool skipped = false;          // the weights were left alone
+  float lr = 0;                  // the step size, before the division by n
+  std::vector<float> gradients;  // n projected gradients, finite unless skipped
 };
 
 struct Trajectory {
@@ -29,7 +30,7 @@ struct Trajectory {
   std::vector<StepRecord> steps;  // up to the first torn or damaged record
   std::uint64_t header_bytes = 0;
   std::uint32_t header_crc = 0;
-  std::uint64_t bad_bytes = 0;    // what lies behind the last good record
+  std::uint64_t bad_bytes = 0;  // what lies behind the last good record
 
   std::uint64_t bytes_of(std::size_t count) const;  // size of a file with the first `count` records
   // Error(Exit::input) with both hashes when the trajectory was made from other weights.

@@ -15,15 +15,19 @@ namespace frugal {
 
 class ZerothOrderEngine {
  public:
-  // store: bf16 or fp32 copies at the start of the run; thresholds and constant masks come from them. Both outlive the engine.
-  // Error(Exit::input): weights that are not finite, weights kept as stored.
+  // store: bf16 or fp32 copies at the start of the run; thresholds and constant masks come from them. Both outlive the
+  // engine. Error(Exit::input): weights that are not finite, weights kept as stored.
   ZerothOrderEngine(WeightStore& store, Threads& threads, ZerothOrderOptions options);
 
   const ZerothOrderOptions& options() const { return options_; }
-  const std::vector<float>& thresholds() const { return thresholds_; }  // one a tensor; 0 where no magnitude mask applies
+  const std::vector<float>& thresholds() const {
+    return thresholds_;
+  }  // one a tensor; 0 where no magnitude mask applies
 
   // Mean loss of each branch of the view; called once a sample.
-  struct BranchLosses { double plus = 0, minus = 0; };
+  struct BranchLosses {
+    double plus = 0, minus = 0;
+  };
   using Loss = std::function<BranchLosses(const WeightView&)>;
   struct Estimate {
     std::vector<float> projected_gradients;  // one a sample, (L+ - L-) / (2 eps)

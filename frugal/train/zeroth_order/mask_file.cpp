@@ -17,7 +17,8 @@ std::vector<std::vector<std::uint8_t>> read_mask_file(const std::filesystem::pat
   std::string line;
   if (!in || !std::getline(in, line) || line.size() > (std::size_t{16} << 20)) throw fail("not a mask file");
   const Json header = Json::parse(line, nullptr, false);
-  if (!header.is_object() || header.value("frugal_mask", Json()) != 1 || !header.contains("tensors") || !header["tensors"].is_array()) {
+  if (!header.is_object() || header.value("frugal_mask", Json()) != 1 || !header.contains("tensors") ||
+      !header["tensors"].is_array()) {
     throw fail("not a mask file");
   }
   std::unordered_map<std::string, std::size_t> ids;
@@ -35,11 +36,13 @@ std::vector<std::vector<std::uint8_t>> read_mask_file(const std::filesystem::pat
     const SourceTensor& tensor = model.tensors()[found->second];
     const auto expected = static_cast<std::uint64_t>(tensor.rows * tensor.cols);
     if (elements != expected) {
-      throw fail(name + " has " + std::to_string(elements) + " elements in the mask, " + std::to_string(expected) + " in the model");
+      throw fail(name + " has " + std::to_string(elements) + " elements in the mask, " + std::to_string(expected) +
+                 " in the model");
     }
     auto& own = bits[found->second];
     own.resize((elements + 7) / 8);
-    if (!in.read(reinterpret_cast<char*>(own.data()), static_cast<std::streamsize>(own.size()))) throw fail("ends inside " + name);
+    if (!in.read(reinterpret_cast<char*>(own.data()), static_cast<std::streamsize>(own.size())))
+      throw fail("ends inside " + name);
   }
   return bits;
 }

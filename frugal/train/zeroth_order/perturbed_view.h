@@ -12,8 +12,12 @@ class PerturbedView : public WeightView {
   PerturbedView(const WeightStore& store, const kernels::Noise& noise, const std::vector<kernels::Mask>& masks)
       : WeightView(store), noise_(noise), masks_(masks) {}
   int branches() const override { return 2; }  // plus, minus
-  void rows(std::size_t id, std::int64_t begin, std::int64_t end, float* const* out) const override { make(id, begin, end, out); }
-  void rows(std::size_t id, std::int64_t begin, std::int64_t end, kernels::Bf16* const* out) const override { make(id, begin, end, out); }
+  void rows(std::size_t id, std::int64_t begin, std::int64_t end, float* const* out) const override {
+    make(id, begin, end, out);
+  }
+  void rows(std::size_t id, std::int64_t begin, std::int64_t end, kernels::Bf16* const* out) const override {
+    make(id, begin, end, out);
+  }
 
  private:
   template <class T>

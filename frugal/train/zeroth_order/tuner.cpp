@@ -12,8 +12,11 @@ using Rule = kernels::Mask::Rule;
 
 constexpr std::pair<const char*, Direction> kDirections[] = {
     {"sign", Direction::sign}, {"gaussian", Direction::gaussian}, {"gaussian-exact", Direction::gaussian_exact}};
-constexpr std::pair<const char*, Rule> kRules[] = {
-    {"none", Rule::none}, {"small", Rule::small}, {"large", Rule::large}, {"random", Rule::random}, {"file", Rule::file}};
+constexpr std::pair<const char*, Rule> kRules[] = {{"none", Rule::none},
+                                                   {"small", Rule::small},
+                                                   {"large", Rule::large},
+                                                   {"random", Rule::random},
+                                                   {"file", Rule::file}};
 
 template <class T, std::size_t N>
 std::string name_of(const std::pair<const char*, T> (&table)[N], T value) {
@@ -36,11 +39,18 @@ T parse(const std::pair<const char*, T> (&table)[N], const std::string& name, co
 }  // namespace
 
 Direction parse_direction(const std::string& name) { return parse(kDirections, name, "--direction"); }
-Rule parse_mask_rule(const std::string& name) { return parse(kRules, name.starts_with("file:") ? "file" : name, "--mask"); }
+Rule parse_mask_rule(const std::string& name) {
+  return parse(kRules, name.starts_with("file:") ? "file" : name, "--mask");
+}
 
-ZerothOrderTuner::ZerothOrderTuner(WeightStore& store, Threads& threads, Objective* objective, ZerothOrderOptions options, Loss loss,
-                                   std::int64_t accumulation)
-    : store_(store), threads_(threads), view_(store), engine_(store, threads, std::move(options)), objective_(objective), loss_(loss),
+ZerothOrderTuner::ZerothOrderTuner(WeightStore& store, Threads& threads, Objective* objective,
+                                   ZerothOrderOptions options, Loss loss, std::int64_t accumulation)
+    : store_(store),
+      threads_(threads),
+      view_(store),
+      engine_(store, threads, std::move(options)),
+      objective_(objective),
+      loss_(loss),
       accumulation_(static_cast<std::size_t>(std::max<std::int64_t>(1, accumulation))) {}
 
 StepResult ZerothOrderTuner::step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) {
@@ -50,13 +60,17 @@ StepResult ZerothOrderTuner::step(std::uint64_t step, double lr, std::span<const
     double sums[2] = {0, 0};
     for (std::size_t begin = 0; begin < n; begin += part) {
       const auto examples = batch.subspan(begin, std::min(part, n - begin));
-      const auto found = loss_ == Loss::cross_entropy ? objective_->loss_sums(view, examples) : objective_->error_sums(view, examples);
+      const auto found =
+          loss_ == Loss::cross_entropy ? objective_->loss_sums(view, examples) : objective_->error_sums(view, examples);
       for (std::size_t b = 0; b < 2; ++b) sums[b] += found[b];
     }
     return ZerothOrderEngine::BranchLosses{sums[0] / terms, sums[1] / terms};
   });
   if (estimate.finite) engine_.update(step, static_cast<float>(lr), estimate.projected_gradients);
-  return {estimate.loss, !estimate.finite, estimate.projected_gradients, {{"projected_gradients", estimate.projected_gradients}}};
+  return {estimate.loss,
+          !estimate.finite,
+          estimate.projected_gradients,
+          {{"projected_gradients", estimate.projected_gradients}}};
 }
 
 void ZerothOrderTuner::replay(std::uint64_t step, double lr, std::span<const float> record) {
@@ -96,7 +110,8 @@ ZerothOrderOptions options_from_header(const Json& header) {
             .mask_file = header.at("mask_file").get<std::string>(),
             .seed = header.at("seed")};
   } catch (const nlohmann::json::exception& error) {
-    throw Error(Exit::input, std::string("the trajectory's header is not complete: ") + error.what(), "use the trajectory of a frugal run");
+    throw Error(Exit::input, std::string("the trajectory's header is not complete: ") + error.what(),
+                "use the trajectory of a frugal run");
   }
 }
 

@@ -11,15 +11,19 @@ namespace frugal {
 class ZerothOrderTuner : public Tuner {
  public:
   enum class Loss { cross_entropy, error_rate };
-  // accumulation: parts a batch is evaluated in, one after the other; the losses are summed before the difference is taken.
-  ZerothOrderTuner(WeightStore& store, Threads& threads, Objective* objective, ZerothOrderOptions options, Loss loss, std::int64_t accumulation);
+  // accumulation: parts a batch is evaluated in, one after the other; the losses are summed before the difference is
+  // taken.
+  ZerothOrderTuner(WeightStore& store, Threads& threads, Objective* objective, ZerothOrderOptions options, Loss loss,
+                   std::int64_t accumulation);
   StepResult step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) override;
   const WeightView& view() const override { return view_; }
   std::vector<double> likely_rates() const override { return {1e-5, 3e-5, 1e-4, 3e-4}; }
   void restart() override { store_.load(threads_); }
   std::vector<NamedBytes> state(std::uint64_t) override { return result(); }
   std::vector<NamedBytes> result() override { return named_bytes(store_); }
-  void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override { store_.read_rows(id, begin, end, out); }
+  void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override {
+    store_.read_rows(id, begin, end, out);
+  }
   void replay(std::uint64_t step, double lr, std::span<const float> record) override;
   std::size_t record_size() const override { return static_cast<std::size_t>(engine_.options().samples); }
   Json trajectory_header() const override;
@@ -38,6 +42,7 @@ class ZerothOrderTuner : public Tuner {
 ZerothOrderOptions options_from_header(const Json& header);
 
 kernels::Direction parse_direction(const std::string& name);  // Error(Exit::usage)
-kernels::Mask::Rule parse_mask_rule(const std::string& name);  // small, large, random, none, file:PATH; Error(Exit::usage)
+kernels::Mask::Rule parse_mask_rule(
+    const std::string& name);  // small, large, random, none, file:PATH; Error(Exit::usage)
 
 }  // namespace frugal

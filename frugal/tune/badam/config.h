@@ -54,20 +54,38 @@ struct BadamConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     FirstOrderConfig::fields(c.first_order, v);
-    v({.name = "train", .help = "what is trained: the weights themselves, or low-rank pairs beside them", .group = "method", .choices = {"weights", "lora"}}, c.train);
+    v({.name = "train",
+       .help = "what is trained: the weights themselves, or low-rank pairs beside them",
+       .group = "method",
+       .choices = {"weights", "lora"}},
+      c.train);
     v({.name = "block",
-       .help = "what takes turns: layer, module (attention, feed-forward), matrix, or custom:PREFIX+PREFIX;PREFIX (blocks of name prefixes)",
+       .help = "what takes turns: layer, module (attention, feed-forward), matrix, or custom:PREFIX+PREFIX;PREFIX "
+               "(blocks of name prefixes)",
        .group = "method"},
       c.block);
-    v({.name = "switch_every", .help = "steps a block is trained, >= 1; auto: examples / (batch x blocks), from 50 to 100", .group = "method"}, c.switch_every);
-    v({.name = "switch_mode", .help = "order of the blocks: a new random one each round, up, down, or one block all the time",
-       .group = "method", .choices = {"random", "ascending", "descending", "fixed"}},
+    v({.name = "switch_every",
+       .help = "steps a block is trained, >= 1; auto: examples / (batch x blocks), from 50 to 100",
+       .group = "method"},
+      c.switch_every);
+    v({.name = "switch_mode",
+       .help = "order of the blocks: a new random one each round, up, down, or one block all the time",
+       .group = "method",
+       .choices = {"random", "ascending", "descending", "fixed"}},
       c.switch_mode);
-    v({.name = "start_block", .help = "the first block, from 0; -1: as the mode has it", .group = "method"}, c.start_block);
+    v({.name = "start_block", .help = "the first block, from 0; -1: as the mode has it", .group = "method"},
+      c.start_block);
     v({.name = "include_embedding", .help = "the embedding is a block, too", .group = "method"}, c.include_embedding);
-    v({.name = "include_lm_head", .help = "the final norm and the head are a block, too", .group = "method"}, c.include_lm_head);
-    v({.name = "always_active", .help = "name prefixes trained beside every block, their state kept", .group = "method"}, c.always_active);
-    v({.name = "reset_always_active", .help = "their state begins anew with each block, as in the reference", .group = "method"}, c.reset_always_active);
+    v({.name = "include_lm_head", .help = "the final norm and the head are a block, too", .group = "method"},
+      c.include_lm_head);
+    v({.name = "always_active",
+       .help = "name prefixes trained beside every block, their state kept",
+       .group = "method"},
+      c.always_active);
+    v({.name = "reset_always_active",
+       .help = "their state begins anew with each block, as in the reference",
+       .group = "method"},
+      c.reset_always_active);
     LowRankConfig::fields(c.low_rank, v);
   }
 };
@@ -75,11 +93,12 @@ struct BadamConfig {
 inline void validate(const BadamConfig& c) {
   validate(c.first_order);
   validate(c.low_rank);
-  require_setting(c.block == "layer" || c.block == "module" || c.block == "matrix" || c.block.starts_with("custom:"), "--block", c.block,
-                  "layer, module, matrix or custom:PREFIXES", "--block layer is the method's own");
-  require_setting(c.start_block >= -1, "--start-block", c.start_block, "a block's number, or -1", "frugal tune --dry-run lists the blocks");
-  require_setting(c.switch_mode != "fixed" || c.start_block >= 0, "--switch-mode", c.switch_mode, "a --start-block beside it",
-                  "name the block with --start-block");
+  require_setting(c.block == "layer" || c.block == "module" || c.block == "matrix" || c.block.starts_with("custom:"),
+                  "--block", c.block, "layer, module, matrix or custom:PREFIXES", "--block layer is the method's own");
+  require_setting(c.start_block >= -1, "--start-block", c.start_block, "a block's number, or -1",
+                  "frugal tune --dry-run lists the blocks");
+  require_setting(c.switch_mode != "fixed" || c.start_block >= 0, "--switch-mode", c.switch_mode,
+                  "a --start-block beside it", "name the block with --start-block");
 }
 
 }  // namespace frugal

@@ -14,7 +14,8 @@ std::string layer_prefix(const std::string& name) {
   for (std::size_t at = name.find('.'); at != std::string::npos; at = name.find('.', at + 1)) {
     const std::size_t end = name.find('.', at + 1);
     if (end == std::string::npos) break;
-    const bool is_number = end > at + 1 && std::all_of(name.begin() + static_cast<std::ptrdiff_t>(at) + 1, name.begin() + static_cast<std::ptrdiff_t>(end),
+    const bool is_number = end > at + 1 && std::all_of(name.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                                                       name.begin() + static_cast<std::ptrdiff_t>(end),
                                                        [](unsigned char c) { return std::isdigit(c) != 0; });
     if (is_number) return name.substr(0, end + 1);
   }
@@ -37,9 +38,11 @@ std::vector<std::string> split(const std::string& text, char at) {
 std::string block_name(const std::string& name, const std::string& layer, const std::string& kind) {
   if (kind == "layer") return layer;
   const std::string rest = name.substr(layer.size());
-  const bool is_feed_forward = rest.starts_with("mlp.") || rest.starts_with("post_attention_layernorm") || rest.starts_with("pre_feedforward");
+  const bool is_feed_forward =
+      rest.starts_with("mlp.") || rest.starts_with("post_attention_layernorm") || rest.starts_with("pre_feedforward");
   if (kind == "module") return layer + (is_feed_forward ? "mlp." : "self_attn.");
-  if (rest.find("norm") != std::string::npos && rest.find('.') == rest.rfind('.')) return layer + (is_feed_forward ? "mlp.gate_proj." : "self_attn.q_proj.");
+  if (rest.find("norm") != std::string::npos && rest.find('.') == rest.rfind('.'))
+    return layer + (is_feed_forward ? "mlp.gate_proj." : "self_attn.q_proj.");
   const std::size_t first = rest.find('.'), second = first == std::string::npos ? first : rest.find('.', first + 1);
   return layer + rest.substr(0, second == std::string::npos ? rest.size() : second + 1);
 }
@@ -60,22 +63,27 @@ Partition partition_blocks(const std::vector<std::string>& names, const BadamCon
   for (const auto& list : {config.always_active}) {
     for (const std::string& prefix : list) {
       if (std::none_of(names.begin(), names.end(), [&](const std::string& n) { return has_prefix(n, prefix); })) {
-        throw Error(Exit::usage, "--always-active names '" + prefix + "', which no parameter begins with", "give a prefix of a name such as " + names.front());
+        throw Error(Exit::usage, "--always-active names '" + prefix + "', which no parameter begins with",
+                    "give a prefix of a name such as " + names.front());
       }
     }
   }
   std::vector<std::size_t> used(prefixes.size(), 0);
   for (std::size_t i = 0; i < names.size(); ++i) {
     const std::string& name = names[i];
-    if (std::any_of(config.always_active.begin(), config.always_active.end(), [&](const std::string& p) { return has_prefix(name, p); })) {
+    if (std::any_of(config.always_active.begin(), config.always_active.end(),
+                    [&](const std::string& p) { return has_prefix(name, p); })) {
       result.always.push_back(i);
       continue;
     }
     if (!custom.empty()) {
       std::size_t found = 0;
       for (std::size_t b = 0; b < prefixes.size(); ++b) {
-        if (std::none_of(prefixes[b].begin(), prefixes[b].end(), [&](const std::string& p) { return has_prefix(name, p); })) continue;
-        if (++found > 1) throw Error(Exit::usage, "--block puts " + name + " into two blocks", "give prefixes that do not overlap");
+        if (std::none_of(prefixes[b].begin(), prefixes[b].end(),
+                         [&](const std::string& p) { return has_prefix(name, p); }))
+          continue;
+        if (++found > 1)
+          throw Error(Exit::usage, "--block puts " + name + " into two blocks", "give prefixes that do not overlap");
         ++used[b];
         join("block " + std::to_string(b), i);
       }
@@ -83,23 +91,33 @@ Partition partition_blocks(const std::vector<std::string>& names, const BadamCon
       continue;
     }
     const std::string layer = layer_prefix(name);
-    if (!layer.empty()) join(block_name(name, layer, config.block), i);
-    else if (name.find("embed") != std::string::npos && config.include_embedding) join("embedding", i);
-    else if (name.find("embed") == std::string::npos && config.include_lm_head) join("head", i);
-    else result.frozen.push_back(i);
+    if (!layer.empty())
+      join(block_name(name, layer, config.block), i);
+    else if (name.find("embed") != std::string::npos && config.include_embedding)
+      join("embedding", i);
+    else if (name.find("embed") == std::string::npos && config.include_lm_head)
+      join("head", i);
+    else
+      result.frozen.push_back(i);
   }
   for (std::size_t b = 0; !custom.empty() && b < prefixes.size(); ++b) {
-    if (used[b] == 0) throw Error(Exit::usage, "--block: block " + std::to_string(b) + " of '" + custom + "' matches no parameter", "give prefixes of names such as " + names.front());
+    if (used[b] == 0)
+      throw Error(Exit::usage, "--block: block " + std::to_string(b) + " of '" + custom + "' matches no parameter",
+                  "give prefixes of names such as " + names.front());
   }
-  if (result.blocks.empty()) throw Error(Exit::usage, "no block has anything to train", "choose --block layer, or --include-embedding");
+  if (result.blocks.empty())
+    throw Error(Exit::usage, "no block has anything to train", "choose --block layer, or --include-embedding");
   if (config.start_block >= static_cast<std::int64_t>(result.blocks.size())) {
-    throw Error(Exit::usage, "--start-block is " + std::to_string(config.start_block) + ", but there are " + std::to_string(result.blocks.size()) + " blocks",
+    throw Error(Exit::usage,
+                "--start-block is " + std::to_string(config.start_block) + ", but there are " +
+                    std::to_string(result.blocks.size()) + " blocks",
                 "the last is " + std::to_string(result.blocks.size() - 1));
   }
   return result;
 }
 
-std::size_t block_at(std::uint64_t step, std::size_t blocks, std::int64_t every, const BadamConfig& config, std::uint64_t seed) {
+std::size_t block_at(std::uint64_t step, std::size_t blocks, std::int64_t every, const BadamConfig& config,
+                     std::uint64_t seed) {
   const std::uint64_t turn = step / static_cast<std::uint64_t>(every), round = turn / blocks, place = turn % blocks;
   const auto start = static_cast<std::size_t>(std::max<std::int64_t>(0, config.start_block));
   if (config.switch_mode == "fixed") return start;
@@ -111,7 +129,8 @@ std::size_t block_at(std::uint64_t step, std::size_t blocks, std::int64_t every,
   std::vector<std::size_t> order(blocks);
   std::iota(order.begin(), order.end(), std::size_t{0});
   PhiloxSequence random(philox_key(seed, round, 0xb10c), Stream::shuffle);
-  for (auto left = static_cast<std::uint32_t>(blocks); left > 1; --left) std::swap(order[left - 1], order[random.below(left)]);
+  for (auto left = static_cast<std::uint32_t>(blocks); left > 1; --left)
+    std::swap(order[left - 1], order[random.below(left)]);
   if (round == 0 && config.start_block >= 0) std::swap(order[0], *std::find(order.begin(), order.end(), start));
   return order[place];
 }

@@ -40,7 +40,8 @@ MethodPlan plan(const PlanRequest& request, const Json&, const BadamConfig& conf
 }  // namespace
 
 void register_badam(Registry& registry) {
-  registry.add(describe_method<BadamConfig>("badam", "all weights by AdamW, one block after the other", "arXiv:2404.02827", plan));
+  registry.add(describe_method<BadamConfig>("badam", "all weights by AdamW, one block after the other",
+                                            "arXiv:2404.02827", plan));
 }
 
 }  // namespace frugal

@@ -19,7 +19,10 @@ struct LowRankConfig {
     v({.name = "rank", .help = "of each low-rank pair, >= 1", .group = "method"}, c.rank);
     v({.name = "alpha", .help = "a pair's product is taken times alpha / rank, > 0", .group = "method"}, c.alpha);
     v({.name = "dropout", .help = "of a pair's input while training, in [0, 1)", .group = "method"}, c.dropout);
-    v({.name = "targets", .help = "linears with a pair, by the end of their names: q_proj,v_proj; none: all of every layer", .group = "method"}, c.targets);
+    v({.name = "targets",
+       .help = "linears with a pair, by the end of their names: q_proj,v_proj; none: all of every layer",
+       .group = "method"},
+      c.targets);
     v({.name = "rslora", .help = "alpha / sqrt(rank) instead (arXiv:2312.03732)", .group = "method"}, c.rslora);
   }
 };
@@ -27,7 +30,8 @@ struct LowRankConfig {
 inline void validate(const LowRankConfig& c) {
   require_setting(c.rank >= 1, "--rank", c.rank, "at least 1", "--rank 8 suits most tasks");
   require_setting(c.alpha > 0, "--alpha", c.alpha, "a number > 0", "--alpha 16 is usual");
-  require_setting(c.dropout >= 0 && c.dropout < 1, "--dropout", c.dropout, "a number in [0, 1)", "--dropout 0 turns it off");
+  require_setting(c.dropout >= 0 && c.dropout < 1, "--dropout", c.dropout, "a number in [0, 1)",
+                  "--dropout 0 turns it off");
 }
 
 struct LoraConfig {

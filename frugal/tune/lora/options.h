@@ -5,13 +5,15 @@
 
 namespace frugal {
 
-inline std::unique_ptr<LowRankPairs> low_rank_pairs(const LowRankConfig& c, const Json& settings, const WeightStore& store) {
-  return std::make_unique<LowRankPairs>(store, LowRankOptions{.rank = c.rank,
-                                                              .alpha = c.alpha,
-                                                              .dropout = c.dropout,
-                                                              .rank_stabilised = c.rslora,
-                                                              .targets = c.targets,
-                                                              .seed = static_cast<std::uint64_t>(settings.value("seed", std::int64_t{1}))});
+inline std::unique_ptr<LowRankPairs> low_rank_pairs(const LowRankConfig& c, const Json& settings,
+                                                    const WeightStore& store) {
+  return std::make_unique<LowRankPairs>(
+      store, LowRankOptions{.rank = c.rank,
+                            .alpha = c.alpha,
+                            .dropout = c.dropout,
+                            .rank_stabilised = c.rslora,
+                            .targets = c.targets,
+                            .seed = static_cast<std::uint64_t>(settings.value("seed", std::int64_t{1}))});
 }
 
 }  // namespace frugal

@@ -18,7 +18,8 @@ MethodPlan plan(const PlanRequest& request, const Json&, const LoraConfig& confi
 }  // namespace
 
 void register_lora(Registry& registry) {
-  registry.add(describe_method<LoraConfig>("lora", "low-rank pairs beside frozen weights, quantised ones too", "arXiv:2106.09685", plan, true));
+  registry.add(describe_method<LoraConfig>("lora", "low-rank pairs beside frozen weights, quantised ones too",
+                                           "arXiv:2106.09685", plan, true));
 }
 
 }  // namespace frugal

@@ -8,7 +8,8 @@ void register_tuner_lora(TunerRegistry& registry) {
     const auto config = from_json<LoraConfig>(settings);
     FirstOrderOptions options = first_order_options(config.first_order, settings);
     options.likely_rates = {1e-4, 3e-4, 1e-3, 3e-3};
-    return std::make_unique<FirstOrderTuner>(low_rank_pairs(config.low_rank, settings, context.store), context.decoder, context.objective, options);
+    return std::make_unique<FirstOrderTuner>(low_rank_pairs(config.low_rank, settings, context.store), context.decoder,
+                                             context.objective, options);
   });
 }
 

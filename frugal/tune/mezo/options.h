@@ -20,8 +20,10 @@ inline ZerothOrderOptions zeroth_order_options(const MezoConfig& c, const Json& 
 inline TunerMaker zeroth_order_maker(std::function<ZerothOrderOptions(const Json& settings)> options) {
   return [options](const Json& settings, TunerContext& context) -> std::unique_ptr<Tuner> {
     const auto config = from_json<MezoConfig>(settings);
-    const auto loss = config.objective == "accuracy" ? ZerothOrderTuner::Loss::error_rate : ZerothOrderTuner::Loss::cross_entropy;
-    return std::make_unique<ZerothOrderTuner>(context.store, context.decoder.threads(), context.objective, options(settings), loss, config.accumulation);
+    const auto loss =
+        config.objective == "accuracy" ? ZerothOrderTuner::Loss::error_rate : ZerothOrderTuner::Loss::cross_entropy;
+    return std::make_unique<ZerothOrderTuner>(context.store, context.decoder.threads(), context.objective,
+                                              options(settings), loss, config.accumulation);
   };
 }
 

@@ -7,13 +7,15 @@ namespace frugal {
 namespace {
 
 MethodPlan plan(const PlanRequest& request, const Json&, const SparseMezoConfig& config) {
-  return plan_zeroth_order(in_parts(request, config.mezo), {config.mezo.samples, !config.dynamic_mask || config.mask.starts_with("file:")});
+  return plan_zeroth_order(in_parts(request, config.mezo),
+                           {config.mezo.samples, !config.dynamic_mask || config.mask.starts_with("file:")});
 }
 
 }  // namespace
 
 void register_sparse_mezo(Registry& registry) {
-  registry.add(describe_method<SparseMezoConfig>("sparse-mezo", "MeZO on the weights of small magnitude, with larger steps", "arXiv:2402.15751", plan));
+  registry.add(describe_method<SparseMezoConfig>(
+      "sparse-mezo", "MeZO on the weights of small magnitude, with larger steps", "arXiv:2402.15751", plan));
 }
 
 }  // namespace frugal

@@ -17,6 +17,8 @@ ZerothOrderOptions sparse_options(const Json& settings) {
 
 }  // namespace
 
-void register_tuner_sparse_mezo(TunerRegistry& registry) { registry.add("sparse-mezo", zeroth_order_maker(sparse_options)); }
+void register_tuner_sparse_mezo(TunerRegistry& registry) {
+  registry.add("sparse-mezo", zeroth_order_maker(sparse_options));
+}
 
 }  // namespace frugal

@@ -1,4 +1,5 @@
-// Runs of the real program on the real model: killed anywhere and resumed, interrupted, replayed by merge, all to the same bits.
+// Runs of the real program on the real model: killed anywhere and resumed, interrupted, replayed by merge, all to the
+// same bits.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -39,13 +40,37 @@ class Tune : public testing::Test {
   }
 
   std::vector<std::string> tune(const std::string& run, std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments = {"tune",    kModel,  "--data",  (folder_ / "train.jsonl").string(), "--template", "Message: {text}\nIs this spam?",
-                                          "--labels", "ham=No,spam=Yes", "--method", "sparse-mezo", "--steps", "9", "--batch", "2", "--checkpoint-every", "3",
-                                          "--max-length", "32", "--seed", "7", "--samples", "2", "--quiet", "--out", (folder_ / run).string()};
+    std::vector<std::string> arguments = {"tune",
+                                          kModel,
+                                          "--data",
+                                          (folder_ / "train.jsonl").string(),
+                                          "--template",
+                                          "Message: {text}\nIs this spam?",
+                                          "--labels",
+                                          "ham=No,spam=Yes",
+                                          "--method",
+                                          "sparse-mezo",
+                                          "--steps",
+                                          "9",
+                                          "--batch",
+                                          "2",
+                                          "--checkpoint-every",
+                                          "3",
+                                          "--max-length",
+                                          "32",
+                                          "--seed",
+                                          "7",
+                                          "--samples",
+                                          "2",
+                                          "--quiet",
+                                          "--out",
+                                          (folder_ / run).string()};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
-  std::vector<std::string> resume(const std::string& run) const { return {"tune", "--resume", (folder_ / run).string(), "--quiet"}; }
+  std::vector<std::string> resume(const std::string& run) const {
+    return {"tune", "--resume", (folder_ / run).string(), "--quiet"};
+  }
 
   static pid_t start(const std::vector<std::string>& arguments) {
     const pid_t child = ::fork();
@@ -103,12 +128,14 @@ TEST_F(Tune, KilledInterruptedDamagedAndReplayedRunsEndWithTheSameBits) {
 
   // One interrupt saves and exits 130; with the newest snapshot damaged the one before (or the base) serves.
   const pid_t child = start(tune("interrupted"));
-  for (int i = 0; i < 600 && !fs::exists(folder_ / "interrupted" / "snapshots" / "step-000003.frugal"); ++i) std::this_thread::sleep_for(50ms);
+  for (int i = 0; i < 600 && !fs::exists(folder_ / "interrupted" / "snapshots" / "step-000003.frugal"); ++i)
+    std::this_thread::sleep_for(50ms);
   ::kill(child, SIGINT);
   ASSERT_EQ(wait(child), 130);
   EXPECT_EQ(record("interrupted").value("status", ""), "interrupted");
   std::vector<fs::path> snapshots;
-  for (const auto& entry : fs::directory_iterator(folder_ / "interrupted" / "snapshots")) snapshots.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(folder_ / "interrupted" / "snapshots"))
+    snapshots.push_back(entry.path());
   std::sort(snapshots.begin(), snapshots.end());
   ASSERT_FALSE(snapshots.empty());
   {
@@ -123,13 +150,17 @@ TEST_F(Tune, KilledInterruptedDamagedAndReplayedRunsEndWithTheSameBits) {
   // merge replays the trajectory onto the base; it refuses to write when the bits differ from the run's.
   const std::string merged = (folder_ / "merged").string(), again = (folder_ / "again").string();
   ASSERT_EQ(wait(start({"merge", kModel, (folder_ / "whole").string(), "--out", merged, "--step", "9", "--quiet"})), 0);
-  ASSERT_EQ(wait(start({"merge", kModel, (folder_ / "killed" / "trajectory.bin").string(), "--out", again, "--step", "9", "--quiet"})), 0);
+  ASSERT_EQ(wait(start({"merge", kModel, (folder_ / "killed" / "trajectory.bin").string(), "--out", again, "--step",
+                        "9", "--quiet"})),
+            0);
   EXPECT_EQ(std::system(("cmp -s " + merged + "/model.safetensors " + again + "/model.safetensors").c_str()), 0);
   EXPECT_LT(fs::file_size(folder_ / "whole" / "trajectory.bin"), 4096u);
 
   // Measured on the same examples, the log alone with the prompt's options says what the folder says.
   const auto measured = [&](const std::string& arguments) {
-    const std::string told = (folder_ / "told").string(), command = kProgram + " merge " + kModel + " " + arguments + " --data " + (folder_ / "train.jsonl").string() + " --json --quiet >" + told;
+    const std::string told = (folder_ / "told").string(), command = kProgram + " merge " + kModel + " " + arguments +
+                                                                    " --data " + (folder_ / "train.jsonl").string() +
+                                                                    " --json --quiet >" + told;
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
     std::ifstream in(told);
     const Json line = Json::parse(in, nullptr, false);
@@ -137,13 +168,15 @@ TEST_F(Tune, KilledInterruptedDamagedAndReplayedRunsEndWithTheSameBits) {
   };
   const std::string whole = (folder_ / "whole").string();
   const Json of_folder = measured(whole + " --out " + (folder_ / "m1.gguf").string());
-  const Json of_log = measured(whole + "/trajectory.bin --out " + (folder_ / "m2.gguf").string() + " --template 'Message: {text}\nIs this spam?' --labels ham=No,spam=Yes --max-length 32");
+  const Json of_log = measured(whole + "/trajectory.bin --out " + (folder_ / "m2.gguf").string() +
+                               " --template 'Message: {text}\nIs this spam?' --labels ham=No,spam=Yes --max-length 32");
   EXPECT_EQ(of_folder["examples"], 40);
   EXPECT_EQ(of_log, of_folder);
 }
 
 TEST_F(Tune, ARefusedRunLeavesNoFolder) {
-  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--memory", "100MiB"}, {"--eps", "0"}, {"--labels", "a,b"}}) {
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"--memory", "100MiB"}, {"--eps", "0"}, {"--labels", "a,b"}}) {
     std::vector<std::string> arguments = tune("refused");
     if (wrong[0] == "--labels") {
       for (std::size_t i = 0; i < arguments.size(); ++i) {

@@ -11,7 +11,6 @@
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
 #include "frugal/base/json.h"
-#include "frugal/cli/parse.h"
 #include "frugal/cli/report/outcome.h"
 #include "frugal/cli/report/run_record.h"
 #include "frugal/train/run/tests/temporary_folder.h"
@@ -391,48 +390,6 @@ TEST_F(Report, BestIsWhatResultsNameElseTheBestSoFar) {
   EXPECT_EQ(best_step(), 20);  // balanced accuracy
   record["settings"]["balance"] = false;
   EXPECT_EQ(best_step(), 40);  // accuracy
-}
-
-int call_verb(const std::vector<std::string>& arguments) {
-  const Verb& verb = verb_named("report");
-  return verb.run(parse_arguments(verb, arguments).settings);
-}
-
-Exit refusal(const std::vector<std::string>& arguments) {
-  try {
-    call_verb(arguments);
-  } catch (const Error& error) {
-    EXPECT_FALSE(error.fix().empty());
-    return error.code();
-  }
-  return Exit::ok;
-}
-
-TEST_F(Report, VerbWritesAndOverwrites) {
-  const std::string one = good("one").string(), two = good("two").string(), out = (folder_ / "page.html").string();
-  testing::internal::CaptureStdout();
-  EXPECT_EQ(call_verb({one}), 0);
-  EXPECT_EQ(call_verb({one}), 0);
-  EXPECT_EQ(call_verb({one, "--compare", two}), 0);
-  EXPECT_EQ(call_verb({one, "--compare", two + "," + one, "--out", out, "--json"}), 0);
-  const std::string said = testing::internal::GetCapturedStdout();
-  EXPECT_TRUE(has(read_file(one + "/report.html"), "<h1>one"));
-  EXPECT_TRUE(has(read_file(one + "/compare.html"), "2 runs compared"));
-  const Json line = Json::parse(said.substr(said.find('{')), nullptr, false);
-  EXPECT_EQ(line, Json({{"out", out}, {"runs", {one, two, one}}}));
-  EXPECT_TRUE(has(read_file(out), "3 runs compared"));
-}
-
-TEST_F(Report, VerbRefuses) {
-  const std::string one = good("one").string(), nothing = (folder_ / "nothing").string();
-  EXPECT_EQ(refusal({}), Exit::usage);
-  EXPECT_EQ(refusal({nothing}), Exit::input);
-  EXPECT_EQ(refusal({one, "--compare", nothing}), Exit::input);
-  EXPECT_EQ(refusal({one, "--out", one + "/run.json"}), Exit::usage);
-  EXPECT_EQ(refusal({one, "--out", nothing + "/page.html"}), Exit::input);
-  write_file(fs::path(one) / "run.json", "{\"format\": 1");
-  EXPECT_EQ(refusal({one}), Exit::input);
-  EXPECT_FALSE(fs::exists(one + "/report.html"));
 }
 
 }  // namespace

@@ -12,7 +12,8 @@ namespace {
 constexpr std::uint64_t kMiB = 1 << 20;
 
 TEST(MemoryUsage, ReadsTheKernelsWords) {
-  const MemoryUsage usage = parse_memory_usage("Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 1024 kB\nRssAnon:\t 1000 kB\nRssFile:\t   24 kB");
+  const MemoryUsage usage =
+      parse_memory_usage("Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 1024 kB\nRssAnon:\t 1000 kB\nRssFile:\t   24 kB");
   EXPECT_EQ(usage.peak, 2 * kMiB);
   EXPECT_EQ(usage.resident, kMiB);
   EXPECT_EQ(usage.anonymous, 1000u * 1024);

@@ -95,10 +95,12 @@ TEST(Half, EveryFiniteNumberReturnsToItsBits) {
   }
 }
 
-// Between two neighbours a and b = a + 1 ulp: just below the middle goes to a, just above to b, the middle to the even one.
+// Between two neighbours a and b = a + 1 ulp: just below the middle goes to a, just above to b, the middle to the even
+// one.
 TEST(Half, RoundsToNearestEven) {
   for (std::uint32_t a = 0; a < 0x7bff; ++a) {
-    const float low = half_to_float(static_cast<std::uint16_t>(a)), high = half_to_float(static_cast<std::uint16_t>(a + 1));
+    const float low = half_to_float(static_cast<std::uint16_t>(a)),
+                high = half_to_float(static_cast<std::uint16_t>(a + 1));
     const float middle = low + (high - low) / 2;  // exact: a half has 11 significant bits
     ASSERT_EQ(float_to_half(middle), a % 2 == 0 ? a : a + 1);
     ASSERT_EQ(float_to_half(std::nextafter(middle, 0.0f)), a);

@@ -23,7 +23,8 @@ class Bytes {
     bytes_ += "GGUF";
     return put(version).put(tensors).put(keys);
   }
-  Bytes& tensor(std::string_view name, std::initializer_list<std::uint64_t> shape, std::uint32_t type, std::uint64_t offset) {
+  Bytes& tensor(std::string_view name, std::initializer_list<std::uint64_t> shape, std::uint32_t type,
+                std::uint64_t offset) {
     text(name).put(static_cast<std::uint32_t>(shape.size()));
     for (const std::uint64_t size : shape) put(size);
     return put(type).put(offset);

@@ -30,10 +30,19 @@ TEST(GgufFile, ReadsEveryTypeOfMetadata) {
   file.text("e").put(u32).put<std::uint32_t>(4000000000).text("f").put(i32).put<std::int32_t>(-2000000000);
   file.text("g").put(f32).put(0.25f).text("h").put(boolean).put<std::uint8_t>(1);
   file.text("i").put(text).text("caf\u00e9").text("j").put(array).put(i32).put<std::uint64_t>(2).put(7).put(-7);
-  file.text("k").put(u64).put<std::uint64_t>(1ull << 63).text("l").put(i64).put<std::int64_t>(-5).text("m").put(f64).put(0.1);
+  file.text("k")
+      .put(u64)
+      .put<std::uint64_t>(1ull << 63)
+      .text("l")
+      .put(i64)
+      .put<std::int64_t>(-5)
+      .text("m")
+      .put(f64)
+      .put(0.1);
   const auto metadata = parse_gguf(file.span(), "file").metadata;
-  const Json expected = {{"a", 200}, {"b", -3}, {"c", 60000}, {"d", -30000}, {"e", 4000000000u}, {"f", -2000000000}, {"g", 0.25},
-                         {"h", true}, {"i", "caf\u00e9"}, {"j", {7, -7}}, {"k", 1ull << 63}, {"l", -5}, {"m", 0.1}};
+  const Json expected = {{"a", 200},         {"b", -3},   {"c", 60000}, {"d", -30000},      {"e", 4000000000u},
+                         {"f", -2000000000}, {"g", 0.25}, {"h", true},  {"i", "caf\u00e9"}, {"j", {7, -7}},
+                         {"k", 1ull << 63},  {"l", -5},   {"m", 0.1}};
   ASSERT_EQ(metadata.size(), expected.size());
   for (const auto& [key, value] : metadata) EXPECT_EQ(value, expected.at(key)) << key;
 }
@@ -76,18 +85,21 @@ TEST(GgufFile, RefusesCountsTheFileCannotHold) {
 }
 
 TEST(GgufFile, RefusesMetadataItCannotRead) {
-  expect_refused(Bytes().header(3, 0, 1).text("k").put(array).put(array).put<std::uint64_t>(1).data(64), "array of arrays");
+  expect_refused(Bytes().header(3, 0, 1).text("k").put(array).put(array).put<std::uint64_t>(1).data(64),
+                 "array of arrays");
   expect_refused(Bytes().header(3, 0, 1).text("k").put<std::uint32_t>(13).data(64), "unknown type 13");
-  expect_refused(Bytes().header(3, 0, 2).text("k").put(u8).put<std::uint8_t>(1).text("k").put(u8).put<std::uint8_t>(1), "twice");
+  expect_refused(Bytes().header(3, 0, 2).text("k").put(u8).put<std::uint8_t>(1).text("k").put(u8).put<std::uint8_t>(1),
+                 "twice");
   expect_refused(Bytes().header(3, 0, 1).text("").put(u8).put<std::uint8_t>(1), "0 characters");
   expect_refused(Bytes().header(3, 0, 1).text("k").put(text).text("\xff\xfe"), "not UTF-8");
 }
 
 // What a file calls its parts reaches a terminal only as printable characters.
 TEST(GgufFile, MessagesHoldNoControlCharacters) {
-  for (const Bytes& file : {Bytes().header(3, 0, 1).text("k\x1b[2J").put<std::uint32_t>(99).data(64),
-                            Bytes().header(3, 0, 1).text("k\x1b[2J").put(array).put(array).put<std::uint64_t>(1).data(64),
-                            Bytes().header(3, 1, 0).tensor("t\x1b[2J", {4}, 0, 0).data(16)}) {
+  for (const Bytes& file :
+       {Bytes().header(3, 0, 1).text("k\x1b[2J").put<std::uint32_t>(99).data(64),
+        Bytes().header(3, 0, 1).text("k\x1b[2J").put(array).put(array).put<std::uint64_t>(1).data(64),
+        Bytes().header(3, 1, 0).tensor("t\x1b[2J", {4}, 0, 0).data(16)}) {
     const std::string message = refusal(file);
     EXPECT_NE(message, "no error");
     EXPECT_EQ(message.find('\x1b'), std::string::npos) << message;
@@ -106,7 +118,8 @@ TEST(GgufFile, RefusesShapesAndTypes) {
   expect_refused(Bytes().header(3, 1, 0).tensor("t", {}, 0, 0).data(16), "0 dimensions");
   expect_refused(Bytes().header(3, 1, 0).tensor("t", {1, 1, 1, 1, 1}, 0, 0).data(16), "5 dimensions");
   expect_refused(Bytes().header(3, 1, 0).tensor("t", {0}, 0, 0).data(16), "dimension of 0");
-  expect_refused(Bytes().header(3, 1, 0).tensor("t", {1ull << 32, 1ull << 32}, 0, 0).data(16), "dimension of 4294967296");
+  expect_refused(Bytes().header(3, 1, 0).tensor("t", {1ull << 32, 1ull << 32}, 0, 0).data(16),
+                 "dimension of 4294967296");
   expect_refused(Bytes().header(3, 1, 0).tensor("t", {~0ull}, 0, 0).data(16), "dimension of 18446744073709551615");
   expect_refused(Bytes().header(3, 1, 0).tensor("t", {32}, 4, 0).data(64), "t has the tensor type 4");
   expect_refused(Bytes().header(3, 1, 0).tensor("t", {33}, 8, 0).data(64), "not a multiple of Q8_0's 32");

@@ -34,15 +34,18 @@ TEST(GgufModel, RowsOfQueriesAndKeysLieInterleavedInTheFile) {
   const GgufFile file = parse_gguf(std::as_bytes(std::span(bytes)), "file");
   for (std::size_t i = 0; i < model.tensors().size(); ++i) {
     const SourceTensor& tensor = model.tensors()[i];
-    const bool is_rotary = tensor.name.find("q_proj") != std::string::npos || tensor.name.find("k_proj") != std::string::npos;
-    std::vector<float> stored(static_cast<std::size_t>(tensor.rows * tensor.cols)), row(static_cast<std::size_t>(tensor.cols));
+    const bool is_rotary =
+        tensor.name.find("q_proj") != std::string::npos || tensor.name.find("k_proj") != std::string::npos;
+    std::vector<float> stored(static_cast<std::size_t>(tensor.rows * tensor.cols)),
+        row(static_cast<std::size_t>(tensor.cols));
     const GgufTensor& theirs = *file.find(gguf_name(tensor.name));
     theirs.type->dequantize(theirs.data.data(), static_cast<std::int64_t>(stored.size()), stored.data());
     for (std::int64_t h = 0; is_rotary && h < tensor.rows / 8; ++h) {
       for (std::int64_t s = 0; s < 2; ++s) {
         for (std::int64_t j = 0; j < 4; ++j) {
           model.read_rows(i, h * 8 + s * 4 + j, h * 8 + s * 4 + j + 1, row.data());
-          EXPECT_TRUE(std::equal(row.begin(), row.end(), stored.begin() + (h * 8 + 2 * j + s) * tensor.cols)) << tensor.name;
+          EXPECT_TRUE(std::equal(row.begin(), row.end(), stored.begin() + (h * 8 + 2 * j + s) * tensor.cols))
+              << tensor.name;
         }
       }
     }
@@ -56,7 +59,9 @@ TEST(GgufModel, RefusesToReplaceAFileAndLeavesNothingBehind) {
   const TemporaryFolder folder;
   const SmallModel model(small_shape(true));
   write_file(folder / "m.gguf", "mine");
-  EXPECT_NE(error_of([&] { export_gguf(model, rows_of(model), "f32", folder / "m.gguf", ignore_progress); }).find("exists"), std::string::npos);
+  EXPECT_NE(
+      error_of([&] { export_gguf(model, rows_of(model), "f32", folder / "m.gguf", ignore_progress); }).find("exists"),
+      std::string::npos);
   EXPECT_EQ(read_file(folder / "m.gguf"), "mine");
   const auto stop = [](std::size_t, std::size_t) { throw Error(Exit::interrupted, "stopped", "start again"); };
   EXPECT_EQ(error_of([&] { export_gguf(model, rows_of(model), "f32", folder / "n.gguf", stop); }), "stopped");
@@ -67,7 +72,8 @@ TEST(GgufModel, RefusesToQuantizeWhatIsNotFinite) {
   const TemporaryFolder folder;
   SmallModel model(small_shape(true));
   model.values(3)[7] = std::numeric_limits<float>::quiet_NaN();
-  const std::string message = error_of([&] { export_gguf(model, rows_of(model), "q8_0", folder / "m.gguf", ignore_progress); });
+  const std::string message =
+      error_of([&] { export_gguf(model, rows_of(model), "q8_0", folder / "m.gguf", ignore_progress); });
   EXPECT_NE(message.find(model.tensors()[3].name), std::string::npos) << message;
   EXPECT_EQ(folder.entries(), 0u);
 }
@@ -75,9 +81,9 @@ TEST(GgufModel, RefusesToQuantizeWhatIsNotFinite) {
 // Metadata and tensors of a llama of one layer, with the key `changed` left to `put`.
 Bytes small_file(const std::string& changed, const std::function<void(Bytes&)>& put) {
   Bytes file;
-  const std::pair<const char*, std::uint32_t> sizes[] = {{"llama.embedding_length", 64}, {"llama.context_length", 128}, {"llama.block_count", 1},
-                                                         {"llama.attention.head_count", 4}, {"llama.attention.head_count_kv", 2},
-                                                         {"llama.feed_forward_length", 32}};
+  const std::pair<const char*, std::uint32_t> sizes[] = {
+      {"llama.embedding_length", 64},    {"llama.context_length", 128},        {"llama.block_count", 1},
+      {"llama.attention.head_count", 4}, {"llama.attention.head_count_kv", 2}, {"llama.feed_forward_length", 32}};
   bool is_new = changed != "general.architecture";
   for (const auto& [key, value] : sizes) is_new = is_new && changed != key;
   file.header(3, 1, std::size(sizes) + 1 + is_new);
@@ -131,7 +137,8 @@ TEST(GgufShape, RefusesMetadataByName) {
 TEST(GgufModel, MissingTensorsAreNamed) {
   const TemporaryFolder folder;
   write_file(folder / "m.gguf", small_file("general.name", words("x")).string());
-  EXPECT_NE(error_of([&] { ModelSource::open(folder / "m.gguf"); }).find("no tensor blk.0.attn_norm.weight"), std::string::npos);
+  EXPECT_NE(error_of([&] { ModelSource::open(folder / "m.gguf"); }).find("no tensor blk.0.attn_norm.weight"),
+            std::string::npos);
 }
 
 TEST(GgufTokenizer, RefusesOtherKinds) {
@@ -140,7 +147,8 @@ TEST(GgufTokenizer, RefusesOtherKinds) {
   };
   EXPECT_NE(refusal(small_file("general.name", words("x"))).find("no tokenizer"), std::string::npos);
   EXPECT_NE(refusal(small_file("tokenizer.ggml.model", words("llama"))).find("'llama'"), std::string::npos);
-  EXPECT_NE(refusal(small_file("tokenizer.ggml.model", words("gpt2"))).find("tokenizer.ggml.tokens"), std::string::npos);
+  EXPECT_NE(refusal(small_file("tokenizer.ggml.model", words("gpt2"))).find("tokenizer.ggml.tokens"),
+            std::string::npos);
 }
 
 }  // namespace

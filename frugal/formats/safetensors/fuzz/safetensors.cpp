@@ -1,4 +1,5 @@
-// Any bytes as a safetensors file: refused with an Error, or tensors that lie inside it with the bytes their shapes need.
+// Any bytes as a safetensors file: refused with an Error, or tensors that lie inside it with the bytes their shapes
+// need.
 #include <cstddef>
 #include <cstdint>
 
@@ -12,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto bytes = std::as_bytes(std::span(data, size));
   try {
     for (const auto& [name, tensor] : parse_safetensors(bytes, "input")) {
-      const bool is_inside = tensor.data.empty() || (tensor.data.data() >= bytes.data() && tensor.data.data() + tensor.data.size() <= bytes.data() + size);
+      const bool is_inside = tensor.data.empty() || (tensor.data.data() >= bytes.data() &&
+                                                     tensor.data.data() + tensor.data.size() <= bytes.data() + size);
       std::uint64_t elements = 1;
       for (const std::int64_t n : tensor.shape) elements *= static_cast<std::uint64_t>(n);
       if (!is_inside || (elements == 0) != tensor.data.empty()) __builtin_trap();

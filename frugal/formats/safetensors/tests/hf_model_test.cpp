@@ -44,7 +44,8 @@ class HfFolder : public testing::Test {
       map[name] = "model-0000" + std::to_string(to + 1) + "-of-00002.safetensors";
     }
     for (std::size_t s = 0; s < 2; ++s) {
-      write_file(path / ("model-0000" + std::to_string(s + 1) + "-of-00002.safetensors"), make_safetensors_header(headers[s]) + data[s]);
+      write_file(path / ("model-0000" + std::to_string(s + 1) + "-of-00002.safetensors"),
+                 make_safetensors_header(headers[s]) + data[s]);
     }
     std::filesystem::remove(path / "model.safetensors");
     write_file(path / "model.safetensors.index.json", Json{{"weight_map", map}}.dump());
@@ -58,7 +59,8 @@ class HfFolder : public testing::Test {
 TEST_F(HfFolder, ShardsReadAsOneFile) {
   shard();
   const auto again = ModelSource::open(path);
-  for (std::size_t i = 0; i < model.tensors().size(); ++i) EXPECT_EQ(whole_tensor(*again, i), model.values(i)) << model.tensors()[i].name;
+  for (std::size_t i = 0; i < model.tensors().size(); ++i)
+    EXPECT_EQ(whole_tensor(*again, i), model.values(i)) << model.tensors()[i].name;
 }
 
 TEST_F(HfFolder, RefusesShardsOutsideTheFolder) {
@@ -89,11 +91,19 @@ TEST_F(HfFolder, RefusesOtherFamiliesByName) {
 }
 
 TEST_F(HfFolder, RefusesWhatItCannotCompute) {
-  const std::pair<const char*, Json> cases[] = {
-      {"hidden_act", "gelu"}, {"num_key_value_heads", 3},  {"num_hidden_layers", 0},        {"vocab_size", 1ull << 63},
-      {"hidden_size", "64"},  {"head_dim", 7},             {"rms_norm_eps", "small"},       {"rope_scaling", {{"rope_type", "yarn"}}},
-      {"rope_theta", 0},      {"rope_theta", -10000},      {"max_position_embeddings", -1}, {"rms_norm_eps", -1},
-      {"rms_norm_eps", Json::array({1})}};
+  const std::pair<const char*, Json> cases[] = {{"hidden_act", "gelu"},
+                                                {"num_key_value_heads", 3},
+                                                {"num_hidden_layers", 0},
+                                                {"vocab_size", 1ull << 63},
+                                                {"hidden_size", "64"},
+                                                {"head_dim", 7},
+                                                {"rms_norm_eps", "small"},
+                                                {"rope_scaling", {{"rope_type", "yarn"}}},
+                                                {"rope_theta", 0},
+                                                {"rope_theta", -10000},
+                                                {"max_position_embeddings", -1},
+                                                {"rms_norm_eps", -1},
+                                                {"rms_norm_eps", Json::array({1})}};
   for (const auto& [key, value] : cases) {
     write(model);
     change_config(key, value);
@@ -129,7 +139,10 @@ TEST_F(HfFolder, MissingPartsAreNamed) {
 
 TEST_F(HfFolder, RefusesAFolderThatIsNotEmpty) {
   const std::string before = read_file(path / "config.json");
-  EXPECT_NE(error_of([&] { export_hf_folder(model, rows_of(model), "bf16", path, ignore_progress); }).find("not an empty folder"), std::string::npos);
+  EXPECT_NE(error_of([&] {
+              export_hf_folder(model, rows_of(model), "bf16", path, ignore_progress);
+            }).find("not an empty folder"),
+            std::string::npos);
   EXPECT_EQ(read_file(path / "config.json"), before);
   EXPECT_EQ(folder.entries(), 1u);
 }
@@ -138,7 +151,8 @@ TEST_F(HfFolder, AnEmptyFolderAndATrailingSlashAreFine) {
   std::filesystem::create_directory(folder / "empty");
   export_hf_folder(model, rows_of(model), "f32", folder / "empty", ignore_progress);
   export_hf_folder(model, rows_of(model), "f32", folder / "slash/", ignore_progress);
-  for (const char* name : {"empty", "slash"}) EXPECT_EQ(ModelSource::open(folder / name)->tensors().size(), model.tensors().size()) << name;
+  for (const char* name : {"empty", "slash"})
+    EXPECT_EQ(ModelSource::open(folder / name)->tensors().size(), model.tensors().size()) << name;
   EXPECT_EQ(folder.entries(), 3u);
 }
 
@@ -148,7 +162,8 @@ TEST_F(HfFolder, NothingIsLeftWhenItFails) {
   };
   EXPECT_EQ(error_of([&] { export_hf_folder(model, rows_of(model), "f32", folder / "other", stop); }), "stopped");
   EXPECT_EQ(folder.entries(), 1u);
-  EXPECT_NE(error_of([&] { export_hf_folder(model, rows_of(model), "q8_0", folder / "other", ignore_progress); }), "no error");
+  EXPECT_NE(error_of([&] { export_hf_folder(model, rows_of(model), "q8_0", folder / "other", ignore_progress); }),
+            "no error");
   EXPECT_EQ(folder.entries(), 1u);
 }
 

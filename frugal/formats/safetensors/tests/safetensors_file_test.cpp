@@ -25,7 +25,8 @@ void expect_refused(const std::string& header, std::size_t data, const std::stri
 }
 
 TEST(SafetensorsFile, ReadsWhatItWrites) {
-  std::string file = make_safetensors_header({{"a", "F32", {2, 3}, 24}, {"b.c", "BF16", {5}, 10}, {"empty", "F16", {0}, 0}});
+  std::string file =
+      make_safetensors_header({{"a", "F32", {2, 3}, 24}, {"b.c", "BF16", {5}, 10}, {"empty", "F16", {0}, 0}});
   EXPECT_EQ(file.size() % 8, 0u);
   const std::size_t start = file.size();
   file += std::string(24, 'a') + std::string(10, 'b');
@@ -66,8 +67,11 @@ TEST(SafetensorsFile, RefusesOffsets) {
   expect_refused(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 7, "outside the data's 7 bytes");
   expect_refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}})", 8, "outside the data's");
   expect_refused(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 8, "4 bytes, its shape needs 8");
-  expect_refused(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 8, "dimension of 4294967296");
-  expect_refused(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8, "overlap at byte 4");
+  expect_refused(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 8,
+                 "dimension of 4294967296");
+  expect_refused(
+      R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+      8, "overlap at byte 4");
 }
 
 // Names are looked up, not searched: 70,000 of them would otherwise take minutes before they are found to be too many.

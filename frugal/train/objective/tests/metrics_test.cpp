@@ -17,7 +17,8 @@ TEST(Metrics, AgreeWithAHandCount) {
 }
 
 TEST(Metrics, AMajorityGuessIsHalfOfTwoClasses) {
-  const auto m = classification_metrics(std::vector<std::int64_t>{0, 0, 0, 1}, std::vector<std::int64_t>{0, 0, 0, 0}, 2);
+  const auto m =
+      classification_metrics(std::vector<std::int64_t>{0, 0, 0, 1}, std::vector<std::int64_t>{0, 0, 0, 0}, 2);
   EXPECT_DOUBLE_EQ(m.accuracy, 0.75);
   EXPECT_DOUBLE_EQ(m.balanced_accuracy, 0.5);
 }

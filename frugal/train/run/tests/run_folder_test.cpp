@@ -28,7 +28,9 @@ std::string error_of(const Call& call) {
   }
   return "no error";
 }
-void expect_has(const std::string& text, const std::string& part) { EXPECT_NE(text.find(part), std::string::npos) << text; }
+void expect_has(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), std::string::npos) << text;
+}
 
 TEST(RunFolder, RecordsARunToItsEnd) {
   const TemporaryFolder folder;

@@ -69,7 +69,9 @@ TEST(Snapshot, AnyDamageIsFoundBeforeTheWeightsChange) {
   Weights weights(1);
   write_snapshot(folder / "s", {1, "bf16", "base"}, weights.tensors());
   const std::string bytes = read_file(folder / "s");
-  const auto put = [&](const char* name, const std::string& content) { std::ofstream(folder / name, std::ios::binary) << content; };
+  const auto put = [&](const char* name, const std::string& content) {
+    std::ofstream(folder / name, std::ios::binary) << content;
+  };
   const Weights untouched(9);
   Weights into(9);
   for (std::size_t at = 0; at < bytes.size(); ++at) {
@@ -169,7 +171,8 @@ TEST(Resume, KilledAtRandomEndsWithTheSameWeights) {
     Weights weights(0);
     if (point.snapshot_step > 0) read_snapshot(point.snapshot, weights.tensors());
     const auto take = [&](const StepRecord& r) {  // order matters: each byte depends on all records so far
-      for (std::byte& b : weights.a) b = static_cast<std::byte>(std::to_integer<unsigned>(b) * 5 + static_cast<unsigned>(r.gradients[0]));
+      for (std::byte& b : weights.a)
+        b = static_cast<std::byte>(std::to_integer<unsigned>(b) * 5 + static_cast<unsigned>(r.gradients[0]));
     };
     for (const StepRecord& record : point.replay()) take(record);
     store.forget_after(point.steps());

@@ -16,7 +16,8 @@
 namespace frugal {
 namespace {
 
-const Json kHeader = {{"base_sha256", "abc"}, {"direction", "gaussian"}, {"eps", 0x1p-10}, {"thresholds", {0.1f, 1e-30f, 3.4e38f}}};
+const Json kHeader = {
+    {"base_sha256", "abc"}, {"direction", "gaussian"}, {"eps", 0x1p-10}, {"thresholds", {0.1f, 1e-30f, 3.4e38f}}};
 
 // Numbers without a pattern, so that a record in another's place shows.
 StepRecord record_of(std::uint32_t step, std::uint32_t samples) {
@@ -85,8 +86,10 @@ TEST(Trajectory, AnyFlippedBitIsFound) {
   for (std::size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
     std::string flipped = bytes;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
-    if (bit / 8 < whole.header_bytes) EXPECT_THROW(parse_trajectory(flipped), Error) << bit;
-    else expect_prefix(parse_trajectory(flipped), (bit / 8 - whole.header_bytes) / 20, 1);
+    if (bit / 8 < whole.header_bytes)
+      EXPECT_THROW(parse_trajectory(flipped), Error) << bit;
+    else
+      expect_prefix(parse_trajectory(flipped), (bit / 8 - whole.header_bytes) / 20, 1);
   }
 }
 

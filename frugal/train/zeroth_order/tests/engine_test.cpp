@@ -16,16 +16,20 @@ namespace {
 
 struct Fixture {
   explicit Fixture(WeightType type, int threads = 2)
-      : team(threads), source(ModelSource::open(std::string(FRUGAL_SOURCE_DIR) + "/frugal/nn/tests/golden/tied")), store(source, type, team) {}
+      : team(threads),
+        source(ModelSource::open(std::string(FRUGAL_SOURCE_DIR) + "/frugal/nn/tests/golden/tied")),
+        store(source, type, team) {}
   std::vector<std::byte> bits() const {
     std::vector<std::byte> all;
-    for (std::size_t id = 0; id < store.size(); ++id) all.insert(all.end(), store.bytes(id).begin(), store.bytes(id).end());
+    for (std::size_t id = 0; id < store.size(); ++id)
+      all.insert(all.end(), store.bytes(id).begin(), store.bytes(id).end());
     return all;
   }
   std::vector<std::vector<float>> values(const WeightView& view, int branch) const {
     std::vector<std::vector<float>> all;
     for (std::size_t id = 0; id < store.size(); ++id) {
-      std::vector<std::vector<float>> branches(static_cast<std::size_t>(view.branches()), std::vector<float>(static_cast<std::size_t>(store.elements(id))));
+      std::vector<std::vector<float>> branches(static_cast<std::size_t>(view.branches()),
+                                               std::vector<float>(static_cast<std::size_t>(store.elements(id))));
       std::vector<float*> out;
       for (auto& b : branches) out.push_back(b.data());
       view.rows(id, 0, store.spec(id).rows, out.data());
@@ -43,7 +47,9 @@ double linear_loss(const std::vector<std::vector<float>>& w) {
   double sum = 0;
   for (std::size_t id = 0; id < w.size(); ++id) {
     for (std::size_t i = 0; i < w[id].size(); ++i) {
-      sum += (static_cast<int>((philox(99, i, static_cast<std::uint32_t>(id), Stream::initial)[0] >> 20)) / 2048.0 - 1) * static_cast<double>(w[id][i]);
+      sum +=
+          (static_cast<int>((philox(99, i, static_cast<std::uint32_t>(id), Stream::initial)[0] >> 20)) / 2048.0 - 1) *
+          static_cast<double>(w[id][i]);
     }
   }
   return sum;
@@ -57,7 +63,8 @@ ZerothOrderEngine::Loss linear(const Fixture& f) {
 
 // On a linear loss the two-sided difference is <G, z> for every eps, up to fp32 rounding of w +- eps z.
 TEST(ZerothOrder, ProjectedGradientOfALinearLossIsItsSlopeAlongZ) {
-  for (const auto direction : {kernels::Direction::sign, kernels::Direction::gaussian, kernels::Direction::gaussian_exact}) {
+  for (const auto direction :
+       {kernels::Direction::sign, kernels::Direction::gaussian, kernels::Direction::gaussian_exact}) {
     for (const float eps : {0x1p-4f, 0x1p-7f}) {
       Fixture f(WeightType::f32);
       ZerothOrderEngine engine(f.store, f.team, {.direction = direction, .eps = eps, .seed = 5});
@@ -72,7 +79,9 @@ TEST(ZerothOrder, ProjectedGradientOfALinearLossIsItsSlopeAlongZ) {
       }
       slope = linear_loss(z);
       // Each of the 2 d sums is rounded to 2^-24 of |w| < 2; the tables' scale is rounded to 16 bits.
-      EXPECT_NEAR(estimate.projected_gradients[0], slope, 2 * std::sqrt(size) * 0x1p-23 / eps + std::fabs(slope) * 0x1p-15) << eps;
+      EXPECT_NEAR(estimate.projected_gradients[0], slope,
+                  2 * std::sqrt(size) * 0x1p-23 / eps + std::fabs(slope) * 0x1p-15)
+          << eps;
       EXPECT_TRUE(estimate.finite);
     }
   }
@@ -95,8 +104,10 @@ TEST(ZerothOrder, EstimateWritesNothingAndLrZeroChangesNothing) {
 TEST(ZerothOrder, ThreadsDoNotChangeTheWeights) {
   Fixture one(WeightType::bf16, 1), three(WeightType::bf16, 3);
   for (Fixture* f : {&one, &three}) {
-    ZerothOrderEngine engine(f->store, f->team, {.samples = 3, .weight_decay = 0.01, .mask = kernels::Mask::Rule::small});
-    for (std::uint64_t step = 0; step < 20; ++step) engine.update(step, 1e-3f, engine.estimate(step, linear(*f)).projected_gradients);
+    ZerothOrderEngine engine(f->store, f->team,
+                             {.samples = 3, .weight_decay = 0.01, .mask = kernels::Mask::Rule::small});
+    for (std::uint64_t step = 0; step < 20; ++step)
+      engine.update(step, 1e-3f, engine.estimate(step, linear(*f)).projected_gradients);
   }
   EXPECT_EQ(one.bits(), three.bits());
 }
@@ -104,7 +115,8 @@ TEST(ZerothOrder, ThreadsDoNotChangeTheWeights) {
 // A descent step on a linear loss lowers it by lr g^2 (z.z)-ish: with fp32 weights exactly lr g <G, z> = lr g^2.
 TEST(ZerothOrder, UpdateMovesDownTheProjectedGradient) {
   Fixture f(WeightType::f32);
-  ZerothOrderEngine engine(f.store, f.team, {.direction = kernels::Direction::sign, .eps = 0x1p-6f, .evaluated_direction = false});
+  ZerothOrderEngine engine(f.store, f.team,
+                           {.direction = kernels::Direction::sign, .eps = 0x1p-6f, .evaluated_direction = false});
   const double before = linear_loss(f.values(BaseView(f.store), 0));
   const auto g = engine.estimate(0, linear(f)).projected_gradients;
   engine.update(0, 1e-3f, g);
@@ -147,18 +159,23 @@ TEST_P(Masks, FrozenWeightsKeepTheirBits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rules, Masks,
-                         testing::Combine(testing::Values(kernels::Mask::Rule::small, kernels::Mask::Rule::large, kernels::Mask::Rule::random),
+                         testing::Combine(testing::Values(kernels::Mask::Rule::small, kernels::Mask::Rule::large,
+                                                          kernels::Mask::Rule::random),
                                           testing::Bool()));
 
-// E ||g z||^2 = (d + n + 1) / n ||grad||^2 for Gaussian directions (spec: Sparse MeZO, Theory), here for the linear loss, whose
-// gradient is G: the mean of g^2 over steps is ||G||^2, since g = <G, z>.
+// E ||g z||^2 = (d + n + 1) / n ||grad||^2 for Gaussian directions (spec: Sparse MeZO, Theory), here for the linear
+// loss, whose gradient is G: the mean of g^2 over steps is ||G||^2, since g = <G, z>.
 TEST(ZerothOrder, MeanSquareOfTheProjectedGradientIsTheGradientsNorm) {
   Fixture f(WeightType::f32);
   ZerothOrderEngine engine(f.store, f.team, {.direction = kernels::Direction::gaussian, .eps = 0x1p-5f});
   double norm = 0;
   for (std::size_t id = 0; id < f.store.size(); ++id) {
     for (std::int64_t i = 0; i < f.store.elements(id); ++i) {
-      const double g = static_cast<int>(philox(99, static_cast<std::uint64_t>(i), static_cast<std::uint32_t>(id), Stream::initial)[0] >> 20) / 2048.0 - 1;
+      const double g =
+          static_cast<int>(
+              philox(99, static_cast<std::uint64_t>(i), static_cast<std::uint32_t>(id), Stream::initial)[0] >> 20) /
+              2048.0 -
+          1;
       norm += g * g;
     }
   }

@@ -6,7 +6,8 @@
 namespace frugal {
 
 template <class T>
-LowRankLayer<T>::LowRankLayer(const WeightView& view, const LayerIds& ids, const LayerLayout& at) : dropout_(view.low_rank_dropout()) {
+LowRankLayer<T>::LowRankLayer(const WeightView& view, const LayerIds& ids, const LayerLayout& at)
+    : dropout_(view.low_rank_dropout()) {
   std::size_t total = 0;
   for (std::size_t s = 0; s < kSlots; ++s) {
     const auto slot = static_cast<Slot>(s);
@@ -38,13 +39,14 @@ LowRankLayer<T>::LowRankLayer(const WeightView& view, const LayerIds& ids, const
 }
 
 template <class T>
-typename LowRankLayer<T>::Rows LowRankLayer<T>::dropped(Slot slot, const T* x, std::int64_t stride, std::int64_t first, std::int64_t rows,
-                                                       std::int64_t in, Buffer& scratch) const {
+typename LowRankLayer<T>::Rows LowRankLayer<T>::dropped(Slot slot, const T* x, std::int64_t stride, std::int64_t first,
+                                                        std::int64_t rows, std::int64_t in, Buffer& scratch) const {
   if (dropout_.p <= 0) return {x, stride};
   scratch.grow(static_cast<std::size_t>(rows * in) * sizeof(T));
   for (std::int64_t r = 0; r < rows; ++r) {
-    kernels::dropout(x + r * stride, scratch.as<T>() + r * in, static_cast<std::uint64_t>((first + r) * in), static_cast<std::size_t>(in),
-                     dropout_.key, static_cast<std::uint32_t>(pairs_[slot].id), dropout_.p);
+    kernels::dropout(x + r * stride, scratch.as<T>() + r * in, static_cast<std::uint64_t>((first + r) * in),
+                     static_cast<std::size_t>(in), dropout_.key, static_cast<std::uint32_t>(pairs_[slot].id),
+                     dropout_.p);
   }
   return {scratch.as<T>(), in};
 }
@@ -56,8 +58,8 @@ void LowRankLayer<T>::drop_gradient(Slot slot, T* dx, std::int64_t first, std::i
 }
 
 template <class T>
-void LowRankLayer<T>::add(Slot slot, const LayerLayout& at, const T* x, std::int64_t x_stride, T* y, std::int64_t first, std::int64_t rows,
-                          Buffer* scratch) const {
+void LowRankLayer<T>::add(Slot slot, const LayerLayout& at, const T* x, std::int64_t x_stride, T* y, std::int64_t first,
+                          std::int64_t rows, Buffer* scratch) const {
   const Pair& pair = pairs_[slot];
   if (pair.rank == 0) return;
   const Rows seen = dropped(slot, x, x_stride, first, rows, at.in(slot), scratch[0]);

@@ -1,0 +1,76 @@
+// frugal report: where pages go, and what is refused.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "frugal/base/atomic_file.h"
+#include "frugal/base/error.h"
+#include "frugal/base/json.h"
+#include "frugal/cli/parse.h"
+#include "frugal/train/run/tests/temporary_folder.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ReportVerb : public testing::Test {
+ protected:
+  std::string run(const std::string& name) {
+    const fs::path path = folder_ / name;
+    fs::create_directories(path);
+    write_file(path / "run.json", R"({"format": 1, "settings": {"method": "mezo"}, "status": "done"})");
+    write_file(path / "events.jsonl", "{\"event\": \"step\", \"step\": 1, \"loss\": 0.5}\n");
+    return path.string();
+  }
+  TemporaryFolder folder_;
+};
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+int call_verb(const std::vector<std::string>& arguments) {
+  const Verb& verb = verb_named("report");
+  return verb.run(parse_arguments(verb, arguments).settings);
+}
+
+Exit refusal(const std::vector<std::string>& arguments) {
+  try {
+    call_verb(arguments);
+  } catch (const Error& error) {
+    EXPECT_FALSE(error.fix().empty());
+    return error.code();
+  }
+  return Exit::ok;
+}
+
+TEST_F(ReportVerb, WritesAndOverwrites) {
+  const std::string one = run("one"), two = run("two"), out = (folder_ / "page.html").string();
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(call_verb({one}), 0);
+  EXPECT_EQ(call_verb({one}), 0);
+  EXPECT_EQ(call_verb({one, "--compare", two}), 0);
+  EXPECT_EQ(call_verb({one, "--compare", two + "," + one, "--out", out, "--json"}), 0);
+  const std::string said = testing::internal::GetCapturedStdout();
+  EXPECT_TRUE(contains(read_file(one + "/report.html"), "<h1>one"));
+  EXPECT_TRUE(contains(read_file(one + "/compare.html"), "2 runs compared"));
+  const Json line = Json::parse(said.substr(said.find('{')), nullptr, false);
+  EXPECT_EQ(line, Json({{"out", out}, {"runs", {one, two, one}}}));
+  EXPECT_TRUE(contains(read_file(out), "3 runs compared"));
+}
+
+TEST_F(ReportVerb, Refuses) {
+  const std::string one = run("one"), nothing = (folder_ / "nothing").string();
+  EXPECT_EQ(refusal({}), Exit::usage);
+  EXPECT_EQ(refusal({nothing}), Exit::input);
+  EXPECT_EQ(refusal({one, "--compare", nothing}), Exit::input);
+  EXPECT_EQ(refusal({one, "--out", one + "/run.json"}), Exit::usage);
+  EXPECT_EQ(refusal({one, "--out", nothing + "/page.html"}), Exit::input);
+  write_file(fs::path(one) / "run.json", "{\"format\": 1");
+  EXPECT_EQ(refusal({one}), Exit::input);
+  EXPECT_FALSE(fs::exists(one + "/report.html"));
+}
+
+}  // namespace
+}  // namespace frugal
