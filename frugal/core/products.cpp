@@ -9,6 +9,9 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "frugal/base/processor.h"
 
 namespace frugal {
@@ -31,9 +34,39 @@ void product(at::Tensor& out, const at::Tensor& a, const at::Tensor& b, bool add
     at::mm_out(out, a, b);
 }
 
+// oneDNN compiles a kernel for every shape it meets and keeps it: batches of natural lengths would make one for each
+// number of rows, hundreds of megabytes in an hour. So bf16 rows go through in multiples of kRows, the last few in a
+// buffer filled up with zeros.
+constexpr std::int64_t kRows = 32;
+
+// Calls run(x, y, shape) for the whole multiples of kRows in place and for the rest in padded copies. x: [n, in], y:
+// [n, out].
+template <class Run>
+void in_multiples(const Bf16* x, std::int64_t in, std::int64_t x_stride, Bf16* y, std::int64_t out,
+                  std::int64_t y_stride, std::int64_t n, bool add, const Run& run) {
+  const std::int64_t whole = n / kRows * kRows, rest = n - whole;
+  if (whole > 0) run(x, x_stride, y, y_stride, whole);
+  if (rest == 0) return;
+  std::vector<Bf16> from(static_cast<std::size_t>(kRows * in)), to(static_cast<std::size_t>(kRows * out));
+  for (std::int64_t r = 0; r < rest; ++r) {
+    std::copy_n(x + (whole + r) * x_stride, in, from.data() + r * in);
+    if (add) std::copy_n(y + (whole + r) * y_stride, out, to.data() + r * out);
+  }
+  run(from.data(), in, to.data(), out, kRows);
+  for (std::int64_t r = 0; r < rest; ++r) std::copy_n(to.data() + r * out, out, y + (whole + r) * y_stride);
+}
+
 template <class T>
 void linear_of(const T* x, const T* w, T* y, const LinearShape& s) {
   const c10::InferenceMode guard;
+  if constexpr (std::is_same_v<T, Bf16>) {
+    if (s.n % kRows != 0) {
+      return in_multiples(x, s.k, s.x_stride, y, s.m, s.y_stride, s.n, s.add,
+                          [&](const Bf16* a, std::int64_t a_stride, Bf16* b, std::int64_t b_stride, std::int64_t n) {
+                            linear_of(a, w, b, {n, s.k, s.m, a_stride, b_stride, s.add});
+                          });
+    }
+  }
   at::Tensor out = matrix(y, s.n, s.m, s.y_stride);
   product(out, matrix(x, s.n, s.k, s.x_stride), matrix(w, s.m, s.k, s.k).t(), s.add);
 }
@@ -41,6 +74,14 @@ void linear_of(const T* x, const T* w, T* y, const LinearShape& s) {
 template <class T>
 void input_gradient_of(const T* dy, const T* w, T* dx, const LinearShape& s) {
   const c10::InferenceMode guard;
+  if constexpr (std::is_same_v<T, Bf16>) {
+    if (s.n % kRows != 0) {
+      return in_multiples(dy, s.m, s.y_stride, dx, s.k, s.x_stride, s.n, s.add,
+                          [&](const Bf16* a, std::int64_t a_stride, Bf16* b, std::int64_t b_stride, std::int64_t n) {
+                            input_gradient_of(a, w, b, {n, s.k, s.m, b_stride, a_stride, s.add});
+                          });
+    }
+  }
   at::Tensor out = matrix(dx, s.n, s.k, s.x_stride);
   product(out, matrix(dy, s.n, s.m, s.y_stride), matrix(w, s.m, s.k, s.k), s.add);
 }
@@ -48,6 +89,23 @@ void input_gradient_of(const T* dy, const T* w, T* dx, const LinearShape& s) {
 template <class T>
 void attention_of(const T* q, const T* k, const T* v, T* out, const AttentionShape& s) {
   const c10::InferenceMode guard;
+  if constexpr (std::is_same_v<T, Bf16>) {
+    if (s.queries == s.keys && s.queries > 1 &&
+        s.queries % kRows != 0) {  // what is added comes later, so no query sees it
+      const std::int64_t n = (s.queries + kRows - 1) / kRows * kRows, Q = s.heads * s.head_dim,
+                         K = s.kv_heads * s.head_dim;
+      std::vector<Bf16> all(static_cast<std::size_t>(n * (2 * Q + 2 * K)));
+      Bf16 *queries = all.data(), *keys = queries + n * Q, *values = keys + n * K, *result = values + n * K;
+      for (std::int64_t r = 0; r < s.queries; ++r) {
+        std::copy_n(q + r * s.q_stride, Q, queries + r * Q);
+        std::copy_n(k + r * s.kv_stride, K, keys + r * K);
+        std::copy_n(v + r * s.kv_stride, K, values + r * K);
+      }
+      attention_of(queries, keys, values, result, {n, n, s.heads, s.kv_heads, s.head_dim, Q, K, Q});
+      for (std::int64_t r = 0; r < s.queries; ++r) std::copy_n(result + r * Q, Q, out + r * s.out_stride);
+      return;
+    }
+  }
   const auto heads_first = [&](const T* data, std::int64_t rows, std::int64_t heads, std::int64_t stride) {
     return at::from_blob(const_cast<T*>(data), {1, heads, rows, s.head_dim}, {rows * stride, s.head_dim, stride, 1},
                          at::TensorOptions(scalar_type<T>));

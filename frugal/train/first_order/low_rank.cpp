@@ -20,16 +20,14 @@ bool matches(const std::string& name, const std::string& target) {
 LowRankPairs::LowRankPairs(const WeightStore& store, LowRankOptions options)
     : store_(store),
       options_(std::move(options)),
+      alphas_(store.size()),
       pairs_(store.size()),
       view_(store, pairs_),
       training_view_(store, pairs_) {
   const DecoderIds ids(store.shape());
   std::vector<bool> found(options_.targets.size());
-  const double size = static_cast<double>(options_.rank);
-  const auto scale = static_cast<float>(options_.alpha / (options_.rank_stabilised ? std::sqrt(size) : size));
-  std::size_t end = 0;
-  for (std::size_t l = 0; l < ids.layers.size(); ++l) {
-    for (const LinearIds& linear : ids.layers[l].linears) {
+  for (const LayerIds& layer : ids.layers) {
+    for (const LinearIds& linear : layer.linears) {
       const TensorSpec& spec = store.spec(linear.weight);
       bool is_target = options_.targets.empty();
       for (std::size_t t = 0; t < found.size(); ++t) {
@@ -42,26 +40,67 @@ LowRankPairs::LowRankPairs(const WeightStore& store, LowRankOptions options)
                         std::to_string(spec.rows) + " x " + std::to_string(spec.cols),
                     "--rank " + std::to_string(std::min(spec.rows, spec.cols)) + " is the most");
       }
-      pairs_[linear.weight] = {options_.rank, scale};
-      for (const bool is_a : {true, false}) {
-        const std::int64_t cols = is_a ? spec.cols : options_.rank, rows = is_a ? options_.rank : spec.rows;
-        const std::string module = spec.name.substr(0, spec.name.size() - std::string(".weight").size());
-        parameters_.push_back({.name = module + (is_a ? ".lora_A.weight" : ".lora_B.weight"),
-                               .id = linear.weight,
-                               .part = is_a ? Parameter::Part::factor_a : Parameter::Part::factor_b,
-                               .rows = {},
-                               .cols = cols,
-                               .count = rows * cols,
-                               .layer = static_cast<std::int64_t>(l)});
-        places_.push_back(end);
-        end += static_cast<std::size_t>((rows * cols + 15) / 16 * 16);
-      }
+      add(ids, linear.weight, options_.rank, lora_scale(options_.alpha, options_.rank, options_.rank_stabilised),
+          options_.alpha);
     }
   }
   for (std::size_t t = 0; t < found.size(); ++t) {
-    if (!found[t])
+    if (!found[t]) {
       throw Error(Exit::usage, "--targets names '" + options_.targets[t] + "', which no linear of the model ends in",
                   "choose from q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj");
+    }
+  }
+  place();
+}
+
+LowRankPairs::LowRankPairs(const WeightStore& store, LoraAdapter start, double dropout, std::uint64_t seed)
+    : store_(store),
+      start_(std::move(start)),
+      alphas_(store.size()),
+      pairs_(store.size()),
+      view_(store, pairs_),
+      training_view_(store, pairs_) {
+  if (start_.use_dora())
+    throw Error(Exit::input, "the adapter has magnitudes (DoRA), which are not trained yet", "give a LoRA adapter");
+  options_.dropout = dropout;
+  options_.seed = seed;
+  options_.rank_stabilised = start_.use_rslora;
+  const DecoderIds ids(store.shape());
+  for (std::size_t id = 0; id < store.size(); ++id) {
+    for (const LowRankFactor& factor : start_.factors) {
+      if (factor.module + ".weight" != store.spec(id).name) continue;
+      if (layer_of(ids, id) == static_cast<std::int64_t>(ids.layers.size())) {
+        throw Error(Exit::input, "the adapter has a pair beside " + store.spec(id).name,
+                    "give an adapter of the layers' linears alone");
+      }
+      add(ids, id, factor.rank, factor.scale, factor.alpha);
+    }
+  }
+  place();
+}
+
+void LowRankPairs::add(const DecoderIds& ids, std::size_t id, std::int64_t rank, double scale, double alpha) {
+  const TensorSpec& spec = store_.spec(id);
+  const std::string module = spec.name.substr(0, spec.name.size() - std::string(".weight").size());
+  pairs_[id] = {rank, static_cast<float>(scale)};
+  alphas_[id] = alpha;
+  for (const bool is_a : {true, false}) {
+    const std::int64_t cols = is_a ? spec.cols : rank, rows = is_a ? rank : spec.rows;
+    parameters_.push_back({.name = module + (is_a ? ".lora_A.weight" : ".lora_B.weight"),
+                           .id = id,
+                           .part = is_a ? Parameter::Part::factor_a : Parameter::Part::factor_b,
+                           .rows = {},
+                           .cols = cols,
+                           .count = rows * cols,
+                           .layer = layer_of(ids, id)});
+  }
+}
+
+void LowRankPairs::place() {
+  std::size_t end = 0;
+  for (const Parameter& p : parameters_) {
+    places_.push_back(end);
+    end += static_cast<std::size_t>((p.count + 15) / 16 * 16);
   }
   memory_ = Buffer(end * sizeof(float));
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -75,7 +114,15 @@ void LowRankPairs::restart() {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Parameter& p = parameters_[i];
     float* to = memory_.as<float>() + places_[i];
-    if (p.part == Parameter::Part::factor_b) {
+    const bool is_a = p.part == Parameter::Part::factor_a;
+    const auto of_start = std::find_if(start_.factors.begin(), start_.factors.end(), [&](const LowRankFactor& f) {
+      return f.module + ".weight" == store_.spec(p.id).name;
+    });
+    if (of_start != start_.factors.end()) {
+      std::copy_n((is_a ? of_start->a : of_start->b).data(), p.count, to);
+      continue;
+    }
+    if (!is_a) {
       std::fill_n(to, p.count, 0.0f);
       continue;
     }
@@ -130,8 +177,8 @@ std::optional<LoraAdapter> LowRankPairs::adapter() const {
                                .a = std::vector<float>(pair.a, pair.a + pair.rank * spec.cols),
                                .b = std::vector<float>(pair.b, pair.b + pair.rank * spec.rows),
                                .magnitude = {},
-                               .scale = lora_scale(options_.alpha, pair.rank, options_.rank_stabilised),
-                               .alpha = options_.alpha});
+                               .scale = lora_scale(alphas_[id], pair.rank, options_.rank_stabilised),
+                               .alpha = alphas_[id]});
   }
   return adapter;
 }

@@ -20,6 +20,9 @@ struct LowRankOptions {
 
 class LowRankPairs : public Parametrisation {
  public:
+  // Goes on from an adapter: its pairs, ranks and scales. Error(Exit::input): it has magnitudes (DoRA), or a pair
+  // beside the head.
+  LowRankPairs(const WeightStore& store, LoraAdapter start, double dropout, std::uint64_t seed);
   // a from U(-1/sqrt(in), 1/sqrt(in)) and b 0, as PEFT begins: the model is unchanged at first.
   // Error(Exit::usage): a target that matches no linear, a rank above a linear's smaller side (both named).
   LowRankPairs(const WeightStore& store, LowRankOptions options);
@@ -32,8 +35,13 @@ class LowRankPairs : public Parametrisation {
   void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override;
 
  private:
+  // scale and alpha of a pair, and where its numbers lie.
+  void add(const DecoderIds& ids, std::size_t id, std::int64_t rank, double scale, double alpha);
+  void place();
   const WeightStore& store_;
   LowRankOptions options_;
+  LoraAdapter start_;           // empty: pairs begin at random
+  std::vector<double> alphas_;  // by tensor
   std::vector<LowRankPair> pairs_;
   std::vector<std::size_t> places_;  // floats, by parameter
   Buffer memory_;

@@ -13,6 +13,7 @@ struct LowRankConfig {
   double alpha = 16, dropout = 0;
   std::vector<std::string> targets;
   bool rslora = false;
+  std::string adapter;
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
@@ -24,6 +25,10 @@ struct LowRankConfig {
        .group = "method"},
       c.targets);
     v({.name = "rslora", .help = "alpha / sqrt(rank) instead (arXiv:2312.03732)", .group = "method"}, c.rslora);
+    v({.name = "adapter",
+       .help = "a PEFT adapter's folder to go on from; rank, alpha and targets are then its own",
+       .group = "method"},
+      c.adapter);
   }
 };
 

@@ -1,0 +1,81 @@
+// SPruFT: AdamW on the most important rows of each linear, chosen once (arXiv:2502.11439).
+#pragma once
+#include <string>
+#include <vector>
+
+#include "frugal/tune/first_order_config.h"
+
+namespace frugal {
+
+struct SpruftConfig {
+  FirstOrderConfig first_order{.lr = {1e-4}};
+  std::int64_t rows = 0;
+  double ratio = 0;
+  std::int64_t round_to = 4, min_rows = 1;
+  bool global = false;
+  std::string score = "taylor";
+  std::int64_t score_batches = 16, score_layers = 0, zo_directions = 64;
+  std::vector<std::string> targets;
+  bool print_rows = false;
+
+  static constexpr std::int64_t kDefaultRows = 64;
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    FirstOrderConfig::fields(c.first_order, v);
+    v({.name = "rows", .help = "rows trained in each linear; 0: by --ratio, or 64 without one", .group = "method"},
+      c.rows);
+    v({.name = "ratio",
+       .help = "share of each linear's rows that is trained, in (0, 1]; 0: by --rows",
+       .group = "method"},
+      c.ratio);
+    v({.name = "round_to", .help = "--ratio rounds down to a multiple of this, >= 1", .group = "method"}, c.round_to);
+    v({.name = "min_rows", .help = "but to no less than this", .group = "method"}, c.min_rows);
+    v({.name = "global",
+       .help = "--ratio of all rows together, each linear's scores divided by their mean",
+       .group = "method"},
+      c.global);
+    v({.name = "score",
+       .help = "what makes a row important: |w g| or (w g)^2 on training batches, |w|^2, the spread of |w g| over the "
+               "labels, |w g| with g from forward passes, or nothing",
+       .group = "method",
+       .choices = {"taylor", "fisher", "magnitude", "qm-taylor", "zo-taylor", "random"}},
+      c.score);
+    v({.name = "score_batches", .help = "training batches the scores are made from, >= 1", .group = "method"},
+      c.score_batches);
+    v({.name = "score_layers",
+       .help = "layers scored at once, whose dense gradients are held meanwhile; 0: all",
+       .group = "method"},
+      c.score_layers);
+    v({.name = "zo_directions", .help = "random directions of zo-taylor, >= 1", .group = "method"}, c.zo_directions);
+    v({.name = "targets",
+       .help = "linears with trained rows, by the end of their names: o_proj,down_proj; none: all of every layer",
+       .group = "method"},
+      c.targets);
+    v({.name = "print_rows", .help = "list the rows that were chosen", .group = "method"}, c.print_rows);
+  }
+};
+
+inline void validate(const SpruftConfig& c) {
+  validate(c.first_order);
+  if (c.rows != 0 && c.ratio != 0) {
+    throw Error(
+        Exit::usage,
+        "--rows is " + std::to_string(c.rows) + " and --ratio is " + Json(c.ratio).dump() + ", expected one of them",
+        "leave one out");
+  }
+  require_setting(c.rows >= 0, "--rows", c.rows, "a number of rows >= 1", "--rows 64 is usual");
+  require_setting(c.ratio >= 0 && c.ratio <= 1, "--ratio", c.ratio, "a number in (0, 1]",
+                  "--ratio 0.05 trains a twentieth");
+  require_setting(c.round_to >= 1, "--round-to", c.round_to, "at least 1", "--round-to 4 is usual");
+  require_setting(c.min_rows >= 0, "--min-rows", c.min_rows, "at least 0", "--min-rows 1 is usual");
+  require_setting(!c.global || c.ratio > 0, "--global", c.global, "a --ratio beside it", "give --ratio 0.05");
+  require_setting(c.score_batches >= 1, "--score-batches", c.score_batches, "at least 1",
+                  "--score-batches 16 is usual");
+  require_setting(c.score_layers >= 0, "--score-layers", c.score_layers, "at least 0",
+                  "--score-layers 0 scores all at once");
+  require_setting(c.zo_directions >= 1, "--zo-directions", c.zo_directions, "at least 1",
+                  "--zo-directions 64 is usual");
+}
+
+}  // namespace frugal

@@ -1,0 +1,23 @@
+// How important each row of a linear is for a task. Needs the training floor.
+#pragma once
+#include <vector>
+
+#include "frugal/nn/decoder.h"
+#include "frugal/train/objective/objective.h"
+#include "frugal/tune/spruft/config.h"
+
+namespace frugal {
+
+// Scores of the rows of `linears` (ids of the store's tensors), [rows] each. w: weights of a row, g: their gradient,
+// the sum of that of the mean loss over calibration batches drawn from the training set by `seed`.
+//   taylor sum |w g|;  fisher sum w^2 mean g^2 over batches;  magnitude sum w^2;  random: uniform
+//   qm-taylor: taylor for the examples of each label alone, then the mean of 11 quantiles over the labels
+//   zo-taylor: taylor with g from two-sided differences along random directions; close to |w| alone unless there are
+//   very many
+// Error(Exit::usage): qm-taylor without labels, or a label without an example; a score that needs gradients without an
+// objective.
+std::vector<std::vector<double>> row_scores(const SpruftConfig& config, std::int64_t batch, std::uint64_t seed,
+                                            WeightStore& store, Decoder& decoder, Objective& objective,
+                                            const std::vector<std::size_t>& linears);
+
+}  // namespace frugal

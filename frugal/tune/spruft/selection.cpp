@@ -1,0 +1,78 @@
+#include "frugal/tune/spruft/selection.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace frugal {
+
+std::int64_t row_budget(const SpruftConfig& config, const std::string& name, std::int64_t rows) {
+  if (config.ratio > 0) {
+    const auto share =
+        static_cast<std::int64_t>(config.ratio * static_cast<double>(rows)) / config.round_to * config.round_to;
+    return std::min(rows, std::max(share, config.min_rows));
+  }
+  const std::int64_t wanted = config.rows > 0 ? config.rows : SpruftConfig::kDefaultRows;
+  if (wanted > rows) {
+    throw Error(Exit::usage,
+                "--rows is " + std::to_string(wanted) + ", but " + name + " has " + std::to_string(rows) + " rows",
+                "--rows " + std::to_string(rows) + " is the most, or take a share with --ratio");
+  }
+  return wanted;
+}
+
+std::vector<std::vector<std::int32_t>> select_rows(const SpruftConfig& config, const std::vector<std::string>& names,
+                                                   const std::vector<std::vector<double>>& scores) {
+  std::vector<std::vector<std::int32_t>> chosen(names.size());
+  if (!config.global) {
+    for (std::size_t l = 0; l < names.size(); ++l) {
+      const auto& own = scores[l];
+      std::vector<std::int32_t> order(own.size());
+      std::iota(order.begin(), order.end(), 0);
+      std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
+        return own[static_cast<std::size_t>(a)] > own[static_cast<std::size_t>(b)];
+      });
+      order.resize(static_cast<std::size_t>(row_budget(config, names[l], static_cast<std::int64_t>(own.size()))));
+      std::sort(order.begin(), order.end());
+      chosen[l] = std::move(order);
+    }
+    return chosen;
+  }
+  struct Row {
+    double score;
+    std::size_t linear;
+    std::int32_t row;
+  };
+  std::vector<Row> all;
+  for (std::size_t l = 0; l < names.size(); ++l) {
+    const double mean =
+        std::accumulate(scores[l].begin(), scores[l].end(), 0.0) / static_cast<double>(scores[l].size());
+    for (std::size_t r = 0; r < scores[l].size(); ++r) {
+      all.push_back({mean > 0 ? scores[l][r] / mean : 0, l, static_cast<std::int32_t>(r)});
+    }
+  }
+  const auto count = std::max<std::size_t>(1, static_cast<std::size_t>(config.ratio * static_cast<double>(all.size())));
+  std::stable_sort(all.begin(), all.end(), [](const Row& a, const Row& b) { return a.score > b.score; });
+  for (std::size_t i = 0; i < count; ++i) chosen[all[i].linear].push_back(all[i].row);
+  for (auto& rows : chosen) std::sort(rows.begin(), rows.end());
+  return chosen;
+}
+
+double quantile_mean(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  double sum = 0;
+  for (int q = 0; q <= 10; ++q) {
+    const double at = static_cast<double>(values.size() - 1) * q / 10;
+    const auto low = static_cast<std::size_t>(at), high = std::min(low + 1, values.size() - 1);
+    sum += values[low] + (at - static_cast<double>(low)) * (values[high] - values[low]);
+  }
+  return sum / 11;
+}
+
+bool is_target(const std::string& name, const std::vector<std::string>& targets) {
+  if (name.find(".layers.") == std::string::npos || !name.ends_with("_proj.weight")) return false;
+  return targets.empty() || std::any_of(targets.begin(), targets.end(), [&](const std::string& target) {
+           return name.ends_with("." + target + ".weight");
+         });
+}
+
+}  // namespace frugal

@@ -1,0 +1,56 @@
+#include "frugal/base/log.h"
+#include "frugal/train/first_order/selected_rows.h"
+#include "frugal/tune/first_order_options.h"
+#include "frugal/tune/spruft/row_scores.h"
+#include "frugal/tune/spruft/selection.h"
+
+namespace frugal {
+namespace {
+
+// The rows of a run: chosen at its start and recorded, by the names of their tensors.
+std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const Json& settings,
+                                               TunerContext& context) {
+  WeightStore& store = context.store;
+  std::vector<std::vector<std::int32_t>> all(store.size());
+  if (context.chosen.is_null()) {
+    std::vector<std::size_t> linears;
+    std::vector<std::string> names;
+    for (std::size_t id = 0; id < store.size(); ++id) {
+      if (!is_target(store.spec(id).name, config.targets)) continue;
+      row_budget(config, store.spec(id).name, store.spec(id).rows);  // refuses before anything is scored
+      linears.push_back(id);
+      names.push_back(store.spec(id).name);
+    }
+    const auto seed = static_cast<std::uint64_t>(settings.value("seed", std::int64_t{1}));
+    const auto scores = row_scores(config, settings.value("batch", std::int64_t{16}), seed, store, context.decoder,
+                                   *context.objective, linears);
+    const auto rows = select_rows(config, names, scores);
+    context.chosen = {{"rows", Json::object()}};
+    for (std::size_t l = 0; l < names.size(); ++l) {
+      if (!rows[l].empty()) context.chosen["rows"][names[l]] = rows[l];
+    }
+  }
+  for (std::size_t id = 0; id < store.size(); ++id) {
+    const auto found = context.chosen["rows"].find(store.spec(id).name);
+    if (found != context.chosen["rows"].end()) all[id] = found->get<std::vector<std::int32_t>>();
+    if (config.print_rows && !all[id].empty()) say(store.spec(id).name + " " + Json(all[id]).dump());
+  }
+  return all;
+}
+
+}  // namespace
+
+void register_tuner_spruft(TunerRegistry& registry) {
+  registry.add("spruft", [](const Json& settings, TunerContext& context) -> std::unique_ptr<Tuner> {
+    const auto config = from_json<SpruftConfig>(settings);
+    if (config.score == "zo-taylor" && settings.value("weights", "bf16") == "stored") {
+      throw Error(Exit::usage, "--score is zo-taylor, but --weights stored cannot be perturbed", "--score taylor, or --weights bf16");
+    }
+    auto rows = std::make_unique<SelectedRows>(context.store, rows_of(config, settings, context));
+    FirstOrderOptions options = first_order_options(config.first_order, settings);
+    options.likely_rates = {3e-5, 1e-4, 3e-4, 1e-3};
+    return std::make_unique<FirstOrderTuner>(std::move(rows), context.decoder, context.objective, options);
+  });
+}
+
+}  // namespace frugal
