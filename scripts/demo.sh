@@ -14,12 +14,13 @@ prompt=$'Message: {text}\nIs this spam?'
 labels=ham=No,spam=Yes
 task=(--template "$prompt" --labels "$labels")
 
-field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
+budget_of() { python3 -c 'import json, sys
+print([row["smallest_budget_bytes"] // 2**20 for row in json.load(sys.stdin)["rows"] if row["method"] == sys.argv[1]][0], "MiB", sep="")' "$1"; }
 title() { printf '\n== %s\n' "$*"; }
 
 title "What fits"
 $frugal plan "$model" --batch 16 --length 64
-memory=$($frugal plan "$model" --batch 16 --length 64 --json | field smallest_budget)
+memory=$($frugal plan "$model" --batch 16 --length 64 --json | budget_of sparse-mezo)
 echo "the smallest round budget that holds sparse-mezo: $memory"
 
 title "Before: $(basename "$model") on held-out messages"
