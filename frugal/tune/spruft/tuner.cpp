@@ -44,7 +44,8 @@ void register_tuner_spruft(TunerRegistry& registry) {
   registry.add("spruft", [](const Json& settings, TunerContext& context) -> std::unique_ptr<Tuner> {
     const auto config = from_json<SpruftConfig>(settings);
     if (config.score == "zo-taylor" && settings.value("weights", "bf16") == "stored") {
-      throw Error(Exit::usage, "--score is zo-taylor, but --weights stored cannot be perturbed", "--score taylor, or --weights bf16");
+      throw Error(Exit::usage, "--score is zo-taylor, but --weights stored cannot be perturbed",
+                  "--score taylor, or --weights bf16");
     }
     auto rows = std::make_unique<SelectedRows>(context.store, rows_of(config, settings, context));
     FirstOrderOptions options = first_order_options(config.first_order, settings);

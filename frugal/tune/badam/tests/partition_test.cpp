@@ -1,0 +1,116 @@
+// Blocks and their order, with the mistakes of the reference implementation that these would catch.
+#include "frugal/tune/badam/partition.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "frugal/formats/model_shape.h"
+
+namespace frugal {
+namespace {
+
+std::vector<std::string> names_of(std::int64_t layers) {
+  ModelShape shape;
+  shape.vocab = 10;
+  shape.hidden = 8;
+  shape.head_dim = 4;
+  shape.layers = std::vector<LayerShape>(static_cast<std::size_t>(layers), {2, 1, 16});
+  std::vector<std::string> names;
+  for (const TensorSpec& spec : tensor_specs(shape)) names.push_back(spec.name);
+  return names;
+}
+
+void expect_refused(const BadamConfig& config, const std::string& part) {
+  try {
+    partition_blocks(names_of(2), config);
+    FAIL() << part;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Exit::usage);
+    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+  }
+}
+
+// Substring matching would put layers.10 into layers.1.
+TEST(BadamPartition, ALayerIsABlockAndTheRestIsFrozen) {
+  const auto names = names_of(12);
+  const Partition partition = partition_blocks(names, {});
+  ASSERT_EQ(partition.blocks.size(), 12u);
+  for (const ParameterBlock& block : partition.blocks) {
+    EXPECT_EQ(block.members.size(), 9u) << block.name;
+    for (const std::size_t i : block.members) EXPECT_TRUE(names[i].starts_with(block.name)) << names[i];
+  }
+  EXPECT_EQ(partition.frozen.size(), names.size() - 12 * 9);
+}
+
+TEST(BadamPartition, ModulesAndMatricesTakeTheirNormsAlong) {
+  for (const auto& [kind, blocks] : {std::pair("module", 4u), {"matrix", 14u}}) {
+    BadamConfig config;
+    config.block = kind;
+    const Partition partition = partition_blocks(names_of(2), config);
+    EXPECT_EQ(partition.blocks.size(), blocks);
+    std::set<std::size_t> members;
+    for (const ParameterBlock& block : partition.blocks) members.insert(block.members.begin(), block.members.end());
+    EXPECT_EQ(members.size(), 18u) << "each parameter of a layer is in one block, norms too";
+  }
+}
+
+TEST(BadamPartition, CustomBlocksAndRefusals) {
+  BadamConfig config;
+  config.block = "custom:model.layers.0+model.norm;model.layers.1.mlp";
+  const Partition partition = partition_blocks(names_of(2), config);
+  ASSERT_EQ(partition.blocks.size(), 2u);
+  EXPECT_EQ(partition.blocks[0].members.size(), 10u);
+  config.block = "custom:model.layers.0;model.layers.0.mlp";
+  expect_refused(config, "two blocks");
+  config.block = "custom:model.layers.7";
+  expect_refused(config, "matches no parameter");
+  config = {};
+  config.always_active = {"head"};
+  expect_refused(config, "head");
+  config = {};
+  config.start_block = 2;
+  expect_refused(config, "there are 2 blocks");
+  for (const char* every : {"0", "-1", "x"}) EXPECT_THROW(SwitchEvery::parse(every), Error) << every;
+  config = {};
+  config.switch_mode = "fixed";
+  EXPECT_THROW(validate(config), Error) << "fixed without a block";
+}
+
+// Every block gets exactly `every` steps, the first one too, and each once a round.
+TEST(BadamPartition, TurnsAreWholeAndRoundsArePermutations) {
+  for (const char* mode : {"random", "ascending", "descending"}) {
+    BadamConfig config;
+    config.switch_mode = mode;
+    std::vector<std::size_t> first;
+    for (std::uint64_t round = 0; round < 3; ++round) {
+      std::set<std::size_t> seen;
+      for (std::uint64_t turn = 0; turn < 5; ++turn) {
+        const std::uint64_t begin = (round * 5 + turn) * 7;
+        const std::size_t block = block_at(begin, 5, 7, config, 3);
+        for (std::uint64_t step = begin; step < begin + 7; ++step) EXPECT_EQ(block_at(step, 5, 7, config, 3), block);
+        seen.insert(block);
+        if (round == 0) first.push_back(block);
+      }
+      EXPECT_EQ(seen.size(), 5u) << mode;
+    }
+    if (std::string(mode) == "ascending") {
+      EXPECT_EQ(first, (std::vector<std::size_t>{0, 1, 2, 3, 4}));
+    }
+    if (std::string(mode) == "descending") {
+      EXPECT_EQ(first, (std::vector<std::size_t>{4, 3, 2, 1, 0}));
+    }
+    config.start_block = 3;
+    EXPECT_EQ(block_at(0, 5, 7, config, 3), 3u) << mode;
+  }
+}
+
+TEST(BadamPartition, TheRuleForTurns) {
+  EXPECT_EQ(SwitchEvery::parse("auto").steps(1000, 16, 30), 50);
+  EXPECT_EQ(SwitchEvery::parse("auto").steps(38400, 16, 30), 80);
+  EXPECT_EQ(SwitchEvery::parse("auto").steps(1'000'000, 16, 30), 100);
+  EXPECT_EQ(SwitchEvery::parse("7").steps(1000, 16, 30), 7);
+}
+
+}  // namespace
+}  // namespace frugal
