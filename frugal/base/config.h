@@ -66,4 +66,9 @@ Config from_json(const Json& json) {
   return config;
 }
 
+// For validate() of a config: Error(Exit::usage) with option, value and range unless it holds.
+inline void require_setting(bool holds, const char* option, const Json& value, const char* range, const char* fix) {
+  if (!holds) throw Error(Exit::usage, std::string(option) + " is " + value.dump() + ", expected " + range, fix);
+}
+
 }  // namespace frugal

@@ -39,51 +39,43 @@ void product(at::Tensor& out, const at::Tensor& a, const at::Tensor& b, bool add
 // buffer filled up with zeros.
 constexpr std::int64_t kRows = 32;
 
-// Calls run(x, y, shape) for the whole multiples of kRows in place and for the rest in padded copies. x: [n, in], y:
-// [n, out].
-template <class Run>
-void in_multiples(const Bf16* x, std::int64_t in, std::int64_t x_stride, Bf16* y, std::int64_t out,
-                  std::int64_t y_stride, std::int64_t n, bool add, const Run& run) {
-  const std::int64_t whole = n / kRows * kRows, rest = n - whole;
-  if (whole > 0) run(x, x_stride, y, y_stride, whole);
-  if (rest == 0) return;
-  std::vector<Bf16> from(static_cast<std::size_t>(kRows * in)), to(static_cast<std::size_t>(kRows * out));
-  for (std::int64_t r = 0; r < rest; ++r) {
-    std::copy_n(x + (whole + r) * x_stride, in, from.data() + r * in);
-    if (add) std::copy_n(y + (whole + r) * y_stride, out, to.data() + r * out);
+// The last rows of a matrix, [kRows, cols], zeros behind them.
+std::vector<Bf16> padded(const Bf16* data, std::int64_t rows, std::int64_t cols, std::int64_t stride) {
+  std::vector<Bf16> all(static_cast<std::size_t>(kRows * cols));
+  for (std::int64_t r = 0; r < rows; ++r) std::copy_n(data + r * stride, cols, all.data() + r * cols);
+  return all;
+}
+
+// y[n, out] = x[n, in] w (+ y with `add`), w [in, out].
+template <class T>
+void rows_times(const T* x, std::int64_t x_stride, const at::Tensor& w, T* y, std::int64_t y_stride, std::int64_t n,
+                bool add) {
+  const std::int64_t in = w.size(0), out = w.size(1), rest = std::is_same_v<T, Bf16> ? n % kRows : 0, whole = n - rest;
+  if (whole > 0) {
+    at::Tensor to = matrix(y, whole, out, y_stride);
+    product(to, matrix(x, whole, in, x_stride), w, add);
   }
-  run(from.data(), in, to.data(), out, kRows);
-  for (std::int64_t r = 0; r < rest; ++r) std::copy_n(to.data() + r * out, out, y + (whole + r) * y_stride);
+  if constexpr (std::is_same_v<T, Bf16>) {
+    if (rest == 0) return;
+    Bf16* last = y + whole * y_stride;
+    const auto from = padded(x + whole * x_stride, rest, in, x_stride);
+    auto to = padded(last, add ? rest : 0, out, y_stride);
+    at::Tensor result = matrix(to.data(), kRows, out, out);
+    product(result, matrix(from.data(), kRows, in, in), w, add);
+    for (std::int64_t r = 0; r < rest; ++r) std::copy_n(to.data() + r * out, out, last + r * y_stride);
+  }
 }
 
 template <class T>
 void linear_of(const T* x, const T* w, T* y, const LinearShape& s) {
   const c10::InferenceMode guard;
-  if constexpr (std::is_same_v<T, Bf16>) {
-    if (s.n % kRows != 0) {
-      return in_multiples(x, s.k, s.x_stride, y, s.m, s.y_stride, s.n, s.add,
-                          [&](const Bf16* a, std::int64_t a_stride, Bf16* b, std::int64_t b_stride, std::int64_t n) {
-                            linear_of(a, w, b, {n, s.k, s.m, a_stride, b_stride, s.add});
-                          });
-    }
-  }
-  at::Tensor out = matrix(y, s.n, s.m, s.y_stride);
-  product(out, matrix(x, s.n, s.k, s.x_stride), matrix(w, s.m, s.k, s.k).t(), s.add);
+  rows_times(x, s.x_stride, matrix(w, s.m, s.k, s.k).t(), y, s.y_stride, s.n, s.add);
 }
 
 template <class T>
 void input_gradient_of(const T* dy, const T* w, T* dx, const LinearShape& s) {
   const c10::InferenceMode guard;
-  if constexpr (std::is_same_v<T, Bf16>) {
-    if (s.n % kRows != 0) {
-      return in_multiples(dy, s.m, s.y_stride, dx, s.k, s.x_stride, s.n, s.add,
-                          [&](const Bf16* a, std::int64_t a_stride, Bf16* b, std::int64_t b_stride, std::int64_t n) {
-                            input_gradient_of(a, w, b, {n, s.k, s.m, b_stride, a_stride, s.add});
-                          });
-    }
-  }
-  at::Tensor out = matrix(dx, s.n, s.k, s.x_stride);
-  product(out, matrix(dy, s.n, s.m, s.y_stride), matrix(w, s.m, s.k, s.k), s.add);
+  rows_times(dy, s.y_stride, matrix(w, s.m, s.k, s.k), dx, s.x_stride, s.n, s.add);
 }
 
 template <class T>
@@ -144,15 +136,23 @@ void linear_weight_gradient(const float* dy, const float* x, float* dw, std::int
   product(out, matrix(dy, s.n, s.m, s.y_stride).t(), matrix(x, s.n, s.k, s.x_stride), true);
 }
 // LibTorch has no bf16 product with an fp32 result on processors: the sum over this call's rows is rounded to bf16
-// once.
+// once, or twice where their number is no multiple of kRows.
 void linear_weight_gradient(const Bf16* dy, const Bf16* x, float* dw, std::int64_t dw_stride, const LinearShape& s,
                             Buffer& scratch) {
   const c10::InferenceMode guard;
   scratch.grow(static_cast<std::size_t>(s.m * s.k) * sizeof(Bf16));
   at::Tensor out = matrix(scratch.as<Bf16>(), s.m, s.k, s.k);
-  product(out, matrix(dy, s.n, s.m, s.y_stride).t(), matrix(x, s.n, s.k, s.x_stride), false);
-  for (std::int64_t r = 0; r < s.m; ++r)
-    kernels::add(dw + r * dw_stride, scratch.as<Bf16>() + r * s.k, static_cast<std::size_t>(s.k));
+  const auto add = [&](const at::Tensor& a, const at::Tensor& b) {
+    product(out, a.t(), b, false);
+    for (std::int64_t r = 0; r < s.m; ++r)
+      kernels::add(dw + r * dw_stride, scratch.as<Bf16>() + r * s.k, static_cast<std::size_t>(s.k));
+  };
+  const std::int64_t rest = s.n % kRows, whole = s.n - rest;
+  if (whole > 0) add(matrix(dy, whole, s.m, s.y_stride), matrix(x, whole, s.k, s.x_stride));
+  if (rest == 0) return;
+  const auto a = padded(dy + whole * s.y_stride, rest, s.m, s.y_stride),
+             b = padded(x + whole * s.x_stride, rest, s.k, s.x_stride);
+  add(matrix(a.data(), kRows, s.m, s.m), matrix(b.data(), kRows, s.k, s.k));
 }
 void attention(const float* q, const float* k, const float* v, float* out, const AttentionShape& s) {
   attention_of(q, k, v, out, s);

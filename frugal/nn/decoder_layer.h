@@ -70,8 +70,6 @@ class LowRankLayer {
   };
   LowRankLayer(const WeightView& view, const LayerIds& ids, const LayerLayout& at);
   const Pair& operator[](Slot slot) const { return pairs_[slot]; }
-  bool has_any() const { return rank_ > 0; }
-  std::int64_t most_rank() const { return rank_; }
 
   // x with dropout as the pair of `slot` sees it, rows of the batch from `first` on; x itself when there is none.
   struct Rows {
@@ -89,7 +87,6 @@ class LowRankLayer {
 
  private:
   std::array<Pair, kSlots> pairs_;
-  std::int64_t rank_ = 0;
   Dropout dropout_;
   Buffer memory_;
 };

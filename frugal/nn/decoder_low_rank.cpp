@@ -15,7 +15,6 @@ LowRankLayer<T>::LowRankLayer(const WeightView& view, const LayerIds& ids, const
     if (pair == nullptr) continue;
     pairs_[s].rank = pair->rank;
     pairs_[s].id = ids[slot].weight;
-    rank_ = std::max(rank_, pair->rank);
     total += static_cast<std::size_t>(pair->rank * (2 * at.in(slot) + at.out(slot)));
   }
   if (total == 0) return;

@@ -74,6 +74,8 @@ class LowRankLayer;
 template <class T>
 class WeightGradients;
 
+inline constexpr std::int64_t kVocabularyBlock = 2048;  // rows of the head made at a time
+
 struct Decoder::State {
   State(const ModelShape& shape, Threads& threads, Compute compute);
   ~State();
@@ -121,6 +123,15 @@ struct Decoder::State {
                           std::int64_t tokens, Gradients& gradients, WeightGradients<T>& work);
   BackwardState& start_backward(
       const WeightView& view);  // zeroes dhidden for the tokens of the last forward unless a head has run
+  // Block `index` of the head's rows, to be made in block[index % 2]; nothing behind the last.
+  template <class T>
+  Preparation<T> head_block(const WeightView& view, std::int64_t index) const {
+    Preparation<T> work;
+    const std::int64_t begin = index * kVocabularyBlock;
+    if (begin < shape.vocab)
+      work.add(view, ids.head, block[index % 2], 0, begin, std::min(shape.vocab, begin + kVocabularyBlock));
+    return work;
+  }
   void backward_final_norm(const WeightView& view, std::span<const std::int64_t> rows, const float* dnormed,
                            Gradients& gradients);
   template <class T>
@@ -131,7 +142,6 @@ struct Decoder::State {
   std::vector<float> final_gain(const WeightView& view);
 };
 
-inline constexpr std::int64_t kVocabularyBlock = 2048;                             // rows of the head made at a time
 std::vector<std::int64_t> distinct_rows(std::span<const Decoder::Query> queries);  // rising
 
 // Tokens a work item takes: the largest of 512, 256, 128, 64 that makes at least four items, a function of the batch

@@ -24,7 +24,6 @@ class Tape {
   Tape(std::int64_t first_layer, bool keeps) : first_(first_layer < 0 ? 0 : first_layer), keeps_(keeps) {}
   bool records(std::size_t layer) const { return static_cast<std::int64_t>(layer) >= first_; }
   bool keeps() const { return keeps_; }
-  std::int64_t first_layer() const { return first_; }
   LayerTape& at(std::size_t layer) {
     if (layers_.size() <= layer) layers_.resize(layer + 1);
     return layers_[layer];

@@ -15,8 +15,9 @@
 namespace frugal {
 
 struct StepResult {
-  double loss = 0;                // nats, mean over the batch (or 1 - accuracy)
-  bool skipped = false;           // a loss or a gradient was not finite; nothing was changed
+  double loss = 0;  // nats, mean over the batch (or 1 - accuracy)
+  // A loss was not finite, and nothing was changed; or a gradient was not, and the layers above it may have stepped.
+  bool skipped = false;
   std::vector<float> record;      // what repeats the step on the same weights, for a method that replays
   Json details = Json::object();  // for the event log: gradient_norm, active_block, ...
 };

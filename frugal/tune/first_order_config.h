@@ -65,10 +65,6 @@ struct FirstOrderConfig {
   }
 };
 
-inline void require_setting(bool holds, const char* option, const Json& value, const char* range, const char* fix) {
-  if (!holds) throw Error(Exit::usage, std::string(option) + " is " + value.dump() + ", expected " + range, fix);
-}
-
 // Error(Exit::usage) names the option and its value.
 inline void validate(const FirstOrderConfig& c) {
   const auto is_share = [](double x) { return x >= 0 && x < 1; };

@@ -17,7 +17,8 @@ inline FirstOrderOptions first_order_options(const FirstOrderConfig& c, const Js
                         .seed = static_cast<std::uint64_t>(settings.value("seed", std::int64_t{1}))},
           .clip_norm = c.max_grad_norm,
           .accumulation = c.accumulation,
-          .keeps_activations = c.activations == "keep"};
+          // auto without a plan: as it decides where there is no limit.
+          .keeps_activations = c.activations != "checkpoint"};
 }
 
 }  // namespace frugal

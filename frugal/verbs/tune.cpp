@@ -121,11 +121,17 @@ bool TuneRun::offer(const Json& evaluation, std::int64_t step) {
 
 int TuneRun::start(const fs::path& out) {
   require_free_space(out, most_snapshot_bytes(snapshot_bytes(tuner_->state(0))));
-  for (const char* file : {"model", "data", "dev", "test"}) {  // a run goes on from any folder
+  for (const char* file : {"model", "data", "dev", "test", "adapter"}) {  // a run goes on from any folder
     if (!option(settings_, file).empty())
       settings_[file] = fs::absolute(option(settings_, file)).lexically_normal().string();
   }
   Json files = data_.record();
+  if (const std::string adapter = option(settings_, "adapter"); !adapter.empty()) {
+    for (const char* name : {"adapter_config.json", "adapter_model.safetensors"}) {
+      const std::string path = (fs::path(adapter) / name).string();
+      files[name] = {{"path", path}, {"sha256", sha256_file(path)}};
+    }
+  }
   if (const std::string mask = option(settings_, "mask"); mask.starts_with("file:")) {
     const std::string path = fs::absolute(mask.substr(5)).lexically_normal().string();
     settings_["mask"] = "file:" + path;

@@ -55,17 +55,15 @@ std::string changed_settings(const Settings& settings) {
 
 // What the data is and needs: described as it is trained, its longest example in tokens.
 struct Inspected {
-  std::unique_ptr<ModelSource> model;
+  PlanRequest request;  // but for the batch
   Json description;
   std::string text;
-  std::size_t longest = 0;  // tokens, label words included
-  bool whole_head = true, all_tokens = true;
 };
 
 Inspected inspect_labels(const TuneConfig& c) {
   const InspectedTask task(c.model, c.task);
   const auto train = task.encode(c.data, static_cast<std::size_t>(c.train_size));
-  Inspected found{.model = ModelSource::open(c.model),
+  Inspected found{.request = {},
                   .description = task.task().describe(train.records, train.data),
                   .text = task.task().describe_text(train.records, train.data)};
   std::size_t longest = longest_prompt(train.data);
@@ -73,10 +71,7 @@ Inspected inspect_labels(const TuneConfig& c) {
     longest = std::max(longest, longest_prompt(task.encode(c.dev, static_cast<std::size_t>(c.dev_size)).data));
   if (!c.test.empty())
     longest = std::max(longest, longest_prompt(task.encode(c.test, static_cast<std::size_t>(c.test_size)).data));
-  const PlanRequest request = plan_request(task, longest, c.compute, c.memory);
-  found.longest = static_cast<std::size_t>(request.length);
-  found.whole_head = request.whole_head;
-  found.all_tokens = false;
+  found.request = plan_request(task, longest, c.compute, c.memory);
   if (!task.task().has_single_token_options())
     note("some label words are several tokens; their mean log-probability is the score");
   for (std::size_t i = 0; i < train.data.label_counts.size(); ++i) {
@@ -87,14 +82,17 @@ Inspected inspect_labels(const TuneConfig& c) {
 }
 
 Inspected inspect_sequences(const TuneConfig& c, const Json& settings) {
-  Inspected found{.model = ModelSource::open(c.model)};
+  const auto model = ModelSource::open(c.model);
+  Inspected found{.request = plan_request(*model, c.compute, c.memory)};
+  found.request.whole_head = found.request.all_tokens = true;
+  std::size_t longest = 0;
   const auto config = from_json<SequenceConfig>(settings);
-  check_context(*found.model, "--max-length", config.max_length);
-  const auto tokenizer = found.model->tokenizer();
-  const SequenceTask task(config, *tokenizer, found.model->chat_template());
+  check_context(*model, "--max-length", config.max_length);
+  const auto tokenizer = model->tokenizer();
+  const SequenceTask task(config, *tokenizer, model->chat_template());
   const auto measure = [&](const std::string& path, std::int64_t limit) {
     SequenceDataset data = task.load(path, static_cast<std::size_t>(limit));
-    for (const Sequence& sequence : data.sequences) found.longest = std::max(found.longest, sequence.tokens.size());
+    for (const Sequence& sequence : data.sequences) longest = std::max(longest, sequence.tokens.size());
     return data;
   };
   const SequenceDataset train = measure(c.data, c.train_size);
@@ -102,6 +100,7 @@ Inspected inspect_sequences(const TuneConfig& c, const Json& settings) {
   found.text = task.describe_text(train);
   if (!c.dev.empty()) measure(c.dev, c.dev_size);
   if (!c.test.empty()) measure(c.test, c.test_size);
+  found.request.length = static_cast<std::int64_t>(longest);
   return found;
 }
 
@@ -115,11 +114,8 @@ std::string memory_line(const PlanRow& row) {
 // settings: takes what the plan decides. Returns the data's description and the plan.
 Json prepare(const Settings& given, const TuneConfig& c, Json& settings) {
   Inspected found = c.task.labels.empty() ? inspect_sequences(c, settings) : inspect_labels(c);
-  PlanRequest request = plan_request(*found.model, c.compute, c.memory);
+  PlanRequest& request = found.request;
   request.batch = c.batch;
-  request.length = static_cast<std::int64_t>(found.longest);
-  request.whole_head = found.whole_head;
-  request.all_tokens = found.all_tokens;
   const std::vector<PlanRow> rows = plan_methods(planners(settings, c.method), request);
   if (!c.dry_run) {
     const PlanRow& row = require_fit_as(rows, request, c.method, "--max-length");

@@ -20,7 +20,6 @@ class GradientBuffers : public Gradients {
   void zero();
   const std::vector<std::size_t>& active() const { return active_; }
   float* sum(std::size_t parameter) const { return memory_.as<float>() + places_[parameter]; }
-  std::size_t bytes() const { return memory_.size(); }
   bool takes_turns(std::size_t parameter) const;  // its sum is gone after on_layer
   std::function<void(std::size_t layer)> on_layer;
 

@@ -16,10 +16,6 @@ constexpr std::uint32_t kRoundingSample = 0xfffffffe;  // beside the samples of 
 
 }  // namespace
 
-std::uint64_t optimizer_bytes(const OptimizerOptions& options, bool is_bf16) {
-  return (options.name == "adamw" ? 8u : 4u) + (is_bf16 && options.has_master ? 4u : 0u);
-}
-
 Optimizer::Optimizer(Parametrisation& what, const std::vector<std::size_t>& active, Threads& threads,
                      OptimizerOptions options)
     : what_(what), threads_(threads), options_(std::move(options)), places_(what.parameters().size()) {

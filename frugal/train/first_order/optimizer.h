@@ -18,8 +18,6 @@ struct OptimizerOptions {
   bool has_master = false;
   std::uint64_t seed = 1;
 };
-// Bytes of state a trained number has.
-std::uint64_t optimizer_bytes(const OptimizerOptions& options, bool is_bf16);
 
 class Optimizer {
  public:

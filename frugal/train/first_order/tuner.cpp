@@ -102,10 +102,8 @@ StepResult FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const 
     }
     const double squares = squared_norm(sums, own);
     norm += squares;
-    if (std::isfinite(squares))
-      update(own, 1);
-    else
-      is_finite = false;
+    is_finite = is_finite && std::isfinite(squares);
+    if (is_finite) update(own, 1);
   };
   const WeightView& view = what_->training_view(step);
   const double terms = objective_->terms(batch);

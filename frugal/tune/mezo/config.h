@@ -66,16 +66,14 @@ struct MezoConfig {
 
 // Error(Exit::usage) names the option and its value.
 inline void validate(const MezoConfig& c) {
-  const auto require = [](bool holds, const char* option, const Json& value, const char* range, const char* fix) {
-    if (!holds) throw Error(Exit::usage, std::string(option) + " is " + value.dump() + ", expected " + range, fix);
-  };
-  require(c.eps > 0 && c.eps <= 1, "--eps", c.eps, "a number in (0, 1]", "--eps 0.001 suits most models");
-  require(c.samples >= 1 && c.samples <= 1024, "--samples", c.samples, "1 to 1024",
-          "--samples 1 is the most efficient");
-  require(c.weight_decay >= 0, "--weight-decay", c.weight_decay, "a number >= 0", "--weight-decay 0 turns it off");
-  require(c.warmup >= 0, "--warmup", c.warmup, "a number of steps >= 0", "--warmup 0 turns it off");
-  require(c.accumulation >= 1, "--accumulation", c.accumulation, "at least 1",
-          "--accumulation 1 evaluates a batch at once");
+  require_setting(c.eps > 0 && c.eps <= 1, "--eps", c.eps, "a number in (0, 1]", "--eps 0.001 suits most models");
+  require_setting(c.samples >= 1 && c.samples <= 1024, "--samples", c.samples, "1 to 1024",
+                  "--samples 1 is the most efficient");
+  require_setting(c.weight_decay >= 0, "--weight-decay", c.weight_decay, "a number >= 0",
+                  "--weight-decay 0 turns it off");
+  require_setting(c.warmup >= 0, "--warmup", c.warmup, "a number of steps >= 0", "--warmup 0 turns it off");
+  require_setting(c.accumulation >= 1, "--accumulation", c.accumulation, "at least 1",
+                  "--accumulation 1 evaluates a batch at once");
 }
 
 }  // namespace frugal
