@@ -12,7 +12,7 @@ setup:
 
 build: setup
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$$(cat $(BUILD)/torch_dir)" $(CMAKE_FLAGS) > $(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }
-	@cmake --build $(BUILD) -j $(JOBS)
+	@cmake --build $(BUILD) -j $(JOBS) --target frugal frugal_torch
 
 model:
 	@scripts/setup.sh packages
@@ -20,6 +20,7 @@ model:
 
 test: CMAKE_FLAGS := -DFRUGAL_WERROR=ON
 test: build model sanitize
+	@cmake --build $(BUILD) -j $(JOBS)
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
 # The floors without LibTorch under the address and undefined-behaviour sanitizers; the team of threads under the thread sanitizer.

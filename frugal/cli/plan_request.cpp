@@ -28,14 +28,17 @@ PlanRequest plan_request(const InspectedTask& task, std::size_t longest_prompt, 
   return request;
 }
 
+std::string with_option(std::string advice, const std::string& length_option) {
+  if (const auto at = advice.find("--length"); at != std::string::npos) advice.replace(at, 8, length_option);
+  return advice;
+}
+
 const PlanRow& require_fit_as(const std::vector<PlanRow>& rows, const PlanRequest& request, const std::string& method,
                               const std::string& length_option) {
   try {
     return require_fit(rows, request, method);
   } catch (const Error& error) {
-    std::string fix = error.fix();
-    if (const auto at = fix.find("--length"); at != std::string::npos) fix.replace(at, 8, length_option);
-    throw Error(error.code(), error.what(), fix);
+    throw Error(error.code(), error.what(), with_option(error.fix(), length_option));
   }
 }
 

@@ -58,11 +58,13 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
 double plan_sizes::forward_seconds(const PlanRequest& r, std::uint64_t branches, bool is_perturbed) {
   const Sizes s(r.shape);
   const Work work(r);
-  const double team = number(at_least_one(r.threads)), tokens = number(work.of_step);
+  const double team = number(at_least_one(r.threads)),
+               length = r.mean_length > 0 ? r.mean_length : static_cast<double>(r.length),
+               tokens = number(at_least_one(r.batch)) * length;
   const Size made = s.linears + (work.has_whole_head ? s.embedding : Size(0));  // weights that products use
   double flops = 2 * number(made) * tokens;
   for (const LayerShape& layer : r.shape.layers) {  // attention: scores and sums over half the length on average
-    flops += 2 * tokens * number(r.length) * number(Size(layer.heads) * r.shape.head_dim);
+    flops += 2 * tokens * length * number(Size(layer.heads) * r.shape.head_dim);
   }
   const double products =
       static_cast<double>(branches) * flops / (r.bf16_compute ? r.rates.bf16_flops : r.rates.f32_flops);

@@ -20,7 +20,7 @@ std::int64_t largest_that_fits(std::int64_t below, const Fits& fits) {
   return low;
 }
 
-// A smaller batch, then a shorter length as well, then weights as stored; more memory is always the other way.
+// A smaller batch, else weights as stored, else a shorter length; more memory is always the other way.
 std::string find_what_gives(const Planner& planner, const PlanRequest& request) {
   PlanRequest changed = request;
   const auto peak_with = [&](std::int64_t batch, std::int64_t length) {
@@ -39,18 +39,18 @@ std::string find_what_gives(const Planner& planner, const PlanRequest& request) 
   };
   if (const std::int64_t batch = largest_batch(); batch > 0)
     return say("--batch " + std::to_string(batch), batch, request.length);
+  if (planner.takes_stored && request.weights != "stored") {
+    changed.weights = "stored";
+    if (fits(request.batch, request.length)) return say("--weights stored", request.batch, request.length);
+    if (const std::int64_t batch = largest_batch(); batch > 0)
+      return say("--weights stored --batch " + std::to_string(batch), batch, request.length);
+    changed.weights = request.weights;
+  }
   // Lengths in eights: a prompt of fewer tokens says little.
   const std::int64_t all_eights = request.length / 8 + (request.length % 8 != 0);
   if (const std::int64_t eights = largest_that_fits(all_eights, [&](std::int64_t e) { return fits(1, 8 * e); });
       eights > 0) {
     return say("--batch 1 --length " + std::to_string(8 * eights), 1, 8 * eights);
-  }
-  if (planner.takes_stored && request.weights != "stored") {
-    changed.weights = "stored";
-    if (fits(request.batch, request.length)) return say("--weights stored", request.batch, request.length);
-    if (const std::int64_t batch = largest_batch(); batch > 0) {
-      return say("--weights stored --batch " + std::to_string(batch), batch, request.length);
-    }
   }
   return more;
 }

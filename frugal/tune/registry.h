@@ -15,13 +15,14 @@ struct MethodInfo {
   std::function<void(const Json& settings)> validate;  // Error(Exit::usage) for a value out of its range
   bool takes_stored = false;                           // the base's weights may stay as stored: it does not change them
   std::function<MethodPlan(const PlanRequest&, const Json& settings)>
-      plan;  // settings: its own options and those of the verb
+      plan;              // settings: its own options and those of the verb
+  int preference = 100;  // --method auto takes the lowest that fits; by what docs/choosing.md measured
 };
 
 template <class Config>
 MethodInfo describe_method(std::string_view name, std::string_view summary, std::string_view source,
                            MethodPlan (*plan)(const PlanRequest&, const Json&, const Config&),
-                           bool takes_stored = false) {
+                           bool takes_stored = false, int preference = 100) {
   return {name,
           summary,
           source,
@@ -30,7 +31,8 @@ MethodInfo describe_method(std::string_view name, std::string_view summary, std:
           takes_stored,
           [plan](const PlanRequest& request, const Json& settings) {
             return plan(request, settings, from_json<Config>(settings));
-          }};
+          },
+          preference};
 }
 
 class Registry {

@@ -1,4 +1,5 @@
-// frugal bench step: what one step costs, on random tokens with the language-model loss on every token.
+// frugal bench step: what one step costs, on random tokens with the language-model loss on every token, or on the first
+// examples of a file as tune trains them.
 #include <algorithm>
 #include <cstdio>
 #include <numeric>
@@ -9,25 +10,43 @@
 #include "frugal/base/progress.h"
 #include "frugal/train/objective/sequence_loss.h"
 #include "frugal/train/tuner_registry.h"
+#include "frugal/verbs/tune_data.h"
 #include "frugal/verbs/verbs.h"
 
 namespace frugal {
+namespace {
+
+// `count` sequences of `length` random tokens, every one of them a target.
+std::vector<Sequence> random_sequences(std::size_t count, std::size_t length, std::int64_t vocab) {
+  PhiloxSequence random(1, Stream::initial);
+  std::vector<Sequence> data(count);
+  for (Sequence& sequence : data) {
+    sequence.tokens.resize(length);
+    for (auto& id : sequence.tokens) id = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(vocab)));
+    sequence.is_target.assign(length, 1);
+  }
+  return data;
+}
+
+}  // namespace
 
 int run_bench_step(const Json& settings) {
   const std::string method = option(settings, "method");
   Session session(settings);
   const auto sequences = settings.value("batch", std::int64_t{8}), length = settings.value("length", std::int64_t{128});
   const auto steps = settings.value("repeats", std::int64_t{7});
-  PhiloxSequence random(1, Stream::initial);
-  std::vector<Sequence> data(static_cast<std::size_t>(sequences));
-  for (Sequence& sequence : data) {
-    sequence.tokens.resize(static_cast<std::size_t>(length));
-    for (auto& id : sequence.tokens)
-      id = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(session.store.shape().vocab)));
-    sequence.is_target.assign(sequence.tokens.size(), 1);
+  std::vector<Sequence> random;
+  std::optional<TuneData> file;
+  std::optional<SequenceLoss> loss_of_random;
+  if (option(settings, "data").empty()) {
+    random = random_sequences(static_cast<std::size_t>(sequences), static_cast<std::size_t>(length),
+                              session.store.shape().vocab);
+    loss_of_random.emplace(session.decoder, random);
+  } else {
+    file.emplace(settings, session);
   }
-  SequenceLoss objective(session.decoder, data);
-  std::vector<std::uint32_t> batch(data.size());
+  Objective& objective = file ? file->train() : *loss_of_random;
+  std::vector<std::uint32_t> batch(objective.size());
   std::iota(batch.begin(), batch.end(), 0u);
   Json chosen;
   std::unique_ptr<Tuner> tuner;
@@ -59,8 +78,11 @@ int run_bench_step(const Json& settings) {
                        {"seconds_median", times[times.size() / 2]},
                        {"seconds_min", times.front()},
                        {"seconds_max", times.back()},
+                       {"seconds", times},
                        {"steps", steps},
-                       {"tokens", sequences * length},
+                       {"sequences", batch.size()},
+                       {"tokens", settings.value("tokens", sequences * length)},
+                       {"targets", objective.terms(batch)},
                        {"loss", loss},
                        {"threads", session.threads.count()},
                        {"compute", name(session.decoder.compute())},

@@ -1,6 +1,7 @@
 #include "frugal/cli/verbs/bench.h"
 
 #include "frugal/cli/inspect.h"
+#include "frugal/cli/inspect_data.h"
 #include "frugal/cli/run_torch.h"
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/verbs.h"
@@ -8,7 +9,25 @@
 namespace frugal {
 namespace {
 constexpr std::string_view kForward = "forward";
+
+// What LibTorch's side gets: with --data the settings of tune's training data, checked here.
+Json step_settings(const Settings& settings, const BenchConfig& c) {
+  Json values = settings.values();
+  if (c.data.empty()) {
+    check_context(*ModelSource::open(c.model), "--length", c.length);
+    return values;
+  }
+  refuse_flags(settings, {"length"}, "--data decides it");
+  if (c.task.labels.empty()) values["max_length"] = sequence_config(settings).max_length;
+  values["train_size"] = c.batch;
+  const InspectedData found =
+      inspect_data(c.model, c.task, sequence_config(settings), {.data = c.data, .train_size = c.batch}, c.compute, {});
+  const auto tokens = static_cast<double>(c.batch) * found.request.mean_length;
+  values["tokens"] = static_cast<std::int64_t>(tokens + 0.5);
+  return values;
 }
+
+}  // namespace
 
 void validate(const BenchConfig& c) {
   require_model(c.model);
@@ -16,6 +35,10 @@ void validate(const BenchConfig& c) {
   require_at_least("--length", c.length, 2);
   require_at_least("--repeats", c.repeats, 1);
   validate(c.compute);
+  if (!c.data.empty()) {
+    require_file("--data", c.data);
+    if (!c.task.labels.empty()) validate(c.task);
+  }
   if (c.method != kForward && c.compute.weights == "stored" && !methods().at(c.method).takes_stored) {
     throw Error(Exit::usage,
                 "--weights is stored, but --method " + c.method + " changes the weights, expected bf16 or f32",
@@ -28,7 +51,7 @@ Verb bench_verb() {
           .summary = "time one step and measure its memory",
           .examples = {"frugal bench step model.gguf --method mezo --batch 8 --length 128 --threads 2",
                        "frugal bench step model.gguf --method sparse-mezo --direction sign --json",
-                       "frugal bench step model.gguf --method forward --weights f32"},
+                       "frugal bench step model.gguf --method lora --data chats.jsonl --batch 4"},
           .fields = describe_fields<BenchConfig>(),
           .has_methods = true,
           .plain_method = kForward,
@@ -36,8 +59,7 @@ Verb bench_verb() {
             const auto config = from_json<BenchConfig>(settings.values());
             validate(config);
             if (config.method != kForward) methods().at(config.method).validate(settings.values());
-            check_context(*ModelSource::open(config.model), "--length", config.length);
-            return run_torch("bench", settings.values());
+            return run_torch("bench", step_settings(settings, config));
           }};
 }
 

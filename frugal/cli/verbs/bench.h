@@ -1,12 +1,17 @@
-// frugal bench step: seconds and memory of one step, on random tokens.
+// frugal bench step: seconds and memory of one step, on random tokens or on the first examples of a file.
 #pragma once
 #include "frugal/cli/verbs/common.h"
+#include "frugal/data/prompt_task.h"
+#include "frugal/data/sequence_task.h"
 
 namespace frugal {
 
 struct BenchConfig {
   std::string what = "step", model, method = "mezo";
   std::int64_t batch = 8, length = 128, repeats = 10;
+  std::string data;
+  PromptConfig task;
+  SequenceConfig sequence;  // without --labels; shares template, columns and max_length with task
   ComputeConfig compute;
   OutputConfig output;
 
@@ -19,8 +24,14 @@ struct BenchConfig {
        .group = "step"},
       c.method);
     v({.name = "batch", .help = "sequences a step, >= 1", .group = "step"}, c.batch);
-    v({.name = "length", .help = "tokens a sequence, >= 2", .group = "step"}, c.length);
+    v({.name = "length", .help = "tokens a sequence, >= 2; with --data: its own", .group = "step"}, c.length);
     v({.name = "repeats", .help = "timed steps after one that is not counted, >= 1", .group = "step"}, c.repeats);
+    v({.name = "data",
+       .help = "examples as tune takes them; the step is on the first --batch of them, instead of random tokens",
+       .group = "data"},
+      c.data);
+    PromptConfig::fields(c.task, v);
+    SequenceConfig::own_fields(c.sequence, v);
     ComputeConfig::fields(c.compute, v);
     OutputConfig::fields(c.output, v);
   }

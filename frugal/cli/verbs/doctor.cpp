@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <sstream>
 
 #include "frugal/base/atomic_file.h"
+#include "frugal/base/machine_memory.h"
 #include "frugal/base/processor.h"
 #include "frugal/base/units.h"
 #include "frugal/cli/print.h"
@@ -30,15 +30,6 @@ struct DoctorConfig {
     OutputConfig::fields(c.output, v);
   }
 };
-
-// The value after "key ... :" in a file of /proc; empty when it is not there.
-std::string proc_value(const char* path, std::string_view key) {
-  std::ifstream in(path);
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with(key)) return line.substr(std::min(line.find(':') + 2, line.size()));
-  }
-  return {};
-}
 
 // Where the loaded LibTorch lies, and the version it says it has.
 Json torch_report() {
@@ -76,8 +67,6 @@ Json torch_report() {
 Json examine() {
   struct sysinfo memory {};
   ::sysinfo(&memory);
-  std::uint64_t available = 0;
-  std::istringstream(proc_value("/proc/meminfo", "MemAvailable")) >> available;
   std::error_code failed;
   return {{"version", version()},
           {"compiler", compiler()},
@@ -89,7 +78,7 @@ Json examine() {
           {"amx_bf16", has_processor_flag("amx_bf16")},
           {"bf16_products", computes_in_bf16()},
           {"memory_bytes", std::uint64_t{memory.totalram} * memory.mem_unit},
-          {"available_bytes", available * 1024},
+          {"available_bytes", available_memory()},
           {"disk_free_bytes", fs::space(".", failed).available},
           {"torch", torch_report()}};
 }

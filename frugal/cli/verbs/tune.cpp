@@ -6,7 +6,9 @@
 
 #include "frugal/base/log.h"
 #include "frugal/base/units.h"
+#include "frugal/cli/auto_method.h"
 #include "frugal/cli/inspect.h"
+#include "frugal/cli/inspect_data.h"
 #include "frugal/cli/plan_request.h"
 #include "frugal/cli/print.h"
 #include "frugal/cli/report/report.h"
@@ -53,57 +55,6 @@ std::string changed_settings(const Settings& settings) {
   return text;
 }
 
-// What the data is and needs: described as it is trained, its longest example in tokens.
-struct Inspected {
-  PlanRequest request;  // but for the batch
-  Json description;
-  std::string text;
-};
-
-Inspected inspect_labels(const TuneConfig& c) {
-  const InspectedTask task(c.model, c.task);
-  const auto train = task.encode(c.data, static_cast<std::size_t>(c.train_size));
-  Inspected found{.request = {},
-                  .description = task.task().describe(train.records, train.data),
-                  .text = task.task().describe_text(train.records, train.data)};
-  std::size_t longest = longest_prompt(train.data);
-  if (!c.dev.empty())
-    longest = std::max(longest, longest_prompt(task.encode(c.dev, static_cast<std::size_t>(c.dev_size)).data));
-  if (!c.test.empty())
-    longest = std::max(longest, longest_prompt(task.encode(c.test, static_cast<std::size_t>(c.test_size)).data));
-  found.request = plan_request(task, longest, c.compute, c.memory);
-  if (!task.task().has_single_token_options())
-    note("some label words are several tokens; their mean log-probability is the score");
-  for (std::size_t i = 0; i < train.data.label_counts.size(); ++i) {
-    if (train.data.label_counts[i] == 0)
-      warn("no training example has the label '" + task.task().labels()[i].value + "'");
-  }
-  return found;
-}
-
-Inspected inspect_sequences(const TuneConfig& c, const Json& settings) {
-  const auto model = ModelSource::open(c.model);
-  Inspected found{.request = plan_request(*model, c.compute, c.memory)};
-  found.request.whole_head = found.request.all_tokens = true;
-  std::size_t longest = 0;
-  const auto config = from_json<SequenceConfig>(settings);
-  check_context(*model, "--max-length", config.max_length);
-  const auto tokenizer = model->tokenizer();
-  const SequenceTask task(config, *tokenizer, model->chat_template());
-  const auto measure = [&](const std::string& path, std::int64_t limit) {
-    SequenceDataset data = task.load(path, static_cast<std::size_t>(limit));
-    for (const Sequence& sequence : data.sequences) longest = std::max(longest, sequence.tokens.size());
-    return data;
-  };
-  const SequenceDataset train = measure(c.data, c.train_size);
-  found.description = task.describe(train);
-  found.text = task.describe_text(train);
-  if (!c.dev.empty()) measure(c.dev, c.dev_size);
-  if (!c.test.empty()) measure(c.test, c.test_size);
-  found.request.length = static_cast<std::int64_t>(longest);
-  return found;
-}
-
 std::string memory_line(const PlanRow& row) {
   std::string text = "memory of a step:";
   for (const auto& part : row.parts) text += " " + part.purpose + " " + format_bytes(part.bytes) + ",";
@@ -112,10 +63,25 @@ std::string memory_line(const PlanRow& row) {
 
 // Refuses data that does not serve and a budget that does not hold, and shows what is trained and what it takes.
 // settings: takes what the plan decides. Returns the data's description and the plan.
-Json prepare(const Settings& given, const TuneConfig& c, Json& settings) {
-  Inspected found = c.task.labels.empty() ? inspect_sequences(c, settings) : inspect_labels(c);
+Json prepare(const Settings& given, TuneConfig& c, Json& settings) {
+  InspectedData found =
+      inspect_data(c.model, c.task, sequence_config(given),
+                   {c.data, c.dev, c.test, c.train_size, c.dev_size, c.test_size}, c.compute, c.memory);
   PlanRequest& request = found.request;
   request.batch = c.batch;
+  if (c.method == kAuto) {
+    const AutoMethod chosen = choose_method(request, given.is_given("weights"));
+    say("method    " + chosen.reason);
+    c.method = chosen.method;
+    request.weights = chosen.weights;
+    settings["method"] = chosen.method;
+    settings["weights"] = chosen.weights;
+    settings["auto"] = chosen.reason;
+    for (const FieldInfo& info : methods().at(chosen.method).fields) {
+      const std::string name(info.field.name);
+      if (!settings.contains(name)) settings[name] = info.initial;
+    }
+  }
   const std::vector<PlanRow> rows = plan_methods(planners(settings, c.method), request);
   if (!c.dry_run) {
     const PlanRow& row = require_fit_as(rows, request, c.method, "--max-length");
@@ -142,13 +108,11 @@ void write_page(const std::string& run) {
 }
 
 int start(const Settings& settings) {
-  const auto config = from_json<TuneConfig>(settings.values());
+  auto config = from_json<TuneConfig>(settings.values());
   validate(config);
-  methods().at(config.method).validate(settings.values());
+  if (config.method != kAuto) methods().at(config.method).validate(settings.values());
   Json values = settings.values();
-  // Sequences are longer than prompts: their own default where none is given.
-  if (config.task.labels.empty() && !settings.is_given("max_length"))
-    values["max_length"] = SequenceConfig().max_length;
+  if (config.task.labels.empty()) values["max_length"] = sequence_config(settings).max_length;
   Json report = prepare(settings, config, values);
   if (!config.dry_run) {
     const int code = run_torch("tune", values);
@@ -190,7 +154,7 @@ void validate(const TuneConfig& c) {
     require_at_least(option, size, 1);
   }
   validate(c.compute);
-  if (c.compute.weights == "stored" && !methods().at(c.method).takes_stored) {
+  if (c.method != kAuto && c.compute.weights == "stored" && !methods().at(c.method).takes_stored) {
     throw Error(Exit::usage,
                 "--weights is stored, but --method " + c.method + " changes the weights, expected bf16 or f32",
                 "leave --weights out, or --method lora");
@@ -210,6 +174,7 @@ Verb tune_verb() {
                    "tune --resume run goes on)"},
       .fields = describe_fields<TuneConfig>(),
       .has_methods = true,
+      .plain_method = kAuto,
       .run = [](const Settings& settings) { return settings.is_given("resume") ? resume(settings) : start(settings); }};
 }
 

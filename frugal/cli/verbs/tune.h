@@ -40,7 +40,11 @@ struct TuneConfig {
       c.train_size);
     v({.name = "dev_size", .help = "at most so many of --dev; 0: all", .group = "data"}, c.dev_size);
     v({.name = "test_size", .help = "at most so many of --test; 0: all", .group = "data"}, c.test_size);
-    v({.name = "method", .help = "see frugal list", .group = "training"}, c.method);
+    v({.name = "method",
+       .help =
+           "see frugal list; auto: the first that fits the memory of those that docs/choosing.md found to learn most",
+       .group = "training"},
+      c.method);
     v({.name = "steps", .help = "updates, >= 1", .group = "training"}, c.steps);
     v({.name = "batch", .help = "examples a step, >= 1", .group = "training"}, c.batch);
     v({.name = "balance", .help = "batches with equal parts of every label", .group = "training"}, c.balance);

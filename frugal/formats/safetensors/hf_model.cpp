@@ -11,6 +11,7 @@
 #include "frugal/formats/memory_map.h"
 #include "frugal/formats/names.h"
 #include "frugal/formats/row_stream.h"
+#include "frugal/formats/safetensors/model_card.h"
 #include "frugal/formats/safetensors/safetensors_file.h"
 #include "frugal/formats/tokenizer.h"
 
@@ -132,7 +133,9 @@ class HfModel : public ModelSource {
     }
     return generation;
   }
-  std::string license() const override { return {}; }
+  std::string license() const override {
+    return fs::exists(path_ / "README.md") ? card_license(read_file(path_ / "README.md")) : std::string();
+  }
 
  private:
   struct Stored {
@@ -174,6 +177,7 @@ void export_hf_folder(const ModelSource& base, const RowReader& rows, const std:
   write_file(folder / "generation_config.json", base.generation_config().dump(2) + "\n");
   write_file(folder / "tokenizer.json", tokenizer->to_json().dump() + "\n");
   write_file(folder / "tokenizer_config.json", tokenizer->config_json(base.chat_template()).dump(2) + "\n");
+  if (!base.license().empty()) write_file(folder / "README.md", make_card(base.license()));
 
   std::vector<SafeTensorHeader> headers;
   for (const TensorSpec& spec : base.tensors()) {

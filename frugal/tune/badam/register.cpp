@@ -41,7 +41,7 @@ MethodPlan plan(const PlanRequest& request, const Json&, const BadamConfig& conf
 
 void register_badam(Registry& registry) {
   registry.add(describe_method<BadamConfig>("badam", "all weights by AdamW, one block after the other",
-                                            "arXiv:2404.02827", plan));
+                                            "arXiv:2404.02827", plan, false, 40));
 }
 
 }  // namespace frugal

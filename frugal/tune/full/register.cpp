@@ -15,8 +15,8 @@ MethodPlan plan(const PlanRequest& request, const Json&, const FullConfig& confi
 }  // namespace
 
 void register_full(Registry& registry) {
-  registry.add(
-      describe_method<FullConfig>("full", "all weights by backpropagation and AdamW", "arXiv:1711.05101", plan));
+  registry.add(describe_method<FullConfig>("full", "all weights by backpropagation and AdamW", "arXiv:1711.05101", plan,
+                                           false, 20));
 }
 
 }  // namespace frugal

@@ -19,7 +19,7 @@ MethodPlan plan(const PlanRequest& request, const Json&, const LoraConfig& confi
 
 void register_lora(Registry& registry) {
   registry.add(describe_method<LoraConfig>("lora", "low-rank pairs beside frozen weights, quantised ones too",
-                                           "arXiv:2106.09685", plan, true));
+                                           "arXiv:2106.09685", plan, true, 10));
 }
 
 }  // namespace frugal

@@ -13,7 +13,7 @@ MethodPlan plan(const PlanRequest& request, const Json&, const MezoConfig& confi
 
 void register_mezo(Registry& registry) {
   registry.add(describe_method<MezoConfig>("mezo", "all weights from two forward passes a step, no gradients",
-                                           "arXiv:2305.17333", plan));
+                                           "arXiv:2305.17333", plan, false, 50));
 }
 
 }  // namespace frugal

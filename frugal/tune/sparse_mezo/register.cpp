@@ -15,7 +15,7 @@ MethodPlan plan(const PlanRequest& request, const Json&, const SparseMezoConfig&
 
 void register_sparse_mezo(Registry& registry) {
   registry.add(describe_method<SparseMezoConfig>(
-      "sparse-mezo", "MeZO on the weights of small magnitude, with larger steps", "arXiv:2402.15751", plan));
+      "sparse-mezo", "MeZO on the weights of small magnitude, with larger steps", "arXiv:2402.15751", plan, false, 60));
 }
 
 }  // namespace frugal

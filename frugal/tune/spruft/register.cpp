@@ -35,7 +35,7 @@ MethodPlan plan(const PlanRequest& request, const Json&, const SpruftConfig& con
 
 void register_spruft(Registry& registry) {
   registry.add(describe_method<SpruftConfig>("spruft", "the most important rows of each linear by AdamW",
-                                             "arXiv:2502.11439", plan, true));
+                                             "arXiv:2502.11439", plan, true, 30));
 }
 
 }  // namespace frugal

@@ -1,0 +1,172 @@
+"""All methods on the same tasks: quality, seconds, peak memory and bytes of the result, from run records. Makes the table and plots of
+docs/choosing.md.
+
+usage: python bench/choosing.py run OUT --sst2 FOLDER --gsm8k FOLDER [--only TASK/METHOD,...] [--seeds 1,2,3]
+       python bench/choosing.py table OUT [--docs docs]
+FOLDER of --sst2: train.jsonl, validation.jsonl, dev.jsonl as bench/sst2_jsonl.py writes them; of --gsm8k: train.jsonl, test.jsonl.
+Runs that are there are kept, so a stopped call goes on where it was. `table` needs matplotlib for the plots and does without.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+MODEL = os.path.join(ROOT, "build/models/SmolLM2-135M-Instruct.Q4_1.gguf")
+
+# Rates were chosen on validation data of SST-2 (three a method, one seed, 40 steps); BAdam takes a new layer every 5 steps, so that 100
+# steps reach 20 of 30.
+METHODS = {
+    "full": "--method full --lr 1e-5",
+    "lora": "--method lora --rank 8 --alpha 16 --lr 1e-3",
+    "lora, stored": "--method lora --rank 8 --alpha 16 --lr 1e-3 --weights stored",
+    "badam": "--method badam --switch-every 5 --lr 1e-4",
+    "spruft taylor": "--method spruft --rows 16 --score taylor --lr 3e-4",
+    "spruft magnitude": "--method spruft --rows 16 --score magnitude --lr 3e-4",
+    "spruft random": "--method spruft --rows 16 --score random --lr 3e-4",
+    "mezo": "--method mezo --lr 3e-5",
+    "sparse-mezo": "--method sparse-mezo --lr 1e-4",
+}
+TASKS = {
+    "sst2": dict(metric="accuracy", steps=100, batch=16, test="dev.jsonl", options=[
+        "--template", "Review: {text}\nSentiment:", "--labels", "negative,positive", "--train-size", "1000"]),
+    "gsm8k": dict(metric="perplexity", steps=60, batch=8, test="test.jsonl", options=[
+        "--template", "Question: {question}\nAnswer:", "--completion", "answer", "--train-size", "1000", "--test-size", "100"]),
+}
+
+
+def folder_of(out, task, method, seed):
+    return os.path.join(out, task, method.replace(", ", "-").replace(" ", "-") + f"-{seed}")
+
+
+def run(args):
+    program = os.environ.get("FRUGAL", os.path.join(ROOT, "build/bin/frugal"))
+    only = args.only.split(",") if args.only else []
+    for seed in args.seeds.split(","):
+        for task, what in TASKS.items():
+            data = getattr(args, task)
+            for method, options in METHODS.items():
+                folder = folder_of(args.out, task, method, seed)
+                if not data or (only and f"{task}/{method}" not in only and task not in only) or os.path.exists(folder):
+                    continue
+                os.makedirs(os.path.dirname(folder), exist_ok=True)
+                subprocess.run([program, "tune", MODEL, "--data", os.path.join(data, "train.jsonl"), "--test", os.path.join(data, what["test"]),
+                                *what["options"], *options.split(), "--steps", str(what["steps"]), "--batch", str(what["batch"]), "--seed", seed,
+                                "--checkpoint-every", "1000", "--out", folder, "--quiet", "--json"], check=True)
+                newest = max(os.listdir(os.path.join(folder, "snapshots")), default=None)
+                size = result_bytes(program, folder, method)
+                with open(os.path.join(folder, "size.json"), "w", encoding="utf-8") as file:
+                    json.dump(dict(result_bytes=size, newest=newest), file)
+                subprocess.run(["rm", "-rf", os.path.join(folder, "snapshots")], check=True)
+
+
+def result_bytes(program, folder, method):
+    """Of what has to be kept beside the base to have the tuned model: a log of steps, an adapter, rows, or the whole model in bf16."""
+    if "mezo" in method:
+        return os.path.getsize(os.path.join(folder, "trajectory.bin"))
+    if method.startswith(("lora", "spruft")):
+        out = os.path.join(folder, "adapter")
+        subprocess.run([program, "merge", MODEL, folder, "--adapter", "--out", out, "--dtype", "f32", "--json"], check=True, stdout=subprocess.DEVNULL)
+        return sum(os.path.getsize(os.path.join(out, name)) for name in os.listdir(out))
+    return None  # a whole model
+
+
+def collect(out):
+    rows = []
+    for task, what in TASKS.items():
+        for method in METHODS:
+            records = []
+            for seed in range(1, 100):
+                path = os.path.join(folder_of(out, task, method, seed), "run.json")
+                if os.path.exists(path):
+                    record = json.load(open(path, encoding="utf-8"))
+                    size = os.path.join(os.path.dirname(path), "size.json")
+                    record["result_bytes"] = json.load(open(size, encoding="utf-8"))["result_bytes"] if os.path.exists(size) else None
+                    records.append(record)
+            done = [r for r in records if r.get("status") == "done"]
+            if not done:
+                continue
+            quality = [r["results"]["test"][what["metric"]] for r in done]
+            rows.append(dict(
+                task=task, method=method, metric=what["metric"], seeds=len(done), quality=statistics.mean(quality),
+                spread=statistics.stdev(quality) if len(quality) > 1 else None, values=quality,
+                seconds=statistics.median(r["results"]["seconds"] for r in done),
+                peak_bytes=max(r["results"]["peak_rss_bytes"] for r in done), planned_bytes=done[0].get("settings", {}).get("plan", {}).get("peak") or done[0].get("plan", {}).get("peak"),
+                result_bytes=done[0]["result_bytes"], machine=done[0]["machine"]["cpu"] + ", " + done[0]["machine"]["isa"]))
+    return rows
+
+
+def size_text(size):
+    if size is None:
+        return "270 MB (a whole model)"
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
+
+
+def table(args):
+    rows = collect(args.out)
+    text = ""
+    for task, what in TASKS.items():
+        mine = [r for r in rows if r["task"] == task]
+        if not mine:
+            continue
+        text += f"\n| {task}, {what['steps']} steps of {what['batch']} | {what['metric']} | each seed | tuning s | peak MiB | planned MiB | result |\n"
+        text += "| --- | --- | --- | --- | --- | --- | --- |\n"
+        for r in mine:
+            planned = f"{r['planned_bytes'] / 2**20:.0f}" if r["planned_bytes"] else "?"
+            text += (f"| {r['method']} | {r['quality']:.4f} | {' '.join(f'{v:.4f}' for v in r['values'])} | {r['seconds']:.0f} | "
+                     f"{r['peak_bytes'] / 2**20:.0f} | {planned} | {size_text(r['result_bytes'])} |\n")
+    page = os.path.join(args.docs, "choosing.md")
+    begin, end = "<!-- table -->", "<!-- end of table -->"
+    old = open(page, encoding="utf-8").read() if os.path.exists(page) else f"{begin}\n{end}\n"
+    head, rest = old.split(begin, 1)
+    with open(page, "w", encoding="utf-8") as file:
+        file.write(head + begin + "\n" + text + "\n" + end + rest.split(end, 1)[1])
+    with open(os.path.join(args.docs, "choosing.json"), "w", encoding="utf-8") as file:
+        json.dump(rows, file, indent=1)
+    print(text)
+    plot(rows, args.docs)
+
+
+def plot(rows, docs):
+    try:
+        import matplotlib
+    except ImportError:
+        print("no matplotlib: the plots are left as they are")
+        return
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "frugal"
+    from matplotlib import pyplot
+    tasks = [t for t in TASKS if any(r["task"] == t for r in rows)]
+    figure, axes = pyplot.subplots(1, len(tasks), figsize=(6 * len(tasks), 4.5), squeeze=False)
+    for axis, task in zip(axes[0], tasks):
+        for r in (r for r in rows if r["task"] == task):
+            peak = r["peak_bytes"] / 2**20
+            axis.errorbar(peak, r["quality"], yerr=r["spread"] or 0, fmt="o", capsize=3)
+            axis.annotate(r["method"], (peak, r["quality"]), textcoords="offset points", xytext=(6, 4), fontsize=8)
+        axis.set_title(task)
+        axis.set_xlabel("peak resident size, MiB")
+        axis.set_ylabel(TASKS[task]["metric"])
+        axis.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(os.path.join(docs, "choosing.svg"), metadata={"Date": None})
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    one = verbs.add_parser("run")
+    one.add_argument("out")
+    for name in TASKS:
+        one.add_argument("--" + name)
+    one.add_argument("--only")
+    one.add_argument("--seeds", default="1,2,3")
+    two = verbs.add_parser("table")
+    two.add_argument("out")
+    two.add_argument("--docs", default=os.path.join(ROOT, "docs"))
+    args = parser.parse_args()
+    (run if args.verb == "run" else table)(args)
+
+
+if __name__ == "__main__":
+    main()

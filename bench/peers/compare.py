@@ -1,0 +1,124 @@
+"""Our steps and the same steps in PyTorch, PEFT, badam and the published MeZO loop, interleaved in one run on one machine.
+
+usage: python bench/peers/compare.py MODEL.gguf HF_DIR OUT [--rounds 3] [--steps 3] [--rows NAME,...] [--dtypes bf16,f32] [--gsm8k FILE]
+Runs in the peers' environment (make bench-peers makes it). Each row runs ours, then theirs, in processes of their own, once a round.
+Writes OUT/results.json (every time measured) and OUT/table.md: medians over all rounds, ratio = theirs / ours.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FRUGAL = os.path.join(HERE, "..", "..", "build", "bin", "frugal")
+GSM8K = "Question: {question}\nAnswer:"
+DTYPE = dict(bf16="bfloat16", f32="float32")
+
+# name: [(options of ours, options of theirs), ...]; a row of several is their mean.
+LORA = "--method lora --rank 8 --alpha 16"
+ROWS = {
+    "forward": [("--method forward", "forward")],
+    "mezo": [("--method mezo", "mezo")],
+    "sparse-mezo": [("--method sparse-mezo", "mezo")],
+    "full": [("--method full", "adamw")],
+    "lora": [(LORA, "lora")],
+    "lora, dropout 0.1": [(LORA + " --dropout 0.1", "lora --dropout 0.1")],
+    "lora, checkpoint": [(LORA + " --activations checkpoint", "lora")],
+    "badam, blocks 0 15 29": [(f"--method badam --switch-mode fixed --start-block {b}", f"badam --block {b}") for b in (0, 15, 29)],
+    "spruft against lora": [("--method spruft --rows 16 --score magnitude", "lora")],
+    "lora, 8 GSM8K answers": [(LORA + " --data {gsm8k}", "lora --data {tokens}")],
+}
+
+
+def run(command, environment):
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+    if done.returncode != 0:
+        raise SystemExit(" ".join(command) + "\n" + done.stderr[-2000:])
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def ours(args, options, dtype):
+    environment = {"FRUGAL_COMPUTE": "f32"} if dtype == "f32" else {}
+    shape = [] if "--data" in options else ["--length", str(args.length)]
+    words = [w.replace("{gsm8k}", args.gsm8k or "") for w in options.split()]
+    if "--data" in options:
+        shape += ["--template", GSM8K, "--completion", "answer"]
+    return run([FRUGAL, "bench", "step", args.model, *words, *shape, "--batch", str(args.batch), "--threads", str(args.threads),
+                "--repeats", str(args.steps), "--weights", dtype, "--json", "--quiet"], environment)
+
+
+def theirs(args, options, dtype):
+    words = options.replace("{tokens}", os.path.join(args.out, "gsm8k.jsonl")).split()
+    return run([sys.executable, os.path.join(HERE, "peer_step.py"), words[0], args.folder, *words[1:], "--dtype", DTYPE[dtype],
+                "--batch", str(args.batch), "--length", str(args.length), "--steps", str(args.steps), "--threads", str(args.threads)], {})
+
+
+def write_tokens(args):
+    """The first examples as the peers' tokenizer sees them: prompt, a space and the answer, end of text."""
+    from transformers import AutoTokenizer
+    tokenizer = AutoTokenizer.from_pretrained(args.folder)
+    rows = [json.loads(line) for line in open(args.gsm8k, encoding="utf-8")][: args.batch]
+    with open(os.path.join(args.out, "gsm8k.jsonl"), "w", encoding="utf-8") as file:
+        for row in rows:
+            prompt = tokenizer(f"Question: {row['question']}\nAnswer:", add_special_tokens=False)["input_ids"]
+            answer = tokenizer(" " + row["answer"], add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
+            file.write(json.dumps(dict(tokens=prompt + answer, targets_from=len(prompt))) + "\n")
+
+
+def summary(runs):
+    """Of one side of a row, runs[variant][round]: seconds (mean over the variants of the median), peak (the largest)."""
+    seconds = statistics.mean(statistics.median([s for r in rounds for s in r["seconds"]]) for rounds in runs)
+    least = statistics.mean(min(s for r in rounds for s in r["seconds"]) for rounds in runs)
+    return dict(seconds_median=seconds, seconds_min=least, peak_rss_bytes=max(r["peak_rss_bytes"] for rounds in runs for r in rounds))
+
+
+def table(results):
+    lines = ["| step | products | ours s | theirs s | theirs / ours | least / least | ours peak MB | theirs peak MB | ours / theirs |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+    for row in results["rows"]:
+        a, b = row["ours"], row["theirs"]
+        lines.append(
+            f"| {row['name']} | {row['dtype']} | {a['seconds_median']:.2f} | {b['seconds_median']:.2f} | "
+            f"{b['seconds_median'] / a['seconds_median']:.2f} | {b['seconds_min'] / a['seconds_min']:.2f} | {a['peak_rss_bytes'] / 1e6:.0f} | "
+            f"{b['peak_rss_bytes'] / 1e6:.0f} | {a['peak_rss_bytes'] / b['peak_rss_bytes']:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("model", "folder", "out"):
+        parser.add_argument(name)
+    for name, default in dict(rounds=3, steps=3, batch=8, length=128, threads=2).items():
+        parser.add_argument("--" + name, type=int, default=default)
+    parser.add_argument("--rows", default="")
+    parser.add_argument("--dtypes", default="bf16,f32")
+    parser.add_argument("--gsm8k")
+    args = parser.parse_args()
+    os.makedirs(args.out, exist_ok=True)
+    names = [n for n in ROWS if (not args.rows or n in args.rows.split(";")) and (args.gsm8k or "GSM8K" not in n)]
+    if args.gsm8k:
+        write_tokens(args)
+    pairs = [(name, dtype, ([[] for _ in ROWS[name]], [[] for _ in ROWS[name]])) for dtype in args.dtypes.split(",") for name in names]
+    for turn in range(args.rounds):
+        for name, dtype, (a, b) in pairs:
+            for i, (own, other) in enumerate(ROWS[name]):
+                a[i].append(ours(args, own, dtype))
+                b[i].append(theirs(args, other, dtype))
+                print(f"round {turn + 1}  {dtype}  {name}: ours {a[i][-1]['seconds_median']:.2f} s, theirs {b[i][-1]['seconds_median']:.2f} s",
+                      file=sys.stderr, flush=True)
+    doctor = run([FRUGAL, "doctor", "--json"], {})
+    results = dict(machine={k: doctor[k] for k in ("processor", "cores", "instruction_set", "avx512_bf16", "amx_bf16", "version")},
+                   batch=args.batch, length=args.length, rounds=args.rounds, steps=args.steps,
+                   rows=[dict(name=n, dtype=d, ours=summary(a), theirs=summary(b), runs=dict(ours=a, theirs=b)) for n, d, (a, b) in pairs])
+    with open(os.path.join(args.out, "results.json"), "w", encoding="utf-8") as file:
+        json.dump(results, file, indent=1)
+    text = table(results)
+    with open(os.path.join(args.out, "table.md"), "w", encoding="utf-8") as file:
+        file.write(f"{results['machine']['processor']}, {args.threads} threads, {args.batch} x {args.length} tokens\n\n" + text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+#include "frugal/cli/auto_method.h"
+
+#include <algorithm>
+
+#include "frugal/base/error.h"
+#include "frugal/base/machine_memory.h"
+#include "frugal/base/units.h"
+#include "frugal/tune/registry.h"
+
+namespace frugal {
+
+AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights) {
+  if (request.memory == 0) request.memory = available_memory();
+  std::vector<const MethodInfo*> order;
+  for (const MethodInfo& method : methods().all()) order.push_back(&method);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto* a, const auto* b) { return a->preference < b->preference; });
+
+  const std::vector<Planner> all = planners();
+  const auto planner_of = [&](const MethodInfo& method) {
+    return *std::find_if(all.begin(), all.end(), [&](const Planner& each) { return each.method == method.name; });
+  };
+  std::string before;  // those passed over and what they need
+  const MethodInfo* cheapest = nullptr;
+  std::uint64_t least = 0;
+  for (const MethodInfo* method : order) {
+    std::vector<std::string> weights = {request.weights};
+    if (!has_fixed_weights && method->takes_stored) weights.push_back("stored");
+    if (request.weights == "stored" && !method->takes_stored) continue;
+    std::uint64_t needed = 0;
+    for (const std::string& each : weights) {
+      PlanRequest with = request;
+      with.weights = each;
+      needed = plan_row(planner_of(*method), with).peak;
+      if (needed > request.memory) continue;
+      std::string reason = std::string(method->name) + " with --weights " + each + " needs " + format_bytes(needed) +
+                           " of " + format_bytes(request.memory);
+      if (!before.empty()) reason += "; preferred but too large: " + before;
+      return {std::string(method->name), each, reason};
+    }
+    before += (before.empty() ? "" : ", ") + std::string(method->name) + " (" + format_bytes(needed) + ")";
+    if (cheapest == nullptr || needed < least) {
+      cheapest = method;
+      least = needed;
+    }
+  }
+  throw Error(Exit::budget, "--method auto: no method fits " + format_bytes(request.memory) + "; needed are " + before,
+              cheapest == nullptr ? "leave --weights out"
+                                  : "--memory " + format_budget(smallest_budget(least)) + " holds " +
+                                        std::string(cheapest->name) + "; or a smaller --batch or --max-length");
+}
+
+}  // namespace frugal

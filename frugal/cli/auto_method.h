@@ -1,0 +1,23 @@
+// tune --method auto: of the methods that fit the memory, the one that learns most by the measurements of
+// docs/choosing.md.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "frugal/plan/plan.h"
+
+namespace frugal {
+
+inline constexpr std::string_view kAuto = "auto";
+
+struct AutoMethod {
+  std::string method, weights;
+  std::string reason;  // "lora with --weights bf16 needs 531 MiB of 600 MiB; before it full needs 1.77 GiB"
+};
+
+// By preference, each with request.weights and then, unless those are fixed, with the weights as stored. Where
+// request.memory is 0 the limit is what the machine has available, and request.memory becomes that.
+// Error(Exit::budget): none fits; the cheapest is named with what it needs.
+AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights);
+
+}  // namespace frugal

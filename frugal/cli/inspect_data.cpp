@@ -1,0 +1,78 @@
+#include "frugal/cli/inspect_data.h"
+
+#include <algorithm>
+
+#include "frugal/base/log.h"
+#include "frugal/cli/inspect.h"
+#include "frugal/cli/plan_request.h"
+
+namespace frugal {
+namespace {
+
+InspectedData inspect_labels(const std::string& model, const PromptConfig& config, const DataFiles& files,
+                             const ComputeConfig& compute, Bytes memory) {
+  const InspectedTask task(model, config);
+  const auto train = task.encode(files.data, static_cast<std::size_t>(files.train_size));
+  InspectedData found{.request = {},
+                      .description = task.task().describe(train.records, train.data),
+                      .text = task.task().describe_text(train.records, train.data)};
+  std::size_t longest = longest_prompt(train.data), all = 0;
+  const auto measure = [&](const std::string& path, std::int64_t limit) {
+    if (!path.empty())
+      longest = std::max(longest, longest_prompt(task.encode(path, static_cast<std::size_t>(limit)).data));
+  };
+  measure(files.dev, files.dev_size);
+  measure(files.test, files.test_size);
+  found.request = plan_request(task, longest, compute, memory);
+  for (const auto& example : train.data.examples) all += example.prompt.size();
+  // The words of the labels branch from each prompt: as many tokens more as the longest has.
+  found.request.mean_length = static_cast<double>(all) / static_cast<double>(train.data.examples.size()) +
+                              static_cast<double>(found.request.length) - static_cast<double>(longest);
+  if (!task.task().has_single_token_options())
+    note("some label words are several tokens; their mean log-probability is the score");
+  for (std::size_t i = 0; i < train.data.label_counts.size(); ++i) {
+    if (train.data.label_counts[i] == 0)
+      warn("no training example has the label '" + task.task().labels()[i].value + "'");
+  }
+  return found;
+}
+
+InspectedData inspect_sequences(const std::string& path, const SequenceConfig& config, const DataFiles& files,
+                                const ComputeConfig& compute, Bytes memory) {
+  const auto model = ModelSource::open(path);
+  InspectedData found{.request = plan_request(*model, compute, memory)};
+  found.request.whole_head = found.request.all_tokens = true;
+  check_context(*model, "--max-length", config.max_length);
+  const auto tokenizer = model->tokenizer();
+  const SequenceTask task(config, *tokenizer, model->chat_template());
+  std::size_t longest = 0;
+  const auto measure = [&](const std::string& file, std::int64_t limit) {
+    SequenceDataset data = task.load(file, static_cast<std::size_t>(limit));
+    for (const Sequence& sequence : data.sequences) longest = std::max(longest, sequence.tokens.size());
+    return data;
+  };
+  const SequenceDataset train = measure(files.data, files.train_size);
+  found.description = task.describe(train);
+  found.text = task.describe_text(train);
+  if (!files.dev.empty()) measure(files.dev, files.dev_size);
+  if (!files.test.empty()) measure(files.test, files.test_size);
+  found.request.length = static_cast<std::int64_t>(longest);
+  found.request.mean_length = static_cast<double>(train.tokens) / static_cast<double>(train.sequences.size());
+  return found;
+}
+
+}  // namespace
+
+SequenceConfig sequence_config(const Settings& settings) {
+  auto config = from_json<SequenceConfig>(settings.values());
+  if (!settings.is_given("max_length")) config.max_length = SequenceConfig().max_length;
+  return config;
+}
+
+InspectedData inspect_data(const std::string& model, const PromptConfig& prompts, const SequenceConfig& sequences,
+                           const DataFiles& files, const ComputeConfig& compute, Bytes memory) {
+  return prompts.labels.empty() ? inspect_sequences(model, sequences, files, compute, memory)
+                                : inspect_labels(model, prompts, files, compute, memory);
+}
+
+}  // namespace frugal
