@@ -85,6 +85,8 @@ const Hidden& Decoder::forward(const WeightView& view, const PackedBatch& batch,
           "use the tokenizer that belongs to the model");
     }
   }
+  state_->has_tape = tape != nullptr;
+  state_->head_tape.rows.clear();
   constexpr std::int64_t kNarrow = 8;
   state_->rotations(batch.positions, cache == nullptr ? 0 : cache->length);
   const bool narrow = view.is_plain() && batch.size() <= kNarrow && batch.segments.size() == 1 && cache != nullptr;

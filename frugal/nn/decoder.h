@@ -81,8 +81,8 @@ class Decoder {
 
   // ---- backward, of one branch, after a forward with a tape: one or more heads, then the layers, once ----
   // The loss has -weights[i] * log_probability[i] as its terms: the gradient of -sum_i w_i log p(query i) joins that of
-  // the hidden states, and that of the head's weights goes to `gradients`. Blocks of the vocabulary as in
-  // log_probabilities.
+  // the hidden states, and that of the head's weights goes to `gradients`. After log_probabilities of queries at the
+  // same rows only the head's own weights take another pass over the vocabulary.
   void backward_log_probabilities(const WeightView& view, std::span<const Query> queries,
                                   std::span<const double> weights, Gradients& gradients);
   // The same from the gradients of candidate_logits [rows * candidates].

@@ -69,6 +69,14 @@ inline void convert(const kernels::Bf16* from, float* to, std::int64_t n) {
 
 struct BackwardState;
 struct LayerLayout;
+
+// What the head's forward leaves for its backward.
+struct HeadTape {
+  std::vector<std::int64_t> rows;  // distinct and rising; empty: no head has run since the forward
+  std::vector<double> sums;        // [rows] log-sum-exp of the logits
+  Buffer expected;                 // [rows, C] fp32: the mean of the head's rows under the softmax of the logits
+};
+
 template <class T>
 class LowRankLayer;
 template <class T>
@@ -108,8 +116,13 @@ struct Decoder::State {
                      Recording recording, const Preparation<T>& next);
   template <class T>
   void forward_narrow(const WeightStore& store, const PackedBatch& batch, KvCache* cache);
+  bool has_tape = false;  // the last forward had one: log_probabilities prepares for a backward, too
+  HeadTape head_tape;
+  // expected [rows, C] fp32 (one branch; null: not wanted): see HeadTape.
   template <class T>
-  void log_sum_exps(const WeightView& view, std::span<const std::int64_t> rows, std::vector<double>& out);
+  void log_sum_exps(const WeightView& view, std::span<const std::int64_t> rows, std::vector<double>& out,
+                    float* expected);
+  void record_head(const WeightView& view, const std::vector<std::int64_t>& rows);  // fills head_tape
   // Backward: see decoder_backward.cpp and head_backward.cpp.
   std::unique_ptr<BackwardState> back;
   template <class T>
@@ -135,6 +148,8 @@ struct Decoder::State {
   void backward_final_norm(const WeightView& view, std::span<const std::int64_t> rows, const float* dnormed,
                            Gradients& gradients);
   template <class T>
+  void backward_head_weights(const WeightView& view, std::span<const Query> queries, std::span<const double> weights,
+                             const GradientSum& head);
   void backward_head(const WeightView& view, std::span<const Query> queries, std::span<const double> weights,
                      Gradients& gradients);
 

@@ -1,6 +1,7 @@
 // The language-model head on chosen rows: whole vocabulary in blocks, candidate tokens only, or one row's logits.
 #include <cmath>
 
+#include "frugal/core/kernels/backward.h"
 #include "frugal/nn/decoder_state.h"
 
 namespace frugal {
@@ -20,10 +21,12 @@ std::vector<float> Decoder::State::final_gain(const WeightView& view) {
   return gain;
 }
 
-// out[b * rows + i] = log sum_v exp(logit_v) of rows[i].
+// out[b * rows + i] = log sum_v exp(logit_v) of rows[i]. expected: a sum over v of exp(logit_v - running maximum) times
+// the head's row v, rescaled when the maximum rises, as attention is made block by block (arXiv:2205.14135, algorithm
+// 1); so the head's backward needs no further pass over the vocabulary.
 template <class T>
-void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::int64_t> rows,
-                                  std::vector<double>& out) {
+void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::int64_t> rows, std::vector<double>& out,
+                                  float* expected) {
   const int B = view.branches();
   const auto n = static_cast<std::int64_t>(rows.size()), C = shape.hidden, V = shape.vocab;
   const std::int64_t chunk = chunk_tokens(n, B), chunks = (n + chunk - 1) / chunk;
@@ -40,32 +43,49 @@ void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::i
     std::fill_n(running.at<float>(b), n, -INFINITY);
     std::fill_n(running.at<float>(b, static_cast<std::size_t>(n)), n, 0.0f);
   }
+  if (expected != nullptr) std::fill_n(expected, n * C, 0.0f);
   for (BranchBuffer& buffer : block) buffer.grow(B, static_cast<std::size_t>(kVocabularyBlock * C) * sizeof(T));
-  const auto prepare = [&](std::int64_t index) {
-    Preparation<T> work;
-    const std::int64_t begin = index * kVocabularyBlock;
-    if (begin < V) work.add(view, ids.head, block[index % 2], 0, begin, std::min(V, begin + kVocabularyBlock));
-    return work;
-  };
   {
-    const Preparation<T> first = prepare(0);
+    const Preparation<T> first = head_block<T>(view, 0);
     threads.run(first.size(), [&](std::int64_t item, int) { first.run(view, item); });
   }
   for (std::int64_t index = 0; index * kVocabularyBlock < V; ++index) {
-    const Preparation<T> next = prepare(index + 1);
+    const Preparation<T> next = head_block<T>(view, index + 1);
     const std::int64_t width = std::min(V, (index + 1) * kVocabularyBlock) - index * kVocabularyBlock;
     threads.run(B * chunks + next.size(), [&](std::int64_t item, int thread) {
       if (item >= B * chunks) return next.run(view, item - B * chunks);
       const int b = static_cast<int>(item % B);
       const std::int64_t begin = item / B * chunk, count = std::min(n, begin + chunk) - begin;
       Buffer& mine = scratch[static_cast<std::size_t>(thread)];
-      mine.grow(static_cast<std::size_t>(chunk * kVocabularyBlock) * sizeof(T));
-      linear(x.at<T>(b, static_cast<std::size_t>(begin * C)), block[index % 2].at<T>(b), mine.as<T>(),
-             {count, C, width, C, width});
-      kernels::log_sum_exp(mine.as<T>(), static_cast<std::size_t>(count), static_cast<std::size_t>(width),
-                           static_cast<std::size_t>(width), running.at<float>(b, static_cast<std::size_t>(begin)),
+      const std::int64_t columns = kVocabularyBlock + (expected != nullptr ? C : 0);
+      mine.grow(static_cast<std::size_t>(chunk * columns) * sizeof(T));
+      T* logits = mine.as<T>();
+      const T* panel = block[index % 2].at<T>(b);
+      linear(x.at<T>(b, static_cast<std::size_t>(begin * C)), panel, logits, {count, C, width, C, width});
+      float* most = running.at<float>(b, static_cast<std::size_t>(begin));
+      std::vector<float> before;
+      if (expected != nullptr) before.assign(most, most + count);
+      kernels::log_sum_exp(logits, static_cast<std::size_t>(count), static_cast<std::size_t>(width),
+                           static_cast<std::size_t>(width), most,
                            running.at<float>(b, static_cast<std::size_t>(n + begin)));
+      if (expected == nullptr) return;
+      const std::vector<float> ones(static_cast<std::size_t>(count), 1.0f);
+      kernels::weighted_softmax(logits, static_cast<std::size_t>(count), static_cast<std::size_t>(width),
+                                static_cast<std::size_t>(width), most, ones.data());
+      T* part = logits + chunk * kVocabularyBlock;
+      linear_input_gradient(logits, panel, part, {count, C, width, C, width});
+      float* sum = expected + begin * C;
+      for (std::int64_t i = 0; i < count; ++i) {
+        if (before[static_cast<std::size_t>(i)] == most[i]) continue;
+        const float scale = std::exp(before[static_cast<std::size_t>(i)] - most[i]);
+        for (std::int64_t j = 0; j < C; ++j) sum[i * C + j] *= scale;
+      }
+      kernels::add(sum, part, static_cast<std::size_t>(count * C));
     });
+  }
+  for (std::int64_t i = 0; expected != nullptr && i < n; ++i) {
+    const float scale = 1 / *running.at<float>(0, static_cast<std::size_t>(n + i));
+    for (std::int64_t j = 0; j < C; ++j) expected[i * C + j] *= scale;
   }
   out.resize(static_cast<std::size_t>(B * n));
   for (int b = 0; b < B; ++b) {
@@ -77,10 +97,14 @@ void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::i
   }
 }
 
-template void Decoder::State::log_sum_exps<float>(const WeightView&, std::span<const std::int64_t>,
-                                                  std::vector<double>&);
-template void Decoder::State::log_sum_exps<kernels::Bf16>(const WeightView&, std::span<const std::int64_t>,
-                                                          std::vector<double>&);
+void Decoder::State::record_head(const WeightView& view, const std::vector<std::int64_t>& rows) {
+  head_tape.rows = rows;
+  head_tape.expected.grow(rows.size() * static_cast<std::size_t>(shape.hidden) * sizeof(float));
+  if (compute == Compute::f32)
+    log_sum_exps<float>(view, rows, head_tape.sums, head_tape.expected.as<float>());
+  else
+    log_sum_exps<kernels::Bf16>(view, rows, head_tape.sums, head_tape.expected.as<float>());
+}
 
 std::vector<double> Decoder::log_probabilities(const WeightView& view, std::span<const Query> queries) {
   State& s = *state_;
@@ -89,10 +113,14 @@ std::vector<double> Decoder::log_probabilities(const WeightView& view, std::span
   const auto count = static_cast<std::int64_t>(queries.size());
   const std::vector<std::int64_t> rows = distinct_rows(queries);
   std::vector<double> sums;
-  if (s.compute == Compute::f32)
-    s.log_sum_exps<float>(view, rows, sums);
-  else
-    s.log_sum_exps<kernels::Bf16>(view, rows, sums);
+  if (s.has_tape) {
+    s.record_head(view, rows);
+    sums = s.head_tape.sums;
+  } else if (s.compute == Compute::f32) {
+    s.log_sum_exps<float>(view, rows, sums, nullptr);
+  } else {
+    s.log_sum_exps<kernels::Bf16>(view, rows, sums, nullptr);
+  }
   // The target's own logit is an fp32 dot product, so that a bf16 product's rounding does not reach it.
   const std::vector<float> gain = s.final_gain(view);
   std::vector<double> result(static_cast<std::size_t>(B * count));

@@ -33,21 +33,63 @@ void Decoder::State::backward_final_norm(const WeightView& view, std::span<const
   }
 }
 
-template <class T>
+// d/dx of -sum_i w_i log p(target_i) at the normed row x is the sum of w_i times (the mean of the head's rows under the
+// softmax, less the target's row).
 void Decoder::State::backward_head(const WeightView& view, std::span<const Query> queries,
                                    std::span<const double> weights, Gradients& gradients) {
   const std::vector<std::int64_t> rows = distinct_rows(queries);
+  if (head_tape.rows != rows) record_head(view, rows);
+  const auto C = static_cast<std::size_t>(shape.hidden);
+  std::vector<double> row_weights(rows.size(), 0);
+  std::vector<std::size_t> order(queries.size()), row_of(queries.size());
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    order[i] = i;
+    row_of[i] = static_cast<std::size_t>(std::lower_bound(rows.begin(), rows.end(), queries[i].row) - rows.begin());
+    row_weights[row_of[i]] += weights[i];
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return row_of[a] < row_of[b]; });
+  Buffer dnormed(rows.size() * C * sizeof(float));
+  constexpr std::size_t kStep = 32;
+  threads.run(static_cast<std::int64_t>((rows.size() + kStep - 1) / kStep), [&](std::int64_t item, int) {
+    std::vector<float> target(C);
+    const std::size_t begin = static_cast<std::size_t>(item) * kStep, end = std::min(rows.size(), begin + kStep);
+    auto next = std::lower_bound(order.begin(), order.end(), begin,
+                                 [&](std::size_t i, std::size_t row) { return row_of[i] < row; });
+    for (std::size_t row = begin; row < end; ++row) {
+      float* to = dnormed.as<float>() + row * C;
+      const float* expected = head_tape.expected.as<float>() + row * C;
+      for (std::size_t j = 0; j < C; ++j) to[j] = static_cast<float>(row_weights[row]) * expected[j];
+      for (; next != order.end() && row_of[*next] == row; ++next) {
+        float* out[1] = {target.data()};
+        view.rows(ids.head, queries[*next].target, queries[*next].target + 1, out);
+        const auto weight = static_cast<float>(weights[*next]);
+        for (std::size_t j = 0; j < C; ++j) to[j] -= weight * target[j];
+      }
+    }
+  });
+  if (const GradientSum head = gradients.of(ids.head); head.sum != nullptr) {
+    if (compute == Compute::f32)
+      backward_head_weights<float>(view, queries, weights, head);
+    else
+      backward_head_weights<kernels::Bf16>(view, queries, weights, head);
+  }
+  backward_final_norm(view, rows, dnormed.as<float>(), gradients);
+}
+
+// The gradient of the head's rows, block by block of the vocabulary: the logits are made again.
+template <class T>
+void Decoder::State::backward_head_weights(const WeightView& view, std::span<const Query> queries,
+                                           std::span<const double> weights, const GradientSum& head) {
+  const std::vector<std::int64_t>& rows = head_tape.rows;
   const auto n = static_cast<std::int64_t>(rows.size()), C = shape.hidden, V = shape.vocab;
   const std::int64_t chunk = chunk_tokens(n, 1), chunks = (n + chunk - 1) / chunk;
-  std::vector<double> sums;
-  log_sum_exps<T>(view, rows, sums);
   struct Target {
     std::int64_t row;
     std::int32_t token;
     float weight;
   };
   std::vector<Target> targets;  // by row, so that a chunk finds its own
-  std::vector<float> row_weights(rows.size(), 0), shifts(sums.begin(), sums.end());
+  std::vector<float> row_weights(rows.size(), 0), shifts(head_tape.sums.begin(), head_tape.sums.end());
   for (std::size_t i = 0; i < queries.size(); ++i) {
     const auto row = std::lower_bound(rows.begin(), rows.end(), queries[i].row) - rows.begin();
     targets.push_back({row, queries[i].target, static_cast<float>(weights[i])});
@@ -58,25 +100,17 @@ void Decoder::State::backward_head(const WeightView& view, std::span<const Query
   const std::vector<float> gain = final_gain(view);
   Buffer x(static_cast<std::size_t>(n * C) * sizeof(T)),
       dlogits(static_cast<std::size_t>(n * kVocabularyBlock) * sizeof(T));
-  Buffer dnormed(static_cast<std::size_t>(n * C) * sizeof(float));
   for (std::int64_t i = 0; i < n; ++i) {
     kernels::rms_norm(hidden.at(0, rows[static_cast<std::size_t>(i)]), gain.data(), x.as<T>() + i * C, 1,
                       static_cast<std::size_t>(C), static_cast<float>(shape.norm_eps));
   }
-  const GradientSum head = gradients.of(ids.head);
-  const auto prepare = [&](std::int64_t index) {
-    Preparation<T> work;
-    const std::int64_t begin = index * kVocabularyBlock;
-    if (begin < V) work.add(view, ids.head, block[index % 2], 0, begin, std::min(V, begin + kVocabularyBlock));
-    return work;
-  };
-  const Preparation<T> first = prepare(0);
+  const Preparation<T> first = head_block<T>(view, 0);
   threads.run(first.size(), [&](std::int64_t item, int) { first.run(view, item); });
   for (std::int64_t index = 0; index * kVocabularyBlock < V; ++index) {
-    const Preparation<T> next = prepare(index + 1);
+    const Preparation<T> next = head_block<T>(view, index + 1);
     const std::int64_t from = index * kVocabularyBlock, width = std::min(V, from + kVocabularyBlock) - from;
     const T* panel = block[index % 2].at<T>(0);
-    threads.run(chunks + next.size(), [&](std::int64_t item, int thread) {
+    threads.run(chunks + next.size(), [&](std::int64_t item, int) {
       if (item >= chunks) return next.run(view, item - chunks);
       const std::int64_t begin = item * chunk, count = std::min(n, begin + chunk) - begin;
       T* logits = dlogits.as<T>() + begin * width;
@@ -93,27 +127,18 @@ void Decoder::State::backward_head(const WeightView& view, std::span<const Query
         value -= target->weight;
         convert(&value, logit, 1);
       }
-      Buffer& mine = scratch[static_cast<std::size_t>(thread)];
-      mine.grow(static_cast<std::size_t>(chunk * C) * sizeof(T));
-      linear_input_gradient(logits, panel, mine.as<T>(), {count, C, width, C, width});
-      kernels::add(dnormed.as<float>() + begin * C, mine.as<T>(), static_cast<std::size_t>(count * C));
     });
-    if (head.sum == nullptr) continue;
     WeightGradients<T> work;
     work.add({head.sum + from * C}, dlogits.as<T>(), width, x.as<T>(), C, n, width, C);
     threads.run(work.size(),
                 [&](std::int64_t item, int thread) { work.run(item, scratch[static_cast<std::size_t>(thread)]); });
   }
-  backward_final_norm(view, rows, dnormed.as<float>(), gradients);
 }
 
 void Decoder::backward_log_probabilities(const WeightView& view, std::span<const Query> queries,
                                          std::span<const double> weights, Gradients& gradients) {
   state_->start_backward(view);
-  if (compute() == Compute::f32)
-    state_->backward_head<float>(view, queries, weights, gradients);
-  else
-    state_->backward_head<kernels::Bf16>(view, queries, weights, gradients);
+  state_->backward_head(view, queries, weights, gradients);
 }
 
 void Decoder::backward_candidates(const WeightView& view, std::span<const std::int64_t> rows,
