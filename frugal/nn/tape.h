@@ -1,4 +1,5 @@
-// What a backward pass needs of its forward: each layer's input, or all of a layer's intermediates.
+// What a backward pass needs of its forward: each layer's input, or all of a layer's intermediates. One tape serves one
+// step after the other: its memory stays, since pages given back would have to be cleared again.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -21,7 +22,15 @@ class Tape {
   // first_layer: layers below it are not recorded and run as in evaluation. keeps: intermediates are kept, which spares
   // the backward a second forward of each layer (checkpointing, arXiv:1604.06174, is the default) for about 10 times
   // the memory.
-  Tape(std::int64_t first_layer, bool keeps) : first_(first_layer < 0 ? 0 : first_layer), keeps_(keeps) {}
+  Tape(std::int64_t first_layer, bool keeps) { begin(first_layer, keeps); }
+  Tape() : Tape(0, false) {}
+  // For the next forward; what was recorded is lost.
+  void begin(std::int64_t first_layer, bool keeps) {
+    first_ = first_layer < 0 ? 0 : first_layer;
+    keeps_ = keeps;
+    // Layers below hold nothing: a backward that stops higher up, as BAdam's do, needs no memory for them.
+    for (std::size_t layer = 0; layer < layers_.size() && !records(layer); ++layer) layers_[layer] = {};
+  }
   bool records(std::size_t layer) const { return static_cast<std::int64_t>(layer) >= first_; }
   bool keeps() const { return keeps_; }
   LayerTape& at(std::size_t layer) {

@@ -102,8 +102,8 @@ double LabelObjective::loss_and_gradients(const WeightView& view, std::span<cons
   std::vector<double> probabilities;
   for (std::size_t begin = 0, count = 0; begin < examples.size(); begin += count) {
     count = part(examples, begin);
-    Tape tape(gradients.lowest_layer(), keeps);
-    const Scored found = option_scores(view, examples.subspan(begin, count), &tape);
+    tape_.begin(gradients.lowest_layer(), keeps);
+    const Scored found = option_scores(view, examples.subspan(begin, count), &tape_);
     std::vector<double> slopes(count * m);  // of scale times the loss, by score
     for (std::size_t i = 0; i < count; ++i) {
       const auto label = examples[begin + i]->label;
@@ -123,7 +123,7 @@ double LabelObjective::loss_and_gradients(const WeightView& view, std::span<cons
       }
       decoder_.backward_log_probabilities(view, found.queries, weights, gradients);
     }
-    decoder_.backward(view, found.batch, tape, gradients);
+    decoder_.backward(view, found.batch, tape_, gradients);
   }
   return sum;
 }

@@ -6,6 +6,7 @@
 
 #include "frugal/data/prompt_task.h"
 #include "frugal/nn/decoder.h"
+#include "frugal/nn/tape.h"
 
 namespace frugal {
 
@@ -43,6 +44,7 @@ class LabelObjective {
   std::vector<std::vector<std::int32_t>> options_;
   std::int64_t max_tokens_;
   bool single_ = true;
+  Tape tape_;
 };
 
 }  // namespace frugal

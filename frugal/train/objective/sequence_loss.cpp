@@ -64,12 +64,12 @@ double SequenceLoss::loss_and_gradients(const WeightView& view, Indices examples
   double sum = 0;
   each_part(examples, [&](const Part& part) {
     if (!std::isfinite(sum)) return;
-    Tape tape(gradients.lowest_layer(), keeps);
-    decoder_.forward(view, part.batch, nullptr, &tape);
+    tape_.begin(gradients.lowest_layer(), keeps);
+    decoder_.forward(view, part.batch, nullptr, &tape_);
     for (const double value : decoder_.log_probabilities(view, part.queries)) sum -= value;
     if (!std::isfinite(sum)) return;
     decoder_.backward_log_probabilities(view, part.queries, std::vector<double>(part.queries.size(), scale), gradients);
-    decoder_.backward(view, part.batch, tape, gradients);
+    decoder_.backward(view, part.batch, tape_, gradients);
   });
   return sum;
 }

@@ -4,6 +4,7 @@
 
 #include "frugal/data/sequence_task.h"
 #include "frugal/nn/decoder.h"
+#include "frugal/nn/tape.h"
 #include "frugal/train/objective/objective.h"
 
 namespace frugal {
@@ -35,6 +36,7 @@ class SequenceLoss : public Objective {
   Decoder& decoder_;
   const std::vector<Sequence>& sequences_;
   std::int64_t max_tokens_;
+  Tape tape_;
 };
 
 }  // namespace frugal
