@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing and says what it installs: system packages (as root or through sudo), and LibTorch into build/venv.
-# usage: scripts/setup.sh packages [fuzz] | torch | model
+# usage: scripts/setup.sh packages [fuzz] | torch | model | peers
 #   TORCH_DIR=/path/to/libtorch   use a LibTorch that is there instead of the wheel
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -64,10 +64,21 @@ get_model() {
   echo "$target"
 }
 
+# What people use today, in an environment of its own.
+peers() {
+  [ -x build/peers/venv/bin/pip ] || python3 -m venv build/peers/venv
+  build/peers/venv/bin/python -c 'import torch, transformers, peft, badam' 2>/dev/null && return
+  say "installing torch $torch_version, transformers, peft and badam into build/peers/venv"
+  build/peers/venv/bin/pip install -q --disable-pip-version-check "torch==$torch_version" numpy transformers peft safetensors tokenizers ||
+    die "pip could not install the peers" "see what it says above"
+  build/peers/venv/bin/pip install -q --disable-pip-version-check --no-deps badam==1.4
+}
+
 mkdir -p build
 case "${1:-}" in
   packages) packages $packages_build; if [ "${2:-}" = fuzz ]; then packages $packages_fuzz; fi ;;
   torch) torch ;;
   model) get_model ;;
-  *) die "unknown step '${1:-}'" "scripts/setup.sh packages | torch | model" ;;
+  peers) peers ;;
+  *) die "unknown step '${1:-}'" "scripts/setup.sh packages | torch | model | peers" ;;
 esac
