@@ -39,21 +39,23 @@ InspectedData inspect_labels(const std::string& model, const PromptConfig& confi
 
 InspectedData inspect_sequences(const std::string& path, const SequenceConfig& config, const DataFiles& files,
                                 const ComputeConfig& compute, Bytes memory) {
-  const auto model = ModelSource::open(path);
-  InspectedData found{.request = plan_request(*model, compute, memory)};
+  const InspectedSequences inspected(path, config);
+  InspectedData found{.request = plan_request(inspected.model(), compute, memory)};
   found.request.whole_head = found.request.all_tokens = true;
-  check_context(*model, "--max-length", config.max_length);
-  const auto tokenizer = model->tokenizer();
-  const SequenceTask task(config, *tokenizer, model->chat_template());
   std::size_t longest = 0;
   const auto measure = [&](const std::string& file, std::int64_t limit) {
-    SequenceDataset data = task.load(file, static_cast<std::size_t>(limit));
-    for (const Sequence& sequence : data.sequences) longest = std::max(longest, sequence.tokens.size());
+    SequenceDataset data = inspected.load(file, limit);
+    longest = std::max(longest, longest_sequence(data));
+    if (files.answers && &file != &files.data) {
+      found.request.cached_tokens =
+          std::max(found.request.cached_tokens,
+                   cached_tokens(inspected.model(), data, inspected.tokenizer(), *files.answers, kAnswersTogether));
+    }
     return data;
   };
   const SequenceDataset train = measure(files.data, files.train_size);
-  found.description = task.describe(train);
-  found.text = task.describe_text(train);
+  found.description = inspected.task().describe(train);
+  found.text = inspected.task().describe_text(train);
   if (!files.dev.empty()) measure(files.dev, files.dev_size);
   if (!files.test.empty()) measure(files.test, files.test_size);
   found.request.length = static_cast<std::int64_t>(longest);

@@ -2,10 +2,12 @@
 // all.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "frugal/base/settings.h"
 #include "frugal/cli/verbs/common.h"
+#include "frugal/data/answer_metrics.h"
 #include "frugal/data/prompt_task.h"
 #include "frugal/data/sequence_task.h"
 #include "frugal/plan/plan.h"
@@ -16,6 +18,7 @@ namespace frugal {
 struct DataFiles {
   std::string data, dev, test;
   std::int64_t train_size = 0, dev_size = 0, test_size = 0;
+  std::optional<AnswerConfig> answers = std::nullopt;  // dev and test are judged by answers that the model writes
 };
 
 struct InspectedData {

@@ -27,6 +27,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Of an evaluation, in the order they are printed.
+constexpr const char* kShownMetrics[] = {"accuracy", "balanced_accuracy", "exact_match",
+                                         "rougeL",   "perplexity",        "loss"};
 constexpr int kMostSkipped = 20;  // steps in a row without a finite loss
 
 class TuneRun {
@@ -114,7 +117,7 @@ TrajectoryWriter TuneRun::new_trajectory(const RunFolder& folder) const {
 
 // The metric of the data decides which weights are best; whether more of it is better is the objective's to say.
 bool TuneRun::offer(const Json& evaluation, std::int64_t step) {
-  const Objective::Metric metric = data_.dev()->metric();
+  const Objective::Metric metric = data_.metric();
   const double value = evaluation[metric.name].get<double>();
   return best_.offer(step, metric.is_higher_better ? value : -value, evaluation["loss"].get<double>());
 }
@@ -237,7 +240,7 @@ int TuneRun::steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory
     evaluated_ = done;
     events.append(event);
     std::string line = "step " + std::to_string(done) + ": dev";
-    for (const char* metric : {"accuracy", "balanced_accuracy", "perplexity", "loss"}) {
+    for (const char* metric : kShownMetrics) {
       char text[60];
       if (!event.contains(metric)) continue;
       std::snprintf(text, sizeof text, " %s %.4f", metric, event[metric].get<double>());
@@ -285,7 +288,7 @@ int TuneRun::steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory
     return finish(folder, skipped);
   } catch (const Error& error) {
     if (trajectory) trajectory->sync();
-    if (error.code() == Exit::budget) save(taken);
+    if (error.code() == Exit::budget || error.code() == Exit::interrupted) save(taken);
     folder.set_status(error.code() == Exit::diverged ? RunStatus::diverged : RunStatus::interrupted);
     throw;
   }
@@ -312,7 +315,7 @@ int TuneRun::finish(RunFolder& folder, std::int64_t skipped) {
       {"steps", steps}, {"skipped", skipped}, {"lr", lr_}, {"seconds", seconds_before_ + session_.seconds()}};
   const bool has_best = best_.step >= 0;
   if (has_best) {
-    const Objective::Metric metric = data_.dev()->metric();
+    const Objective::Metric metric = data_.metric();
     results["best"] = {{"step", best_.step},
                        {"metric", metric.is_higher_better ? best_.metric : -best_.metric},
                        {"metric_name", metric.name},
@@ -343,7 +346,7 @@ int TuneRun::finish(RunFolder& folder, std::int64_t skipped) {
   }
   if (results.contains("test")) {
     std::printf("test     ");
-    for (const char* metric : {"accuracy", "balanced_accuracy", "perplexity", "loss"}) {
+    for (const char* metric : kShownMetrics) {
       if (results["test"].contains(metric)) std::printf(" %s %.4f", metric, results["test"][metric].get<double>());
     }
     std::printf("\n");

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "frugal/data/answer_metrics.h"
 #include "frugal/data/sequence_task.h"
 #include "frugal/train/objective/objective.h"
 #include "frugal/verbs/session.h"
@@ -19,6 +20,7 @@ class TuneData {
   Objective& train() { return *train_; }
   Objective* dev() { return dev_.get(); }  // null: none
   Objective* test() { return test_.get(); }
+  Objective::Metric metric() const;  // that says which evaluation of dev is the best: --dev-metric
   // {"train": {"path", "sha256", "examples"}, "dev": ..., "test": ...}: what a run depends on.
   Json record() const { return record_; }
 
@@ -27,8 +29,12 @@ class TuneData {
     Dataset labelled;
     SequenceDataset sequences;
   };
+  // is_judge: an evaluation gives what --dev-metric names.
+  std::unique_ptr<Objective> open(const std::string& path, std::int64_t limit, bool is_judge);
   std::unique_ptr<Objective> take(const Json& settings, const char* name, const char* size);
   Session& session_;
+  std::string dev_metric_;
+  AnswerConfig answers_;
   bool decides_balanced_;
   std::vector<std::string> columns_;
   std::optional<PromptTask> prompts_;

@@ -55,6 +55,30 @@ std::string changed_settings(const Settings& settings) {
   return text;
 }
 
+// The metric is one that the data has.
+void require_metric(const TuneConfig& c) {
+  if (c.dev_metric == "auto") return;
+  if (c.dev.empty())
+    throw Error(Exit::usage, "--dev-metric is " + c.dev_metric + ", but there is no --dev", "give --dev examples");
+  const bool has_labels = !c.task.labels.empty();
+  const std::vector<std::string> names = has_labels
+                                             ? std::vector<std::string>{"loss", "accuracy", "balanced_accuracy", "f1"}
+                                             : std::vector<std::string>{"loss", "exact_match", "f1", "rougeL"};
+  if (std::find(names.begin(), names.end(), c.dev_metric) == names.end()) {
+    std::string all;
+    for (const auto& name : names) all += (all.empty() ? "" : ", ") + name;
+    throw Error(
+        Exit::usage,
+        "--dev-metric is " + c.dev_metric + ", which data " + (has_labels ? "with" : "without") + " --labels has not",
+        "choose one of " + all);
+  }
+  if (!has_labels && needs_answers(c.dev_metric) && c.sequence.loss_on != "answers") {
+    throw Error(Exit::usage,
+                "--dev-metric " + c.dev_metric + " writes the answers, but --loss-on is " + c.sequence.loss_on,
+                "leave --loss-on out, or --dev-metric loss");
+  }
+}
+
 std::string memory_line(const PlanRow& row) {
   std::string text = "memory of a step:";
   for (const auto& part : row.parts) text += " " + part.purpose + " " + format_bytes(part.bytes) + ",";
@@ -64,9 +88,9 @@ std::string memory_line(const PlanRow& row) {
 // Refuses data that does not serve and a budget that does not hold, and shows what is trained and what it takes.
 // settings: takes what the plan decides. Returns the data's description and the plan.
 Json prepare(const Settings& given, TuneConfig& c, Json& settings) {
-  InspectedData found =
-      inspect_data(c.model, c.task, sequence_config(given),
-                   {c.data, c.dev, c.test, c.train_size, c.dev_size, c.test_size}, c.compute, c.memory);
+  DataFiles files{c.data, c.dev, c.test, c.train_size, c.dev_size, c.test_size};
+  if (needs_answers(c.dev_metric)) files.answers = c.answers;
+  InspectedData found = inspect_data(c.model, c.task, sequence_config(given), files, c.compute, c.memory);
   PlanRequest& request = found.request;
   request.batch = c.batch;
   if (c.method == kAuto) {
@@ -153,6 +177,8 @@ void validate(const TuneConfig& c) {
        {std::pair("--steps", c.steps), {"--batch", c.batch}, {"--checkpoint-every", c.checkpoint_every}}) {
     require_at_least(option, size, 1);
   }
+  require_at_least("--max-new-tokens", c.answers.max_new_tokens, 1);
+  require_metric(c);
   validate(c.compute);
   if (c.method != kAuto && c.compute.weights == "stored" && !methods().at(c.method).takes_stored) {
     throw Error(Exit::usage,
