@@ -52,7 +52,7 @@ InspectedTask::Split InspectedTask::encode(const std::string& path, std::size_t 
 InspectedSequences::InspectedSequences(const std::string& model, const SequenceConfig& config)
     : model_(ModelSource::open(model)), tokenizer_(model_->tokenizer()) {
   check_context(*model_, "--max-length", config.max_length);
-  task_ = std::make_unique<SequenceTask>(config, *tokenizer_, model_->chat_template());
+  task_ = std::make_unique<SequenceTask>(config, *tokenizer_, model_->chat_template(), model_->shape().context);
 }
 
 std::size_t longest_sequence(const SequenceDataset& data) {

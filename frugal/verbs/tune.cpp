@@ -28,8 +28,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // Of an evaluation, in the order they are printed.
-constexpr const char* kShownMetrics[] = {"accuracy", "balanced_accuracy", "exact_match",
-                                         "rougeL",   "perplexity",        "loss"};
+constexpr const char* kShownMetrics[] = {
+    "accuracy", "balanced_accuracy", "exact_match", "rewards/accuracies", "rewards/margins",
+    "rougeL",   "perplexity",        "loss"};
 constexpr int kMostSkipped = 20;  // steps in a row without a finite loss
 
 class TuneRun {
@@ -152,6 +153,7 @@ int TuneRun::start(const fs::path& out) {
   if (!chosen_.is_null()) description["chosen"] = chosen_;
   if (!plan.is_null()) description["plan"] = plan;
   RunFolder folder = RunFolder::create(out, description);
+  data_.take_reference(tuner_->view(), folder.reference(), info(0));
   lr_ = choose_lr(folder);
   std::optional<TrajectoryWriter> trajectory;
   if (replays()) trajectory.emplace(new_trajectory(folder));
@@ -183,6 +185,7 @@ void TuneRun::take_events(const RunFolder& folder, std::int64_t taken) {
 int TuneRun::resume(RunFolder folder) {
   folder.require_base(base_sha256_);
   require_data(folder.record().value("files", Json::object()));
+  data_.take_reference(tuner_->view(), folder.reference(), info(0));
   lr_ = choose_lr(folder);
   SnapshotStore snapshots(folder.snapshots());
   std::optional<TrajectoryWriter> trajectory;
@@ -249,6 +252,7 @@ int TuneRun::steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory
     say(line);
   };
   double mean_loss = NAN;
+  data_.train().take_details();  // of what came before the steps
   try {
     // A run stopped between a step and its evaluation evaluates now.
     if (first % eval_every == 0 || first == steps) validate(first);
@@ -261,6 +265,7 @@ int TuneRun::steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory
         trajectory->append({static_cast<std::uint32_t>(step), result.skipped, static_cast<float>(lr), result.record});
       Json event = {{"event", "step"}, {"step", taken}, {"loss", result.loss}, {"lr", lr}, {"seconds", elapsed()}};
       event.update(result.details);
+      event.update(data_.train().take_details());
       if (result.skipped) event["skipped"] = true;
       events.append(event);
       skipped_in_a_row = result.skipped ? skipped_in_a_row + 1 : 0;

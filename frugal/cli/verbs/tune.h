@@ -3,6 +3,7 @@
 #pragma once
 #include "frugal/cli/verbs/common.h"
 #include "frugal/data/answer_metrics.h"
+#include "frugal/data/preference_config.h"
 #include "frugal/data/prompt_task.h"
 #include "frugal/data/sequence_task.h"
 
@@ -17,6 +18,7 @@ struct TuneConfig {
   std::int64_t steps = 200, batch = 16, seed = 1;
   bool balance = false;
   std::string dev_metric = "auto";
+  PreferenceConfig dpo;
   AnswerConfig answers;
   std::int64_t eval_every = 0;
   Bytes memory;
@@ -61,9 +63,11 @@ struct TuneConfig {
            "what says which step is the best on --dev; auto: accuracy of labels, else the loss; exact_match, f1 (of "
            "sequences) and rougeL let the model write the answers",
        .group = "training",
-       .choices = {"auto", "loss", "accuracy", "balanced_accuracy", "exact_match", "f1", "rougeL"}},
+       .choices = {"auto", "loss", "accuracy", "balanced_accuracy", "exact_match", "f1", "rougeL", "rewards/accuracies",
+                   "rewards/margins"}},
       c.dev_metric);
     AnswerConfig::fields(c.answers, v);
+    PreferenceConfig::fields(c.dpo, v);
     v({.name = "memory",
        .help =
            "what the whole process may take, like 700MiB; the run stops and saves before it takes more; 0: no limit",

@@ -136,7 +136,7 @@ RunFolder::RunFolder(RunFolder&& other) noexcept
 RunFolder::~RunFolder() {
   std::error_code ignored;
   if (on_trial_) {
-    for (const char* part : {kRecord, "events.jsonl", "trajectory.bin", "snapshots", kLock})
+    for (const char* part : {kRecord, "events.jsonl", "trajectory.bin", "reference.frugal", "snapshots", kLock})
       std::filesystem::remove_all(path_ / part, ignored);
     for (auto at = made_.rbegin(); at != made_.rend(); ++at) std::filesystem::remove(*at, ignored);
   }
