@@ -49,6 +49,18 @@ InspectedTask::Split InspectedTask::encode(const std::string& path, std::size_t 
   return {std::move(records), std::move(data)};
 }
 
+InspectedSequences::InspectedSequences(const std::string& model, const SequenceConfig& config)
+    : model_(ModelSource::open(model)), tokenizer_(model_->tokenizer()) {
+  check_context(*model_, "--max-length", config.max_length);
+  task_ = std::make_unique<SequenceTask>(config, *tokenizer_, model_->chat_template(), model_->shape().context);
+}
+
+std::size_t longest_sequence(const SequenceDataset& data) {
+  std::size_t longest = 0;
+  for (const auto& sequence : data.sequences) longest = std::max(longest, sequence.tokens.size());
+  return longest;
+}
+
 std::size_t longest_prompt(const Dataset& data) {
   std::size_t longest = 0;
   for (const auto& example : data.examples) longest = std::max(longest, example.prompt.size());

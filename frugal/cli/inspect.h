@@ -4,6 +4,7 @@
 #include <string>
 
 #include "frugal/data/prompt_task.h"
+#include "frugal/data/sequence_task.h"
 #include "frugal/formats/model_source.h"
 
 namespace frugal {
@@ -30,6 +31,24 @@ class InspectedTask {
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<PromptTask> task_;
 };
+
+// The same for completions, chats and text.
+class InspectedSequences {
+ public:
+  InspectedSequences(const std::string& model, const SequenceConfig& config);
+  SequenceDataset load(const std::string& path, std::int64_t limit) const {
+    return task_->load(path, static_cast<std::size_t>(limit));
+  }
+  const SequenceTask& task() const { return *task_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const ModelSource& model() const { return *model_; }
+
+ private:
+  std::unique_ptr<ModelSource> model_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::unique_ptr<SequenceTask> task_;
+};
+std::size_t longest_sequence(const SequenceDataset& data);  // tokens
 
 // Error(Exit::input): more tokens than the model's context has.
 void check_prompt(const ModelSource& model, const std::string& prompt);

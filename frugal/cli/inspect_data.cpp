@@ -5,6 +5,7 @@
 #include "frugal/base/log.h"
 #include "frugal/cli/inspect.h"
 #include "frugal/cli/plan_request.h"
+#include "frugal/data/preference_task.h"
 
 namespace frugal {
 namespace {
@@ -39,25 +40,52 @@ InspectedData inspect_labels(const std::string& model, const PromptConfig& confi
 
 InspectedData inspect_sequences(const std::string& path, const SequenceConfig& config, const DataFiles& files,
                                 const ComputeConfig& compute, Bytes memory) {
-  const auto model = ModelSource::open(path);
-  InspectedData found{.request = plan_request(*model, compute, memory)};
+  const InspectedSequences inspected(path, config);
+  InspectedData found{.request = plan_request(inspected.model(), compute, memory)};
   found.request.whole_head = found.request.all_tokens = true;
-  check_context(*model, "--max-length", config.max_length);
-  const auto tokenizer = model->tokenizer();
-  const SequenceTask task(config, *tokenizer, model->chat_template());
   std::size_t longest = 0;
   const auto measure = [&](const std::string& file, std::int64_t limit) {
-    SequenceDataset data = task.load(file, static_cast<std::size_t>(limit));
-    for (const Sequence& sequence : data.sequences) longest = std::max(longest, sequence.tokens.size());
+    SequenceDataset data = inspected.load(file, limit);
+    longest = std::max(longest, longest_sequence(data));
+    if (files.answers && &file != &files.data) {
+      found.request.cached_tokens =
+          std::max(found.request.cached_tokens,
+                   cached_tokens(inspected.model(), data, inspected.tokenizer(), *files.answers, kAnswersTogether));
+    }
     return data;
   };
   const SequenceDataset train = measure(files.data, files.train_size);
+  found.description = inspected.task().describe(train);
+  found.text = inspected.task().describe_text(train);
+  if (!files.dev.empty()) measure(files.dev, files.dev_size);
+  if (!files.test.empty()) measure(files.test, files.test_size);
+  found.request.length = static_cast<std::int64_t>(longest);
+  found.request.mean_length = static_cast<double>(train.tokens) / static_cast<double>(train.sequences.size());
+  return found;
+}
+
+// The tokens of a pair are those of its prompt and of both answers, which go through one forward.
+InspectedData inspect_pairs(const std::string& path, const SequenceConfig& config, const DataFiles& files,
+                            const ComputeConfig& compute, Bytes memory) {
+  const auto model = ModelSource::open(path);
+  check_context(*model, "--max-length", config.max_length);
+  const auto tokenizer = model->tokenizer();
+  const PreferenceTask task(config, *tokenizer, model->chat_template(), model->shape().context);
+  InspectedData found{.request = plan_request(*model, compute, memory)};
+  found.request.whole_head = found.request.all_tokens = true;
+  std::size_t longest = 0;
+  const auto measure = [&](const std::string& file, std::int64_t limit) {
+    PreferenceDataset data = task.load(file, static_cast<std::size_t>(limit));
+    longest = std::max(longest, longest_pair(data));
+    return data;
+  };
+  const PreferenceDataset train = measure(files.data, files.train_size);
   found.description = task.describe(train);
   found.text = task.describe_text(train);
   if (!files.dev.empty()) measure(files.dev, files.dev_size);
   if (!files.test.empty()) measure(files.test, files.test_size);
   found.request.length = static_cast<std::int64_t>(longest);
-  found.request.mean_length = static_cast<double>(train.tokens) / static_cast<double>(train.sequences.size());
+  found.request.mean_length = static_cast<double>(train.tokens) / static_cast<double>(train.pairs.size());
   return found;
 }
 
@@ -71,8 +99,9 @@ SequenceConfig sequence_config(const Settings& settings) {
 
 InspectedData inspect_data(const std::string& model, const PromptConfig& prompts, const SequenceConfig& sequences,
                            const DataFiles& files, const ComputeConfig& compute, Bytes memory) {
-  return prompts.labels.empty() ? inspect_sequences(model, sequences, files, compute, memory)
-                                : inspect_labels(model, prompts, files, compute, memory);
+  if (!prompts.labels.empty()) return inspect_labels(model, prompts, files, compute, memory);
+  return files.are_pairs ? inspect_pairs(model, sequences, files, compute, memory)
+                         : inspect_sequences(model, sequences, files, compute, memory);
 }
 
 }  // namespace frugal

@@ -2,10 +2,12 @@
 // all.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "frugal/base/settings.h"
 #include "frugal/cli/verbs/common.h"
+#include "frugal/data/answer_metrics.h"
 #include "frugal/data/prompt_task.h"
 #include "frugal/data/sequence_task.h"
 #include "frugal/plan/plan.h"
@@ -16,6 +18,8 @@ namespace frugal {
 struct DataFiles {
   std::string data, dev, test;
   std::int64_t train_size = 0, dev_size = 0, test_size = 0;
+  std::optional<AnswerConfig> answers = std::nullopt;  // dev and test are judged by answers that the model writes
+  bool are_pairs = false;                              // of --objective dpo
 };
 
 struct InspectedData {
@@ -27,8 +31,8 @@ struct InspectedData {
 // max_length as sequences have it where none is given: they are longer than prompts, which have the same option.
 SequenceConfig sequence_config(const Settings& settings);
 
-// Labelled prompts where `prompts` has labels, else sequences. Error: a model, a file or a record that does not serve,
-// more tokens than the model's context.
+// Labelled prompts where `prompts` has labels, else pairs of answers or sequences. Error: a model, a file or a record
+// that does not serve, more tokens than the model's context.
 InspectedData inspect_data(const std::string& model, const PromptConfig& prompts, const SequenceConfig& sequences,
                            const DataFiles& files, const ComputeConfig& compute, Bytes memory);
 

@@ -1,8 +1,11 @@
 #include "frugal/cli/plan_request.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "frugal/base/processor.h"
+#include "frugal/data/answer_examples.h"
 
 namespace frugal {
 
@@ -31,6 +34,21 @@ PlanRequest plan_request(const InspectedTask& task, std::size_t longest_prompt, 
 std::string with_option(std::string advice, const std::string& length_option) {
   if (const auto at = advice.find("--length"); at != std::string::npos) advice.replace(at, 8, length_option);
   return advice;
+}
+
+std::int64_t cached_tokens(const ModelSource& model, const SequenceDataset& data, const Tokenizer& tokenizer,
+                           const AnswerConfig& answers, std::int64_t together) {
+  const AnswerExamples examples = answer_examples(data, tokenizer, parse_match(answers.match));
+  const std::int64_t context = model.shape().context;
+  std::vector<std::int64_t> lengths;
+  for (const auto& prompt : examples.prompts) {
+    const std::int64_t length = static_cast<std::int64_t>(prompt.size()) + answers.max_new_tokens;
+    lengths.push_back(context > 0 ? std::min(length, context) : length);
+  }
+  const auto most = std::min(lengths.size(), static_cast<std::size_t>(together));
+  std::partial_sort(lengths.begin(), lengths.begin() + static_cast<std::ptrdiff_t>(most), lengths.end(),
+                    std::greater<>());
+  return std::accumulate(lengths.begin(), lengths.begin() + static_cast<std::ptrdiff_t>(most), std::int64_t{0});
 }
 
 const PlanRow& require_fit_as(const std::vector<PlanRow>& rows, const PlanRequest& request, const std::string& method,

@@ -48,14 +48,15 @@ std::string role_of(const std::string& name) {
 class RecordEvents : public nlohmann::json_sax<Json> {
  public:
   // text: what is parsed, beginning in line `line` of the file.
-  RecordEvents(std::string_view text, std::uint64_t line, bool is_array, std::size_t limit, ChatRecords& out,
-               Columns& columns)
+  RecordEvents(std::string_view text, std::uint64_t line, bool is_array, std::size_t limit, MessageLists keys,
+               ChatRecords& out, Columns& columns)
       : reached_(text.data()),
         counted_(text.data()),
         text_(text),
         line_(line),
         base_(is_array ? 1 : 0),
         limit_(limit),
+        keys_(keys),
         out_(out),
         columns_(columns) {}
 
@@ -95,10 +96,9 @@ class RecordEvents : public nlohmann::json_sax<Json> {
   bool start_array(std::size_t) override {
     if (depth_ + 1 == base_) return ++depth_, true;
     if (depth() == 0) return refuse("not a JSON object", kFileFix);
-    if (depth() == kInRecord && (key_ == "messages" || key_ == "conversations")) {
-      auto& list = key_ == "messages" ? lists_.messages : lists_.conversations;
-      if (list) return refuse("'" + key_ + "' is there twice", "give each key once");
-      list_ = &list.emplace();
+    if (auto* list = depth() == kInRecord ? list_of(key_) : nullptr; list != nullptr) {
+      if (*list) return refuse("'" + key_ + "' is there twice", "give each key once");
+      list_ = &list->emplace();
     } else if (!open()) {
       return false;
     }
@@ -130,6 +130,14 @@ class RecordEvents : public nlohmann::json_sax<Json> {
     problem_ = std::move(problem);
     fix_ = fix;
     return false;
+  }
+  std::optional<std::vector<Message>>* list_of(std::string_view key) {  // null: its list is passed over
+    if (keys_ == MessageLists::conversations)
+      return key == "messages" ? &lists_.messages : key == "conversations" ? &lists_.conversations : nullptr;
+    return key == "prompt"     ? &lists_.prompt
+           : key == "chosen"   ? &lists_.chosen
+           : key == "rejected" ? &lists_.rejected
+                               : nullptr;
   }
   std::string message_name() const { return key_ + "[" + std::to_string(list_->size()) + "]"; }
 
@@ -208,6 +216,7 @@ class RecordEvents : public nlohmann::json_sax<Json> {
   std::uint64_t line_;
   std::size_t base_, depth_ = 0;  // containers open: outside the records, in all
   std::size_t limit_;
+  MessageLists keys_;
   ChatRecords& out_;
   Columns& columns_;
   std::string key_, message_key_, problem_;
@@ -222,18 +231,18 @@ class RecordEvents : public nlohmann::json_sax<Json> {
 
 }  // namespace
 
-ChatRecords parse_chat_records(std::string_view bytes, const std::string& name, std::size_t limit) {
+ChatRecords parse_chat_records(std::string_view bytes, const std::string& name, std::size_t limit, MessageLists keys) {
   const std::string_view text = checked_text(bytes, name);
   ChatRecords out{{name, {}, {}}, {}};
   Columns columns(out.table);
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   if (first != std::string_view::npos && text[first] == '[') {
-    RecordEvents(text, 1, true, limit, out, columns).parse();
+    RecordEvents(text, 1, true, limit, keys, out, columns).parse();
   } else {
     Lines lines(text, name);
     while (const auto line = lines.next()) {
       if (is_blank(*line)) continue;
-      RecordEvents events(*line, lines.number(), false, limit, out, columns);
+      RecordEvents events(*line, lines.number(), false, limit, keys, out, columns);
       events.parse();
       if (events.is_full()) break;
     }
@@ -244,7 +253,7 @@ ChatRecords parse_chat_records(std::string_view bytes, const std::string& name, 
 }
 
 ChatRecords read_chat_records(const std::filesystem::path& path, const std::vector<std::string>& columns,
-                              std::size_t limit) {
+                              std::size_t limit, MessageLists keys) {
   const std::string ending = path.extension().string();
   if (ending == ".csv" || ending == ".tsv") return {read_records(path, columns, limit), {}};
   if (ending != ".json" && ending != ".jsonl" && ending != ".ndjson") {
@@ -254,7 +263,7 @@ ChatRecords read_chat_records(const std::filesystem::path& path, const std::vect
   if (!columns.empty())
     throw Error(Exit::usage, "--columns was given, but " + path.string() + " names its own columns",
                 "leave --columns out");
-  return parse_chat_records(read_whole(path), path.string(), limit);
+  return parse_chat_records(read_whole(path), path.string(), limit, keys);
 }
 
 }  // namespace frugal

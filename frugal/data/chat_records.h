@@ -1,4 +1,4 @@
-// Records with conversations: one JSON array of objects, or one object a line. Keys may come in any order.
+// Records with lists of messages: one JSON array of objects, or one object a line. Keys may come in any order.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -16,23 +16,28 @@ struct Message {
   std::string content;
 };
 
+// Keys whose lists are messages: messages and conversations, or prompt, chosen and rejected.
+enum class MessageLists { conversations, preferences };
+
 struct ChatRecords {
-  struct Lists {                                        // of one record
-    std::optional<std::vector<Message>> messages;       // {role, content}
-    std::optional<std::vector<Message>> conversations;  // {from, value}; human is user, gpt is assistant
-    std::string unsupported;                            // "tools", "functions" or "history", where it is not empty
+  struct Lists {                                                   // of one record
+    std::optional<std::vector<Message>> messages;                  // {role, content}
+    std::optional<std::vector<Message>> conversations;             // {from, value}; human is user, gpt is assistant
+    std::optional<std::vector<Message>> prompt, chosen, rejected;  // {role, content}
+    std::string unsupported;  // "tools", "functions" or "history", where it is not empty
   };
   Records table;             // texts and numbers at the top of each record; a row's line is the one where it begins
   std::vector<Lists> lists;  // by row; empty for csv and tsv files
 };
 
 // By the file's ending: .json, .jsonl or .ndjson (the first character says whether it is an array), .csv, .tsv.
-// Lists and objects other than the two above are passed over without being built, so memory stays within a small
+// Lists and objects other than those of `keys` are passed over without being built, so memory stays within a small
 // multiple of the file. limit: at most so many records, 0: all. Error(Exit::input), with the line: what read_records
 // refuses; a list entry that is not a message, a message that lacks its role or content, has a key twice or a key that
 // is neither (null ones are passed over), or whose content is no text; an unknown role; anything after the array.
 ChatRecords read_chat_records(const std::filesystem::path& path, const std::vector<std::string>& columns = {},
-                              std::size_t limit = 0);
-ChatRecords parse_chat_records(std::string_view bytes, const std::string& name, std::size_t limit = 0);
+                              std::size_t limit = 0, MessageLists keys = MessageLists::conversations);
+ChatRecords parse_chat_records(std::string_view bytes, const std::string& name, std::size_t limit = 0,
+                               MessageLists keys = MessageLists::conversations);
 
 }  // namespace frugal

@@ -37,6 +37,22 @@ std::string indented(std::string_view text) {
   return out;
 }
 
+std::string shortened(const std::string& text) {
+  constexpr std::size_t kKept = 400;
+  if (text.size() <= 3 * kKept) return text;
+  const auto is_inside = [&](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80; };
+  std::size_t begin = kKept, end = text.size() - kKept;
+  while (is_inside(begin)) --begin;
+  while (end < text.size() && is_inside(end)) ++end;
+  return text.substr(0, begin) + " [... " + std::to_string(end - begin) + " bytes ...] " + text.substr(end);
+}
+
+std::string grouped(std::uint64_t number) {
+  std::string text = std::to_string(number);
+  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
 std::string percent(std::size_t part, std::size_t whole) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f %%", 100.0 * static_cast<double>(part) / static_cast<double>(whole));

@@ -1,6 +1,7 @@
 // Parts of what is shown of data before it is trained on.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,8 @@ struct LengthHistogram {
   std::string to_text() const;  // a row of '#' a bin, no line break at the end
 };
 
+std::string shortened(const std::string& text);            // a long one by its beginning and end, whole characters
+std::string grouped(std::uint64_t number);                 // "12,345"
 std::string indented(std::string_view text);               // each line after "  | "
 std::string percent(std::size_t part, std::size_t whole);  // "12.3 %"; whole > 0
 

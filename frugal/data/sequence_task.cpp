@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "frugal/base/error.h"
+#include "frugal/data/record_line.h"
 #include "frugal/data/text_windows.h"
 #include "frugal/formats/records/text_file.h"
 
@@ -28,25 +29,17 @@ void check_choices(const Config& config) {
 // Facts that end up after "FILE line N: ".
 [[noreturn]] void refuse(const std::string& fact, const std::string& fix) { throw Error(Exit::input, fact, fix); }
 
-template <class Call>
-auto at_line(const Records& table, std::size_t row, const Call& call) {
-  try {
-    return call();
-  } catch (const Error& error) {
-    throw Error(error.code(), table.name + " line " + std::to_string(table.rows[row].line) + ": " + error.what(),
-                error.fix());
-  }
-}
-
 bool is_blank_text(std::string_view text) { return text.find_first_not_of(kSpace) == std::string_view::npos; }
 
 }  // namespace
 
-SequenceTask::SequenceTask(const SequenceConfig& config, const Tokenizer& tokenizer, const std::string& chat_template)
+SequenceTask::SequenceTask(const SequenceConfig& config, const Tokenizer& tokenizer, const std::string& chat_template,
+                           std::int64_t context)
     : config_(config),
       tokenizer_(tokenizer),
       chat_template_(chat_template),
       max_length_(static_cast<std::size_t>(std::max<std::int64_t>(config.max_length, 0))),
+      context_(context),
       is_all_(config.loss_on == "all") {
   check_choices(config);
   if (config.max_length < 8)
@@ -88,9 +81,9 @@ Sequence SequenceTask::join(const std::vector<Piece>& pieces) const {
 
 // Prompt and completion are encoded apart, since in generation the prompt is: a token that goes over the border would
 // be one that the model never sees.
-SequenceTask::Answer SequenceTask::encode_prompt(std::string_view prompt, std::string_view completion) const {
-  const bool has_space =
-      template_->ends_in_space() || (!completion.empty() && kSpace.find(completion[0]) != kSpace.npos);
+std::optional<Sequence> SequenceTask::encode_completion(std::string_view prompt, std::string_view completion) const {
+  const bool has_space = (!prompt.empty() && kSpace.find(prompt.back()) != kSpace.npos) ||
+                         (!completion.empty() && kSpace.find(completion[0]) != kSpace.npos);
   Piece answer{is_blank_text(completion) ? std::vector<std::int32_t>()
                                          : tokenizer_.encode((has_space ? "" : " ") + std::string(completion)),
                true};
@@ -102,7 +95,7 @@ SequenceTask::Answer SequenceTask::encode_prompt(std::string_view prompt, std::s
   if (needed > max_length_) {
     if (config_.overlong == "drop") return std::nullopt;
     refuse("the answer needs " + std::to_string(needed) + " tokens, --max-length is " + std::to_string(max_length_),
-           "raise --max-length, shorten the answer, or leave such records out with --overlong drop");
+           overlong_fix(max_length_, context_, "shorten the answer"));
   }
   const std::size_t room = max_length_ - answer.ids.size() - before.ids.size();
   const bool is_truncated = text.ids.size() > room;
@@ -117,14 +110,16 @@ SequenceTask::Answer SequenceTask::encode_prompt(std::string_view prompt, std::s
 // looking up which characters each token covers gives the same, but for answers whose first characters would merge with
 // the prompt's last (white space), and there a token would be half prompt and half answer. At the end there is a token
 // that merges with nothing. What follows the last answer changes no loss and is left out.
-Sequence SequenceTask::encode_whole_chat(const ChatRenderer& renderer, std::span<const Message> messages) const {
+Sequence SequenceTask::encode_answers(const ChatRenderer& renderer, std::span<const Message> messages,
+                                      std::size_t first) const {
   const RenderedChat chat = renderer.render(messages);
   const std::string_view text = chat.text;
   std::vector<Piece> pieces;
   std::size_t at = 0;
   for (const AnswerSpan& answer : chat.answers) {
     pieces.push_back({tokenizer_.encode(text.substr(at, answer.begin - at), true), false});
-    pieces.push_back({tokenizer_.encode(text.substr(answer.begin, answer.end - answer.begin), true), true});
+    const bool is_trained = pieces.size() / 2 >= first;
+    pieces.push_back({tokenizer_.encode(text.substr(answer.begin, answer.end - answer.begin), true), is_trained});
     if (pieces.back().ids.size() <= (answer.has_end_token ? 1u : 0u))
       refuse("answer " + std::to_string(pieces.size() / 2) + " has no token", "leave the record out");
     at = answer.end;
@@ -154,7 +149,7 @@ SequenceTask::Answer SequenceTask::encode_chat(const ChatRenderer& renderer, std
     constexpr std::size_t kAfterLastAnswer = 16;  // tokens that may still be left out
     length = tokenizer_.encode(renderer.render(part, false), true).size();
     if (length > max_length_ + kAfterLastAnswer) return std::nullopt;
-    Sequence sequence = encode_whole_chat(renderer, part);
+    Sequence sequence = encode_answers(renderer, part);
     length = sequence.tokens.size();
     return length > max_length_ ? std::nullopt : Answer(std::move(sequence));
   };
@@ -176,7 +171,7 @@ SequenceTask::Answer SequenceTask::encode_chat(const ChatRenderer& renderer, std
   if (!starts.empty()) from(starts.back());
   refuse("the conversation's last turn needs " + std::to_string(length) + " tokens, --max-length is " +
              std::to_string(max_length_),
-         "raise --max-length, shorten it, or leave such records out with --overlong drop");
+         overlong_fix(max_length_, context_, "shorten it"));
 }
 
 void SequenceTask::add(SequenceDataset& data, Sequence&& sequence) const {
@@ -199,7 +194,7 @@ SequenceDataset SequenceTask::encode(const ChatRecords& records) const {
     if (is_prompt) {
       const std::string prompt = template_->render(table, row, columns);
       const std::string& answer = table.text(row, completion);
-      sequence = at_line(table, row, [&] { return encode_prompt(prompt, answer); });
+      sequence = at_line(table, row, [&] { return encode_completion(prompt, answer); });
     } else {
       std::vector<Message> messages = conversation(records, row, data.format, !format_);
       sequence = at_line(table, row, [&] { return encode_chat(*renderer, std::move(messages)); });

@@ -82,7 +82,9 @@ class SequenceTask {
   // chat_template: the model's, see ChatRenderer. Whoever makes a task checks max_length against the model's context.
   // Error(Exit::usage): a choice that is none, max_length < 8, a template with a format that has none, a prompt format
   // without one, the completion in the template. Error(Exit::input): the prompt format, and the tokenizer has no eos.
-  SequenceTask(const SequenceConfig& config, const Tokenizer& tokenizer, const std::string& chat_template);
+  // context: the model's, for the messages of records that are too long; 0: not known.
+  SequenceTask(const SequenceConfig& config, const Tokenizer& tokenizer, const std::string& chat_template,
+               std::int64_t context = 0);
 
   // In the order of the records. limit: at most so many records or windows, 0: all. Error(Exit::input), with the line:
   // what the readers, conversation() and ChatRenderer refuse, an answer without a token, an answer that does not fit
@@ -91,6 +93,11 @@ class SequenceTask {
   SequenceDataset load(const std::filesystem::path& path, std::size_t limit = 0) const;
   SequenceDataset encode(const ChatRecords& records) const;  // any format but text
   SequenceDataset encode_text(const std::string& name, std::string_view text, std::size_t limit = 0) const;
+
+  // One record. Of a prompt format: a prompt and what follows it; none when it does not fit and overlong is drop.
+  std::optional<Sequence> encode_completion(std::string_view prompt, std::string_view completion) const;
+  // A conversation whole, of any length; the answers from `first` on are targets.
+  Sequence encode_answers(const ChatRenderer& renderer, std::span<const Message> messages, std::size_t first = 0) const;
 
   // What is trained, as shown before it is: one sequence with what is trained between >> and <<, lengths, counts.
   // A long part of it is shown by its beginning and end.
@@ -103,9 +110,7 @@ class SequenceTask {
     bool is_target;
   };
   using Answer = std::optional<Sequence>;  // none: it does not fit
-  Answer encode_prompt(std::string_view prompt, std::string_view completion) const;
   Answer encode_chat(const ChatRenderer& renderer, std::vector<Message> messages) const;
-  Sequence encode_whole_chat(const ChatRenderer& renderer, std::span<const Message> messages) const;
   Sequence join(const std::vector<Piece>& pieces) const;
   void add(SequenceDataset& data, Sequence&& sequence) const;
 
@@ -115,6 +120,7 @@ class SequenceTask {
   std::optional<PromptTemplate> template_;
   std::string chat_template_;
   std::size_t max_length_;
+  std::int64_t context_;
   bool is_all_;  // loss on all tokens
 };
 

@@ -1,4 +1,4 @@
-// JSON that others wrote. Nesting is bounded while parsing: copying and printing a value walk it recursively.
+// JSON files that others wrote.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -7,17 +7,18 @@
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
 #include "frugal/base/json.h"
+#include "frugal/base/json_text.h"
 
 namespace frugal {
 
-// name: for messages. Error(Exit::input): not JSON, nested more than 64 deep.
+// name: for messages. Error(Exit::input): not JSON, nested too deep (see base/json_text.h).
 template <class T = Json>
 T parse_json(std::string_view text, const std::string& name) {
-  const auto judge = [&](int depth, typename T::parse_event_t, const T&) {
-    if (depth > 64) throw Error(Exit::input, name + " is nested more than 64 deep", "download the file again");
-    return true;
-  };
-  T json = T::parse(text, judge, false);
+  if (is_too_deep(text)) {
+    throw Error(Exit::input, name + " is nested more than " + std::to_string(kDeepestJson) + " deep",
+                "download the file again");
+  }
+  T json = json_of<T>(text);
   if (json.is_discarded()) throw Error(Exit::input, name + " is not JSON", "download the file again");
   return json;
 }

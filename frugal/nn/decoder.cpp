@@ -55,12 +55,12 @@ Decoder::State::State(const ModelShape& shape_, Threads& threads_, Compute compu
       low_rank_scratch(static_cast<std::size_t>(threads_.count())) {}
 Decoder::State::~State() = default;
 
-void Decoder::State::rotations(const std::vector<std::int32_t>& positions, std::int64_t first) {
+void Decoder::State::rotations(const std::vector<std::int32_t>& positions) {
   const std::size_t half = inverse_frequencies.size();
   cos.resize(positions.size() * half);
   sin.resize(positions.size() * half);
   for (std::size_t t = 0; t < positions.size(); ++t) {
-    const auto position = static_cast<float>(first + positions[t]);
+    const auto position = static_cast<float>(positions[t]);
     for (std::size_t i = 0; i < half; ++i) {
       const float angle = position * inverse_frequencies[i];
       cos[t * half + i] = std::cos(angle);
@@ -77,6 +77,12 @@ Compute Decoder::compute() const { return state_->compute; }
 Threads& Decoder::threads() const { return state_->threads; }
 
 const Hidden& Decoder::forward(const WeightView& view, const PackedBatch& batch, KvCache* cache, Tape* tape) {
+  KvCache* const one[] = {cache};
+  return forward(view, batch, std::span<KvCache* const>(one, cache == nullptr ? 0u : 1u), tape);
+}
+
+const Hidden& Decoder::forward(const WeightView& view, const PackedBatch& batch, std::span<KvCache* const> caches,
+                               Tape* tape) {
   for (const std::int32_t token : batch.tokens) {
     if (token < 0 || token >= shape().vocab) {
       throw Error(
@@ -87,21 +93,29 @@ const Hidden& Decoder::forward(const WeightView& view, const PackedBatch& batch,
   }
   state_->has_tape = tape != nullptr;
   state_->head_tape.rows.clear();
-  constexpr std::int64_t kNarrow = 8;
-  state_->rotations(batch.positions, cache == nullptr ? 0 : cache->length);
-  const bool narrow = view.is_plain() && batch.size() <= kNarrow && batch.segments.size() == 1 && cache != nullptr;
+  constexpr std::int64_t kNarrow = 8, kNarrowSequences = 32;
+  const auto segments = static_cast<std::int64_t>(batch.segments.size());
+  const bool is_step = batch.size() == segments && segments <= kNarrowSequences;  // a token more of each sequence
+  const bool narrow = view.is_plain() && !caches.empty() && (is_step || (segments == 1 && batch.size() <= kNarrow));
+  std::vector<std::int32_t> positions = batch.positions;
+  for (std::size_t s = 0; s < caches.size(); ++s) {
+    const Segment& segment = batch.segments[s];
+    for (std::int64_t t = 0; t < segment.length; ++t)
+      positions[static_cast<std::size_t>(segment.begin + t)] += static_cast<std::int32_t>(caches[s]->length);
+  }
+  state_->rotations(positions);
   if (compute() == Compute::f32) {
     if (narrow)
-      state_->forward_narrow<float>(view.store(), batch, cache);
+      state_->forward_narrow<float>(view.store(), batch, caches);
     else
-      state_->forward_packed<float>(view, batch, cache, tape);
+      state_->forward_packed<float>(view, batch, caches, tape);
   } else {
     if (narrow)
-      state_->forward_narrow<kernels::Bf16>(view.store(), batch, cache);
+      state_->forward_narrow<kernels::Bf16>(view.store(), batch, caches);
     else
-      state_->forward_packed<kernels::Bf16>(view, batch, cache, tape);
+      state_->forward_packed<kernels::Bf16>(view, batch, caches, tape);
   }
-  if (cache != nullptr) cache->length += batch.size();
+  for (std::size_t s = 0; s < caches.size(); ++s) caches[s]->length += batch.segments[s].length;
   return state_->hidden;
 }
 

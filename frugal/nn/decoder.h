@@ -58,9 +58,12 @@ class Decoder {
   Compute compute() const;
   Threads& threads() const;
 
-  // Runs every layer. The result stays valid until the next call. cache (one branch, one segment, no more than its
-  // capacity): takes in the keys and values, and the segment goes on after what it holds. tape (one branch, no cache):
-  // takes what backward needs. Error(Exit::input): a token id outside the vocabulary.
+  // Runs every layer. The result stays valid until the next call. caches (none, or one branch and one cache a segment,
+  // no parents, no more than their capacities): each takes in its segment's keys and values, and the segment goes on
+  // after what it holds. tape (one branch, no cache): takes what backward needs. Error(Exit::input): a token id outside
+  // the vocabulary.
+  const Hidden& forward(const WeightView& view, const PackedBatch& batch, std::span<KvCache* const> caches,
+                        Tape* tape = nullptr);
   const Hidden& forward(const WeightView& view, const PackedBatch& batch, KvCache* cache = nullptr,
                         Tape* tape = nullptr);
 
@@ -78,6 +81,9 @@ class Decoder {
                                       std::span<const std::int32_t> candidates);
   // All logits after one row of branch 0, [vocab].
   std::vector<float> logits(const WeightView& view, std::int64_t row);
+  // The token with the highest logit after each row of branch 0; ties go to the lower id. Reads the head's weights
+  // once.
+  std::vector<std::int32_t> likeliest(const WeightView& view, std::span<const std::int64_t> rows);
 
   // ---- backward, of one branch, after a forward with a tape: one or more heads, then the layers, once ----
   // The loss has -weights[i] * log_probability[i] as its terms: the gradient of -sum_i w_i log p(query i) joins that of

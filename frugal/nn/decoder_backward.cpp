@@ -136,7 +136,7 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     read_vector(view, id.input_norm, gains, 0);
     read_vector(view, id.post_norm, gains, static_cast<std::size_t>(C));
   } else {
-    forward_layer<T>(view, batch, l, nullptr, &tape, Recording::again, {});
+    forward_layer<T>(view, batch, l, {}, &tape, Recording::again, {});
   }
   const LowRankLayer<T> low_rank(view, id, at);
   const auto wants = [&](Slot slot) { return gradients.of(id[slot].weight).sum != nullptr || low_rank[slot].rank > 0; };

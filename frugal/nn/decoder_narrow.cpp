@@ -23,17 +23,22 @@ void rows_times(const WeightStore& store, std::size_t id, std::int64_t begin, st
   const std::int64_t cols = store.spec(id).cols;
   const auto n = static_cast<std::size_t>(N), m = static_cast<std::size_t>(end - begin),
              k = static_cast<std::size_t>(cols);
-  float* y = p.y + begin;
   const auto stride = static_cast<std::size_t>(p.y_stride);
+  const auto times = [&](const auto* w) {
+    for (std::size_t t = 0; t < n; t += kMatvecTokens) {
+      kernels::matvec(w, p.x + t * k, p.y + begin + static_cast<std::size_t>(t) * stride,
+                      std::min(kMatvecTokens, n - t), m, k, stride);
+    }
+  };
   switch (store.type(id)) {
     case WeightType::bf16:
-      return kernels::matvec(store.bf16(id) + begin * cols, p.x, y, n, m, k, stride);
+      return times(store.bf16(id) + begin * cols);
     case WeightType::f32:
-      return kernels::matvec(store.f32(id) + begin * cols, p.x, y, n, m, k, stride);
+      return times(store.f32(id) + begin * cols);
     case WeightType::stored: {
       std::vector<float> rows(m * k);
       store.read_rows(id, begin, end, rows.data());
-      return kernels::matvec(rows.data(), p.x, y, n, m, k, stride);
+      return times(rows.data());
     }
   }
 }
@@ -63,7 +68,8 @@ void run_products(Threads& threads, const WeightStore& store, std::span<const Pr
 }  // namespace
 
 template <class T>
-void Decoder::State::forward_narrow(const WeightStore& store, const PackedBatch& batch, KvCache* cache) {
+void Decoder::State::forward_narrow(const WeightStore& store, const PackedBatch& batch,
+                                    std::span<KvCache* const> caches) {
   const std::int64_t N = batch.size(), C = shape.hidden, D = shape.head_dim;
   hidden.branches = 1;
   hidden.tokens = N;
@@ -96,14 +102,20 @@ void Decoder::State::forward_narrow(const WeightStore& store, const PackedBatch&
                   static_cast<std::size_t>(layer.heads + layer.kv_heads), static_cast<std::size_t>(D),
                   static_cast<std::size_t>(width));
     std::vector<T> query(static_cast<std::size_t>(N * q_width)), seen(static_cast<std::size_t>(N * q_width));
-    for (std::int64_t t = 0; t < N; ++t) {
-      const float* row = projected.data() + t * width;
-      convert(row, query.data() + t * q_width, q_width);
-      convert(row + q_width, cache->keys<T>(l) + (cache->length + t) * kv_width, kv_width);
-      convert(row + q_width + kv_width, cache->values<T>(l) + (cache->length + t) * kv_width, kv_width);
-    }
-    attention(query.data(), cache->keys<T>(l), cache->values<T>(l), seen.data(),
-              {N, cache->length + N, layer.heads, layer.kv_heads, D, q_width, kv_width, q_width});
+    threads.run(static_cast<std::int64_t>(caches.size()), [&](std::int64_t item, int) {
+      KvCache& cache = *caches[static_cast<std::size_t>(item)];
+      const Segment& segment = batch.segments[static_cast<std::size_t>(item)];
+      for (std::int64_t t = 0; t < segment.length; ++t) {
+        const float* row = projected.data() + (segment.begin + t) * width;
+        convert(row, query.data() + (segment.begin + t) * q_width, q_width);
+        convert(row + q_width, cache.keys<T>(l) + (cache.length + t) * kv_width, kv_width);
+        convert(row + q_width + kv_width, cache.values<T>(l) + (cache.length + t) * kv_width, kv_width);
+      }
+      attention(
+          query.data() + segment.begin * q_width, cache.keys<T>(l), cache.values<T>(l),
+          seen.data() + segment.begin * q_width,
+          {segment.length, cache.length + segment.length, layer.heads, layer.kv_heads, D, q_width, kv_width, q_width});
+    });
     convert(seen.data(), x.data(), N * q_width);
 
     const Product o[] = {{id[kO], x.data(), y.data(), C}};
@@ -124,7 +136,8 @@ void Decoder::State::forward_narrow(const WeightStore& store, const PackedBatch&
   }
 }
 
-template void Decoder::State::forward_narrow<float>(const WeightStore&, const PackedBatch&, KvCache*);
-template void Decoder::State::forward_narrow<kernels::Bf16>(const WeightStore&, const PackedBatch&, KvCache*);
+template void Decoder::State::forward_narrow<float>(const WeightStore&, const PackedBatch&, std::span<KvCache* const>);
+template void Decoder::State::forward_narrow<kernels::Bf16>(const WeightStore&, const PackedBatch&,
+                                                            std::span<KvCache* const>);
 
 }  // namespace frugal

@@ -47,7 +47,8 @@ void Decoder::State::reserve(int branches, std::int64_t tokens) {
 }
 
 template <class T>
-void Decoder::State::forward_packed(const WeightView& view, const PackedBatch& batch, KvCache* cache, Tape* tape) {
+void Decoder::State::forward_packed(const WeightView& view, const PackedBatch& batch, std::span<KvCache* const> caches,
+                                    Tape* tape) {
   const int B = view.branches();
   const std::int64_t N = batch.size(), chunk = chunk_tokens(N, B), chunks = (N + chunk - 1) / chunk;
   reserve<T>(B, N);
@@ -69,7 +70,7 @@ void Decoder::State::forward_packed(const WeightView& view, const PackedBatch& b
     LayerTape* record = tape != nullptr && tape->records(l) ? &tape->at(l) : nullptr;
     const bool keeps = record != nullptr && tape->keeps();
     if (record != nullptr) record->input.grow(static_cast<std::size_t>(N * shape.hidden) * sizeof(float));
-    forward_layer<T>(view, batch, l, cache, record,
+    forward_layer<T>(view, batch, l, caches, record,
                      keeps               ? Recording::all
                      : record != nullptr ? Recording::input
                                          : Recording::none,
@@ -80,8 +81,9 @@ void Decoder::State::forward_packed(const WeightView& view, const PackedBatch& b
 // Expects the layer's q k v weights in panels_qkv, and leaves its other weights in panels_rest. Recording::again starts
 // from the recorded input instead of `hidden` and stops before the down projection.
 template <class T>
-void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, KvCache* cache,
-                                   LayerTape* tape, Recording recording, const Preparation<T>& next) {
+void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l,
+                                   std::span<KvCache* const> caches, LayerTape* tape, Recording recording,
+                                   const Preparation<T>& next) {
   const int B = view.branches();
   const std::int64_t N = batch.size(), C = shape.hidden, D = shape.head_dim;
   const auto half = static_cast<std::size_t>(D / 2), n = static_cast<std::size_t>(N);
@@ -138,14 +140,6 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
                   sin.data() + static_cast<std::size_t>(begin) * half, static_cast<std::size_t>(rows),
                   static_cast<std::size_t>(at.H + at.K), static_cast<std::size_t>(D),
                   static_cast<std::size_t>(at.qkv_width));
-    if (cache != nullptr) {
-      for (std::int64_t r = 0; r < rows; ++r) {
-        const std::int64_t to = (cache->length + begin + r) * at.kv_width;
-        const T* kv = out + r * at.qkv_width + at.q_width;
-        std::memcpy(cache->keys<T>(l) + to, kv, static_cast<std::size_t>(at.kv_width) * sizeof(T));
-        std::memcpy(cache->values<T>(l) + to, kv + at.kv_width, static_cast<std::size_t>(at.kv_width) * sizeof(T));
-      }
-    }
   });
 
   // Attention of each sequence; beside it the layer's other weights are made.
@@ -157,10 +151,17 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
     const T* own = qkv_at(b, segment.begin);
     T* out = attended_at(b, segment.begin);
     AttentionShape a{segment.length, segment.length, at.H, at.K, D, at.qkv_width, at.qkv_width, at.q_width};
-    if (cache != nullptr) {
-      a.keys += cache->length;
+    if (!caches.empty()) {
+      KvCache& cache = *caches[static_cast<std::size_t>(item / B)];
+      for (std::int64_t r = 0; r < segment.length; ++r) {
+        const std::int64_t to = (cache.length + r) * at.kv_width;
+        const T* kv = own + r * at.qkv_width + at.q_width;
+        std::memcpy(cache.keys<T>(l) + to, kv, static_cast<std::size_t>(at.kv_width) * sizeof(T));
+        std::memcpy(cache.values<T>(l) + to, kv + at.kv_width, static_cast<std::size_t>(at.kv_width) * sizeof(T));
+      }
+      a.keys += cache.length;
       a.kv_stride = at.kv_width;
-      return attention(own, cache->keys<T>(l), cache->values<T>(l), out, a);
+      return attention(own, cache.keys<T>(l), cache.values<T>(l), out, a);
     }
     if (segment.parent < 0) return attention(own, own + at.q_width, own + at.q_width + at.kv_width, out, a);
     const Segment& parent = batch.segments[static_cast<std::size_t>(segment.parent)];
@@ -215,11 +216,15 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
   });
 }
 
-template void Decoder::State::forward_packed<float>(const WeightView&, const PackedBatch&, KvCache*, Tape*);
-template void Decoder::State::forward_packed<Bf16>(const WeightView&, const PackedBatch&, KvCache*, Tape*);
-template void Decoder::State::forward_layer<float>(const WeightView&, const PackedBatch&, std::size_t, KvCache*,
-                                                   LayerTape*, Recording, const Preparation<float>&);
-template void Decoder::State::forward_layer<Bf16>(const WeightView&, const PackedBatch&, std::size_t, KvCache*,
-                                                  LayerTape*, Recording, const Preparation<Bf16>&);
+template void Decoder::State::forward_packed<float>(const WeightView&, const PackedBatch&, std::span<KvCache* const>,
+                                                    Tape*);
+template void Decoder::State::forward_packed<Bf16>(const WeightView&, const PackedBatch&, std::span<KvCache* const>,
+                                                   Tape*);
+template void Decoder::State::forward_layer<float>(const WeightView&, const PackedBatch&, std::size_t,
+                                                   std::span<KvCache* const>, LayerTape*, Recording,
+                                                   const Preparation<float>&);
+template void Decoder::State::forward_layer<Bf16>(const WeightView&, const PackedBatch&, std::size_t,
+                                                  std::span<KvCache* const>, LayerTape*, Recording,
+                                                  const Preparation<Bf16>&);
 
 }  // namespace frugal

@@ -82,6 +82,7 @@ class LowRankLayer;
 template <class T>
 class WeightGradients;
 
+inline constexpr std::size_t kMatvecTokens = 8;         // the most that kernels::matvec takes
 inline constexpr std::int64_t kVocabularyBlock = 2048;  // rows of the head made at a time
 
 struct Decoder::State {
@@ -103,19 +104,19 @@ struct Decoder::State {
   std::vector<std::array<Buffer, 2>> low_rank_scratch;  // of a thread
   std::vector<float> cos, sin;                          // [N, D / 2]
 
-  void rotations(const std::vector<std::int32_t>& positions, std::int64_t first);
+  void rotations(const std::vector<std::int32_t>& positions);
   template <class T>
   void reserve(int branches, std::int64_t tokens);
   template <class T>
-  void forward_packed(const WeightView& view, const PackedBatch& batch, KvCache* cache, Tape* tape);
+  void forward_packed(const WeightView& view, const PackedBatch& batch, std::span<KvCache* const> caches, Tape* tape);
   // What forward_layer leaves on a tape: nothing; the input; all; all but the input, which is read from the tape
   // instead.
   enum class Recording { none, input, all, again };
   template <class T>
-  void forward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, KvCache* cache, LayerTape* tape,
-                     Recording recording, const Preparation<T>& next);
+  void forward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, std::span<KvCache* const> caches,
+                     LayerTape* tape, Recording recording, const Preparation<T>& next);
   template <class T>
-  void forward_narrow(const WeightStore& store, const PackedBatch& batch, KvCache* cache);
+  void forward_narrow(const WeightStore& store, const PackedBatch& batch, std::span<KvCache* const> caches);
   bool has_tape = false;  // the last forward had one: log_probabilities prepares for a backward, too
   HeadTape head_tape;
   // expected [rows, C] fp32 (one branch; null: not wanted): see HeadTape.
@@ -155,6 +156,11 @@ struct Decoder::State {
 
   // The final norm of branch b's gain applied to `rows` of its hidden states.
   std::vector<float> final_gain(const WeightView& view);
+  // Branch 0's `rows` after the final norm, [rows, C].
+  std::vector<float> final_rows(const WeightView& view, std::span<const std::int64_t> rows);
+  // Logits of n such rows x for the words [begin, end): out[n, end - begin]. Any thread may call it.
+  void word_logits(const WeightView& view, const float* x, std::int64_t n, std::int64_t begin, std::int64_t end,
+                   float* out) const;
 };
 
 std::vector<std::int64_t> distinct_rows(std::span<const Decoder::Query> queries);  // rising

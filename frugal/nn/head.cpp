@@ -170,26 +170,77 @@ std::vector<float> Decoder::candidate_logits(const WeightView& view, std::span<c
   return result;
 }
 
-std::vector<float> Decoder::logits(const WeightView& view, std::int64_t row) {
-  State& s = *state_;
-  const std::int64_t C = s.shape.hidden, V = s.shape.vocab;
-  const std::vector<float> gain = s.final_gain(view);
-  std::vector<float> x(static_cast<std::size_t>(C)), result(static_cast<std::size_t>(V));
-  kernels::rms_norm(s.hidden.at(0, row), gain.data(), x.data(), 1, x.size(), static_cast<float>(s.shape.norm_eps));
+std::vector<float> Decoder::State::final_rows(const WeightView& view, std::span<const std::int64_t> rows) {
+  const std::vector<float> gain = final_gain(view);
+  const auto c = static_cast<std::size_t>(shape.hidden);
+  std::vector<float> x(rows.size() * c);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    kernels::rms_norm(hidden.at(0, rows[i]), gain.data(), x.data() + i * c, 1, c, static_cast<float>(shape.norm_eps));
+  return x;
+}
+
+void Decoder::State::word_logits(const WeightView& view, const float* x, std::int64_t n, std::int64_t begin,
+                                 std::int64_t end, float* out) const {
   const WeightStore& store = view.store();
-  const bool direct = view.is_plain() && store.type(s.ids.head) == WeightType::bf16;
-  constexpr std::int64_t kStep = 512;
-  s.threads.run((V + kStep - 1) / kStep, [&](std::int64_t item, int) {
-    const std::int64_t begin = item * kStep, end = std::min(V, begin + kStep);
-    const auto m = static_cast<std::size_t>(end - begin);
-    if (direct)
-      return kernels::matvec(store.bf16(s.ids.head) + begin * C, x.data(), result.data() + begin, 1, m, x.size(), m);
-    std::vector<float> rows(m * x.size());
-    float* out[1] = {rows.data()};
-    view.rows(s.ids.head, begin, end, out);
-    kernels::matvec(rows.data(), x.data(), result.data() + begin, 1, m, x.size(), m);
+  const auto c = static_cast<std::size_t>(shape.hidden), m = static_cast<std::size_t>(end - begin),
+             count = static_cast<std::size_t>(n);
+  const auto times = [&](const auto* w) {
+    for (std::size_t i = 0; i < count; i += kMatvecTokens)
+      kernels::matvec(w, x + i * c, out + i * m, std::min(kMatvecTokens, count - i), m, c, m);
+  };
+  if (view.is_plain() && store.type(ids.head) == WeightType::bf16)
+    return times(store.bf16(ids.head) + begin * shape.hidden);
+  std::vector<float> made(m * c);
+  float* to[1] = {made.data()};
+  view.rows(ids.head, begin, end, to);
+  times(made.data());
+}
+
+namespace {
+constexpr std::int64_t kWords = 512;  // of the vocabulary in one work item
+}
+
+std::vector<float> Decoder::logits(const WeightView& view, std::int64_t row) {
+  const std::int64_t V = shape().vocab;
+  const std::vector<float> x = state_->final_rows(view, std::span(&row, 1));
+  std::vector<float> result(static_cast<std::size_t>(V));
+  threads().run((V + kWords - 1) / kWords, [&](std::int64_t item, int) {
+    const std::int64_t begin = item * kWords;
+    state_->word_logits(view, x.data(), 1, begin, std::min(V, begin + kWords), result.data() + begin);
   });
   return result;
+}
+
+std::vector<std::int32_t> Decoder::likeliest(const WeightView& view, std::span<const std::int64_t> rows) {
+  const std::int64_t V = shape().vocab, items = (V + kWords - 1) / kWords;
+  const std::size_t n = rows.size();
+  const std::vector<float> x = state_->final_rows(view, rows);
+  struct Best {
+    float logit = -INFINITY;
+    std::int32_t word = 0;
+  };
+  std::vector<Best> best(static_cast<std::size_t>(items) * n);  // [item, row]
+  threads().run(items, [&](std::int64_t item, int) {
+    const std::int64_t begin = item * kWords, end = std::min(V, begin + kWords);
+    const auto m = static_cast<std::size_t>(end - begin);
+    std::vector<float> block(n * m);
+    state_->word_logits(view, x.data(), static_cast<std::int64_t>(n), begin, end, block.data());
+    for (std::size_t i = 0; i < n; ++i) {
+      const float* row = block.data() + i * m;
+      const float* most = std::max_element(row, row + m);
+      best[static_cast<std::size_t>(item) * n + i] = {*most, static_cast<std::int32_t>(begin + (most - row))};
+    }
+  });
+  std::vector<std::int32_t> words(n, 0);
+  for (std::size_t i = 0; i < n; ++i) {
+    Best of_all;
+    for (std::int64_t item = 0; item < items; ++item) {
+      const Best& each = best[static_cast<std::size_t>(item) * n + i];
+      if (each.logit > of_all.logit) of_all = each;
+    }
+    words[i] = of_all.word;
+  }
+  return words;
 }
 
 }  // namespace frugal

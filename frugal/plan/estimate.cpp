@@ -47,6 +47,7 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
                                  {"tokenizer", (Size(r.shape.vocab) * kTokenizerEntry).count()},
                                  {"activations", activations.count()},
                                  {"scratch", scratch.count()},
+                                 {"cache", (Size(r.cached_tokens) * s.key_values * T).count()},
                                  {"threads", (threads * per_thread).count()},
                                  {"snapshot", snapshot.count()},
                                  // Reading ends before the first step, so only what it takes beyond a step counts.

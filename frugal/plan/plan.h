@@ -21,10 +21,11 @@ struct PlanRequest {
   std::string weights = "bf16";          // bf16, f32; stored where nothing is tuned
   std::int64_t batch = 8, length = 128;  // sequences evaluated together, tokens of the longest
   std::int64_t threads = 2;
-  double mean_length = 0;     // tokens of a sequence on average, for the time of a step; 0: length
-  bool bf16_compute = false;  // products in bf16 instead of fp32
-  bool all_tokens = false;    // every token is a target; else label words after each sequence are
-  bool whole_head = false;    // label words of several tokens: scored against the whole vocabulary
+  double mean_length = 0;          // tokens of a sequence on average, for the time of a step; 0: length
+  bool bf16_compute = false;       // products in bf16 instead of fp32
+  bool all_tokens = false;         // every token is a target; else label words after each sequence are
+  bool whole_head = false;         // label words of several tokens: scored against the whole vocabulary
+  std::int64_t cached_tokens = 0;  // of all sequences that are generated at once: their keys and values are kept
   std::uint64_t floor = kLibTorchFloor;
   std::uint64_t memory = 0;  // --memory; 0: no limit
   MachineRates rates = machine_rates();

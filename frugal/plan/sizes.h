@@ -44,10 +44,12 @@ struct Sizes {
       most_qkv_row = std::max(most_qkv_row, row);
       most_q_row = std::max(most_q_row, q);
       most_ffn = std::max(most_ffn, F);
+      key_values += Size(2) * layer.kv_heads * D;
     }
   }
   Size embedding, head, linears, vectors;
   Size most_qkv, most_rest, most_qkv_row, most_q_row, most_ffn;
+  Size key_values;  // of a token, in all layers
   Size matrices() const { return embedding + head + linears; }
 };
 

@@ -10,6 +10,7 @@ namespace frugal {
 
 struct FirstOrderConfig {
   LearningRate lr{1e-5};
+  std::string objective = "ce";
   std::string optimizer = "adamw";
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8, momentum = 0.9, weight_decay = 0;
   std::string update = "stochastic";
@@ -24,6 +25,11 @@ struct FirstOrderConfig {
        .help = "step size, >= 0; auto: a short seeded race of rates on the training data",
        .group = "method"},
       c.lr);
+    v({.name = "objective",
+       .help = "what is minimised: cross-entropy, or dpo on preferences",
+       .group = "method",
+       .choices = {"ce", "dpo"}},
+      c.objective);
     v({.name = "optimizer",
        .help = "AdamW (8 bytes of state a number) or SGD with momentum (4)",
        .group = "method",

@@ -4,6 +4,7 @@
 
 #include "frugal/base/error.h"
 #include "frugal/base/interrupt.h"
+#include "frugal/base/json_text.h"
 #include "frugal/base/log.h"
 #include "frugal/base/report_error.h"
 #include "frugal/verbs/verbs.h"
@@ -32,7 +33,7 @@ void print_line(std::string_view line) { std::cout << line << std::endl; }
 
 // settings_json: what the command line resolved. Prints the result or the error; returns the exit code.
 extern "C" __attribute__((visibility("default"))) int frugal_torch_run(const char* verb, const char* settings_json) {
-  const frugal::Json settings = frugal::Json::parse(settings_json, nullptr, false);
+  const frugal::Json settings = frugal::json_of(settings_json);
   try {
     return frugal::run(verb, settings);
   } catch (...) {

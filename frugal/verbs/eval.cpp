@@ -1,11 +1,15 @@
-// frugal eval: accuracy of label words after a prompt, or perplexity of a text.
+// frugal eval: accuracy of label words after a prompt; loss on answers, and answers that are written; perplexity of a
+// text.
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/interrupt.h"
 #include "frugal/base/progress.h"
+#include "frugal/data/sequence_task.h"
 #include "frugal/data/text_windows.h"
+#include "frugal/train/objective/generated_answers.h"
 #include "frugal/verbs/verbs.h"
 
 namespace frugal {
@@ -28,6 +32,50 @@ Json classify(Session& session, const Json& settings, BudgetGuard& guard) {
                  {"labels", Json::array()},
                  {"confusion", found.metrics.confusion}};
   for (const Label& label : task.labels()) result["labels"].push_back(label.value);
+  return result;
+}
+
+void write_predictions(const std::string& path, const std::vector<WrittenAnswer>& answers) {
+  AtomicFile file(path);
+  for (const WrittenAnswer& each : answers) {
+    const Json line = {{"prompt", each.prompt},         {"reference", each.reference},
+                       {"prediction", each.prediction}, {"exact_match", each.scores.exact_match ? 1 : 0},
+                       {"f1", each.scores.f1},          {"rougeL", each.scores.rouge_l}};
+    file.write(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  }
+  file.commit();
+}
+
+Json complete(Session& session, const Json& settings, BudgetGuard& guard) {
+  const SequenceTask task(from_json<SequenceConfig>(settings), *session.tokenizer, session.source->chat_template());
+  const SequenceDataset data =
+      task.load(option(settings, "data"), static_cast<std::size_t>(settings.value("limit", std::int64_t{0})));
+  const std::int64_t together = settings.value("batch", std::int64_t{16});
+  const SequenceLoss::Evaluation evaluation{static_cast<std::size_t>(together), [&] { guard.check("a forward"); }};
+  Json result;
+  if (settings.value("generate", false)) {
+    const auto answers = from_json<AnswerConfig>(settings);
+    const std::string predictions = option(settings, "predictions");
+    GreedyOptions generation;
+    generation.max_new_tokens = answers.max_new_tokens;
+    generation.together = together;
+    generation.stop_tokens = stop_tokens(session);
+    GeneratedAnswers objective(session.decoder, *session.tokenizer, data, parse_match(answers.match), generation);
+    objective.set_evaluation(evaluation);
+    result = objective.evaluate(session.view, "examples");
+    result["match"] = answers.match;
+    result["max_new_tokens"] = answers.max_new_tokens;
+    if (!predictions.empty()) {
+      write_predictions(predictions, objective.answers());
+      result["predictions"] = predictions;
+    }
+  } else {
+    SequenceLoss objective(session.decoder, data.sequences);
+    objective.set_evaluation(evaluation);
+    result = objective.evaluate(session.view, "examples");
+  }
+  result["truncated"] = data.truncated;
+  result["dropped"] = data.dropped;
   return result;
 }
 
@@ -64,6 +112,31 @@ Json perplexity(Session& session, const Json& settings, BudgetGuard& guard) {
           {"length", length}};
 }
 
+// The metrics of a result in a line: those that are there.
+std::string metrics_line(const Json& result) {
+  struct Shown {
+    const char *key, *format;
+  };
+  constexpr Shown kShown[] = {{"accuracy", "accuracy %.4f"},
+                              {"balanced_accuracy", "balanced %.4f"},
+                              {"exact_match", "exact match %.4f"},
+                              {"f1", "F1 %.4f"},
+                              {"rougeL", "ROUGE-L %.4f"},
+                              {"perplexity", "perplexity %.3f"},
+                              {"loss", "loss %.4f"},
+                              {"examples", "examples %.0f"},
+                              {"tokens", "tokens %.0f"},
+                              {"new_tokens", "new tokens %.0f"}};
+  std::string line;
+  for (const auto& [key, format] : kShown) {
+    if (!result.contains(key)) continue;
+    char text[60];
+    std::snprintf(text, sizeof text, format, result[key].get<double>());
+    line += std::string(text) + "  ";
+  }
+  return line;
+}
+
 }  // namespace
 
 int run_eval(const Json& settings) {
@@ -73,22 +146,19 @@ int run_eval(const Json& settings) {
                     std::string("give more --memory, or a smaller --batch or ") +
                         (is_text ? "--length" : "--max-length") + "; see frugal plan");
   guard.check("the model");
-  Json result = is_text ? perplexity(session, settings, guard) : classify(session, settings, guard);
+  const bool has_labels = !from_json<PromptConfig>(settings).labels.empty();
+  Json result = is_text      ? perplexity(session, settings, guard)
+                : has_labels ? classify(session, settings, guard)
+                             : complete(session, settings, guard);
   result["seconds"] = session.seconds();
   result["peak_rss_bytes"] = peak_rss_bytes();
   result["floor_rss_bytes"] = session.floor_bytes;
   if (settings.value("json", false)) {
     print_line(result.dump());
-  } else if (is_text) {
-    std::printf("perplexity %.3f  loss %.4f  tokens %lld  %.1f s  peak %s\n", result["perplexity"].get<double>(),
-                result["loss"].get<double>(), static_cast<long long>(result["tokens"].get<std::int64_t>()),
-                session.seconds(), format_bytes(peak_rss_bytes()).c_str());
-  } else {
-    std::printf("accuracy %.4f  balanced %.4f  F1 %.4f  loss %.4f  examples %zu  %.1f s  peak %s\n",
-                result["accuracy"].get<double>(), result["balanced_accuracy"].get<double>(), result["f1"].get<double>(),
-                result["loss"].get<double>(), result["examples"].get<std::size_t>(), session.seconds(),
-                format_bytes(peak_rss_bytes()).c_str());
+    return 0;
   }
+  std::printf("%s%.1f s  peak %s\n", metrics_line(result).c_str(), session.seconds(),
+              format_bytes(peak_rss_bytes()).c_str());
   return 0;
 }
 

@@ -46,12 +46,7 @@ GenerationOptions generation_options(const Json& settings, const Session& sessio
   options.sampling.top_k = settings.value("top_k", std::int64_t{0});
   options.sampling.top_p = settings.value("top_p", 1.0);
   options.sampling.seed = static_cast<std::uint64_t>(settings.value("seed", std::int64_t{0}));
-  const Json ends = session.source->generation_config().value("eos_token_id", Json());
-  for (const Json& end : ends.is_array() ? ends : Json::array({ends})) {
-    if (end.is_number_integer()) options.stop_tokens.push_back(end.get<std::int32_t>());
-  }
-  const TokenizerModel& model = session.tokenizer->model();
-  if (model.eos >= 0) options.stop_tokens.push_back(model.eos);
+  options.stop_tokens = stop_tokens(session);
   return options;
 }
 

@@ -44,6 +44,7 @@ Json measure(const Json& settings, const Json& record, const fs::path& out) {
   const Json run = record.value("settings", Json::object());
   Json task = run;
   for (const auto& [name, value] : settings.items()) task[name] = value;
+  if (option(run, "objective") == "dpo") return nullptr;  // its loss needs the model the run began with
   if (run.empty() && from_json<PromptConfig>(settings).prompt_template.empty()) return nullptr;
   std::string data = option(settings, "data"), size = "";
   if (data.empty()) data = option(run, "test"), size = "test_size";

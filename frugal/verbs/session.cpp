@@ -36,6 +36,16 @@ double Session::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
 }
 
+std::vector<std::int32_t> stop_tokens(const Session& session) {
+  std::vector<std::int32_t> stops;
+  const Json ends = session.source->generation_config().value("eos_token_id", Json());
+  for (const Json& end : ends.is_array() ? ends : Json::array({ends})) {
+    if (end.is_number_integer()) stops.push_back(end.get<std::int32_t>());
+  }
+  if (const std::int32_t eos = session.tokenizer->model().eos; eos >= 0) stops.push_back(eos);
+  return stops;
+}
+
 std::string base_sha256(Session& session) {
   for (std::size_t id = 0; id < session.store.size(); ++id) {
     if (session.store.type(id) == WeightType::stored) return session.source->sha256();

@@ -27,6 +27,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Of an evaluation, in the order they are printed.
+constexpr const char* kShownMetrics[] = {
+    "accuracy", "balanced_accuracy", "exact_match", "rewards/accuracies", "rewards/margins",
+    "rougeL",   "perplexity",        "loss"};
 constexpr int kMostSkipped = 20;  // steps in a row without a finite loss
 
 class TuneRun {
@@ -114,7 +118,7 @@ TrajectoryWriter TuneRun::new_trajectory(const RunFolder& folder) const {
 
 // The metric of the data decides which weights are best; whether more of it is better is the objective's to say.
 bool TuneRun::offer(const Json& evaluation, std::int64_t step) {
-  const Objective::Metric metric = data_.dev()->metric();
+  const Objective::Metric metric = data_.metric();
   const double value = evaluation[metric.name].get<double>();
   return best_.offer(step, metric.is_higher_better ? value : -value, evaluation["loss"].get<double>());
 }
@@ -149,6 +153,7 @@ int TuneRun::start(const fs::path& out) {
   if (!chosen_.is_null()) description["chosen"] = chosen_;
   if (!plan.is_null()) description["plan"] = plan;
   RunFolder folder = RunFolder::create(out, description);
+  data_.take_reference(tuner_->view(), folder.reference(), info(0));
   lr_ = choose_lr(folder);
   std::optional<TrajectoryWriter> trajectory;
   if (replays()) trajectory.emplace(new_trajectory(folder));
@@ -180,6 +185,7 @@ void TuneRun::take_events(const RunFolder& folder, std::int64_t taken) {
 int TuneRun::resume(RunFolder folder) {
   folder.require_base(base_sha256_);
   require_data(folder.record().value("files", Json::object()));
+  data_.take_reference(tuner_->view(), folder.reference(), info(0));
   lr_ = choose_lr(folder);
   SnapshotStore snapshots(folder.snapshots());
   std::optional<TrajectoryWriter> trajectory;
@@ -237,7 +243,7 @@ int TuneRun::steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory
     evaluated_ = done;
     events.append(event);
     std::string line = "step " + std::to_string(done) + ": dev";
-    for (const char* metric : {"accuracy", "balanced_accuracy", "perplexity", "loss"}) {
+    for (const char* metric : kShownMetrics) {
       char text[60];
       if (!event.contains(metric)) continue;
       std::snprintf(text, sizeof text, " %s %.4f", metric, event[metric].get<double>());
@@ -246,6 +252,7 @@ int TuneRun::steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory
     say(line);
   };
   double mean_loss = NAN;
+  data_.train().take_details();  // of what came before the steps
   try {
     // A run stopped between a step and its evaluation evaluates now.
     if (first % eval_every == 0 || first == steps) validate(first);
@@ -258,6 +265,7 @@ int TuneRun::steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory
         trajectory->append({static_cast<std::uint32_t>(step), result.skipped, static_cast<float>(lr), result.record});
       Json event = {{"event", "step"}, {"step", taken}, {"loss", result.loss}, {"lr", lr}, {"seconds", elapsed()}};
       event.update(result.details);
+      event.update(data_.train().take_details());
       if (result.skipped) event["skipped"] = true;
       events.append(event);
       skipped_in_a_row = result.skipped ? skipped_in_a_row + 1 : 0;
@@ -285,7 +293,7 @@ int TuneRun::steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory
     return finish(folder, skipped);
   } catch (const Error& error) {
     if (trajectory) trajectory->sync();
-    if (error.code() == Exit::budget) save(taken);
+    if (error.code() == Exit::budget || error.code() == Exit::interrupted) save(taken);
     folder.set_status(error.code() == Exit::diverged ? RunStatus::diverged : RunStatus::interrupted);
     throw;
   }
@@ -312,7 +320,7 @@ int TuneRun::finish(RunFolder& folder, std::int64_t skipped) {
       {"steps", steps}, {"skipped", skipped}, {"lr", lr_}, {"seconds", seconds_before_ + session_.seconds()}};
   const bool has_best = best_.step >= 0;
   if (has_best) {
-    const Objective::Metric metric = data_.dev()->metric();
+    const Objective::Metric metric = data_.metric();
     results["best"] = {{"step", best_.step},
                        {"metric", metric.is_higher_better ? best_.metric : -best_.metric},
                        {"metric_name", metric.name},
@@ -343,7 +351,7 @@ int TuneRun::finish(RunFolder& folder, std::int64_t skipped) {
   }
   if (results.contains("test")) {
     std::printf("test     ");
-    for (const char* metric : {"accuracy", "balanced_accuracy", "perplexity", "loss"}) {
+    for (const char* metric : kShownMetrics) {
       if (results["test"].contains(metric)) std::printf(" %s %.4f", metric, results["test"][metric].get<double>());
     }
     std::printf("\n");

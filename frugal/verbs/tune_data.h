@@ -1,17 +1,20 @@
-// The data of a run as objectives: labelled prompts when there are label words, else sequences.
+// The data of a run as objectives: labelled prompts when there are label words, pairs for dpo, else sequences.
 #pragma once
 #include <memory>
 #include <optional>
 
-#include "frugal/data/sequence_task.h"
-#include "frugal/train/objective/objective.h"
+#include "frugal/data/answer_metrics.h"
+#include "frugal/data/preference_task.h"
+#include "frugal/train/objective/dpo_loss.h"
+#include "frugal/train/run/snapshot.h"
 #include "frugal/verbs/session.h"
 
 namespace frugal {
 
 class TuneData {
  public:
-  // settings: data, dev, test and their sizes, and what PromptConfig or SequenceConfig take.
+  // settings: data, dev, test and their sizes, objective, and what PromptConfig, SequenceConfig or PreferenceConfig
+  // take.
   TuneData(const Json& settings, Session& session);
   // Another file of the same kind.
   std::unique_ptr<Objective> open(const std::string& path, std::int64_t limit);
@@ -19,6 +22,10 @@ class TuneData {
   Objective& train() { return *train_; }
   Objective* dev() { return dev_.get(); }  // null: none
   Objective* test() { return test_.get(); }
+  Objective::Metric metric() const;  // that says which evaluation of dev is the best: --dev-metric
+  // What losses need of the weights a run begins with (the reference of dpo): read from the file at `path`, or computed
+  // with `start` and written there, with a warning where the file was damaged. Writes nothing when nothing is needed.
+  void take_reference(const WeightView& start, const std::filesystem::path& path, const SnapshotInfo& info);
   // {"train": {"path", "sha256", "examples"}, "dev": ..., "test": ...}: what a run depends on.
   Json record() const { return record_; }
 
@@ -26,13 +33,21 @@ class TuneData {
   struct Split {  // what an objective refers to
     Dataset labelled;
     SequenceDataset sequences;
+    PreferenceDataset pairs;
   };
+  // is_judge: an evaluation gives what --dev-metric names.
+  std::unique_ptr<Objective> open(const std::string& path, std::int64_t limit, bool is_judge);
   std::unique_ptr<Objective> take(const Json& settings, const char* name, const char* size);
   Session& session_;
+  std::string dev_metric_;
+  AnswerConfig answers_;
   bool decides_balanced_;
   std::vector<std::string> columns_;
   std::optional<PromptTask> prompts_;
   std::optional<SequenceTask> sequences_;
+  std::optional<PreferenceTask> preferences_;
+  PreferenceConfig dpo_;
+  std::vector<std::pair<std::string, DpoLoss*>> references_;  // "reference.data": whose it is
   std::vector<std::unique_ptr<Split>> splits_;
   std::unique_ptr<Objective> train_, dev_, test_;
   Json record_ = Json::object();

@@ -17,7 +17,7 @@ constexpr std::size_t kMostData = 4, kMostOther = 12;
 constexpr std::string_view kKnownSteps[] = {"loss",    "lr",     "projected_gradients", "gradient_norm",
                                             "seconds", "tokens", "active_block"};
 // Numbers of evaluations that are no metric.
-constexpr std::string_view kNoMetrics[] = {"examples", "seconds", "tokens"};
+constexpr std::string_view kNoMetrics[] = {"examples", "seconds", "tokens", "target_tokens", "new_tokens"};
 
 template <class List>
 bool contains(const List& list, std::string_view key) {

@@ -29,7 +29,10 @@ const Json* plan_row(const RunRecord& run) {
 }  // namespace
 
 Judge judge_of(const RunRecord& run, std::string_view data) {
-  const Judge wanted[] = {{is_flag_set(run, "balance") ? "balanced_accuracy" : "accuracy", false},
+  std::string chosen = text_at(run.record, {"results", "best", "metric_name"});
+  if (chosen.empty()) chosen = setting_text(run, "dev_metric");
+  const Judge wanted[] = {{chosen, chosen == "loss" || chosen == "perplexity"},
+                          {is_flag_set(run, "balance") ? "balanced_accuracy" : "accuracy", false},
                           {"balanced_accuracy", false},
                           {"perplexity", true},
                           {"loss", true}};

@@ -6,35 +6,14 @@
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
+#include "frugal/base/json_text.h"
 #include "frugal/train/run/run_folder.h"
 
 namespace frugal::report {
 namespace {
 
 constexpr std::size_t kLongestLine = 1 << 20;  // bytes of an event; 1,024 projected gradients are 25 kB
-constexpr std::size_t kDeepest = 64;           // levels of a record
 constexpr std::size_t kMostKeys = 40, kMostBlocks = 512, kMostClasses = 64;
-
-// Whether brackets in JSON text are open more than kDeepest at a time: values that deep are copied, compared and freed
-// by recursion, so a few hundred kilobytes of '[' would exhaust the stack. Text that is no JSON gets some answer.
-bool is_too_deep(std::string_view text) {
-  std::size_t depth = 0;
-  bool is_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (is_string) {
-      if (c == '\\') ++i;
-      if (c == '"') is_string = false;
-    } else if (c == '"') {
-      is_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > kDeepest) return true;
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
-}
 
 std::optional<double> number_of(const Json& value) {
   if (!value.is_number()) return {};
@@ -188,14 +167,14 @@ RunRecord read_run(const std::filesystem::path& path) {
   std::error_code missing;
   if (std::filesystem::is_regular_file(path / "run.json", missing) && is_too_deep(read_file(path / "run.json"))) {
     throw Error(Exit::input,
-                (path / "run.json").string() + " is nested more than " + std::to_string(kDeepest) + " levels deep",
+                (path / "run.json").string() + " is nested more than " + std::to_string(kDeepestJson) + " levels deep",
                 "give the folder that --out of `frugal tune` named");
   }
   run.record = RunFolder::read_record(path);
   std::ifstream events(path / "events.jsonl", std::ios::binary);
   for (std::string line; std::getline(events, line);) {
     if (line.empty()) continue;
-    const Json event = line.size() > kLongestLine || is_too_deep(line) ? Json() : Json::parse(line, nullptr, false);
+    const Json event = line.size() > kLongestLine ? Json() : json_of(line);
     const std::string kind = event.is_object() ? text_at(event, {"event"}) : std::string();
     const bool is_read = kind == "step"   ? take_step(run, event)
                          : kind == "eval" ? take_evaluation(run, event)

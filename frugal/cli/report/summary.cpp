@@ -47,7 +47,8 @@ std::string test_tile(const RunRecord& run) {
   if (test == nullptr || !test->is_object()) return {};
   std::string value;
   std::vector<std::string> more;
-  for (const char* key : {"accuracy", "balanced_accuracy", "perplexity", "f1", "loss"}) {
+  for (const char* key : {"accuracy", "balanced_accuracy", "exact_match", "rewards/accuracies", "rewards/margins",
+                          "perplexity", "f1", "rougeL", "loss"}) {
     const auto found = number_at(*test, {key});
     if (!found) continue;
     if (value.empty())

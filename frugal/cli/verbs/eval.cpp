@@ -13,7 +13,19 @@ namespace frugal {
 namespace {
 
 // Refuses data or text that does not serve the model, and a budget that does not hold.
-void prepare(const EvalConfig& c) {
+void prepare(const EvalConfig& c, const Json& settings) {
+  if (!c.data.empty() && c.task.labels.empty()) {
+    const InspectedSequences inspected(c.model, from_json<SequenceConfig>(settings));
+    const SequenceDataset data = inspected.load(c.data, c.limit);
+    PlanRequest request = plan_request(inspected.model(), c.compute, c.memory);
+    request.length = static_cast<std::int64_t>(longest_sequence(data));
+    request.batch = c.batch;
+    request.whole_head = request.all_tokens = true;
+    if (c.generate)
+      request.cached_tokens = cached_tokens(inspected.model(), data, inspected.tokenizer(), c.answers, c.batch);
+    require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length");
+    return;
+  }
   if (!c.data.empty()) {
     const InspectedTask task(c.model, c.task);
     const auto split = task.encode(c.data, static_cast<std::size_t>(c.limit));
@@ -40,7 +52,9 @@ void validate(const EvalConfig& c) {
   }
   require_file("--data", c.data);
   require_file("--text", c.text);
-  if (!c.data.empty()) validate(c.task);
+  if (!c.data.empty() && !c.task.labels.empty()) validate(c.task);
+  if (!c.predictions.empty()) require_writable_parent("--predictions", c.predictions);
+  require_at_least("--max-new-tokens", c.answers.max_new_tokens, 1);
   require_at_least("--limit", c.limit, 0);
   require_at_least("--batch", c.batch, 1);
   require_at_least("--length", c.length, 2);
@@ -49,11 +63,11 @@ void validate(const EvalConfig& c) {
 
 Verb eval_verb() {
   return {.name = "eval",
-          .summary = "accuracy on labelled examples, or perplexity on text",
+          .summary = "accuracy on labelled examples, scores of written answers, or perplexity on text",
           .examples = {"frugal eval model.gguf --data dev.jsonl --template \"Review: {text}\\nSentiment:\" --labels "
                        "negative,positive",
-                       "frugal eval tuned/ --data test.tsv --columns label,text --template \"Message: {text}\\nIs this "
-                       "spam?\" --labels ham=No,spam=Yes --json",
+                       "frugal eval model.gguf --data gsm8k.jsonl --template \"Question: {question}\\nAnswer:\" "
+                       "--completion answer --generate --match answer --predictions answers.jsonl",
                        "frugal eval model.gguf --text book.txt --length 512 --memory 600MiB"},
           .fields = describe_fields<EvalConfig>(),
           .run = [](const Settings& settings) {
@@ -62,11 +76,26 @@ Verb eval_verb() {
             if (config.data.empty()) {
               refuse_flags(settings, {"template", "labels", "label_column", "columns", "max_length", "limit"},
                            "--text is evaluated as it is, without prompt and labels");
+              refuse_flags(settings, {"data_format", "completion", "loss_on", "overlong", "generate", "predictions"},
+                           "--text is evaluated as it is, without answers");
             } else {
               refuse_flags(settings, {"length"}, "it is for --text; --max-length is that of --data");
             }
-            prepare(config);
-            return run_torch("eval", settings.values());
+            Json values = settings.values();
+            if (!config.task.labels.empty()) {
+              refuse_flags(settings, {"data_format", "completion", "loss_on", "overlong", "generate", "predictions"},
+                           "with --labels label words are scored, not answers");
+            } else if (!settings.is_given("max_length")) {
+              values["max_length"] = SequenceConfig().max_length;  // sequences are longer than prompts
+            }
+            if (!config.generate) {
+              refuse_flags(settings, {"match", "max_new_tokens", "predictions"}, "answers are written with --generate");
+            } else if (config.sequence.loss_on != "answers") {
+              throw Error(Exit::usage, "--generate writes the answers, but --loss-on is " + config.sequence.loss_on,
+                          "leave --loss-on out");
+            }
+            prepare(config, values);
+            return run_torch("eval", values);
           }};
 }
 

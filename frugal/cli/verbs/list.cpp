@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "frugal/base/atomic_file.h"
+#include "frugal/base/json_text.h"
 #include "frugal/base/units.h"
 #include "frugal/cli/print.h"
 #include "frugal/cli/verbs/common.h"
@@ -52,7 +53,7 @@ void look(const fs::path& folder, int depth, Found& found) {
   if (fs::exists(folder / "run.json", failed)) {
     Json run;
     try {
-      run = Json::parse(read_file(folder / "run.json"), nullptr, false);
+      run = json_of(read_file(folder / "run.json"));
     } catch (const Error&) {  // not ours to read; the rest is still listed
     }
     found.runs.push_back(

@@ -55,6 +55,38 @@ std::string changed_settings(const Settings& settings) {
   return text;
 }
 
+// The metric is one that the data has. kind: what the data is.
+void require_metric(const TuneConfig& c, const char* kind, const std::vector<std::string>& names) {
+  if (c.dev_metric == "auto") return;
+  if (c.dev.empty())
+    throw Error(Exit::usage, "--dev-metric is " + c.dev_metric + ", but there is no --dev", "give --dev examples");
+  if (std::find(names.begin(), names.end(), c.dev_metric) != names.end()) return;
+  std::string all;
+  for (const auto& name : names) all += (all.empty() ? "" : ", ") + name;
+  throw Error(Exit::usage, "--dev-metric is " + c.dev_metric + ", which " + kind + " have not", "choose one of " + all);
+}
+
+// What decides which options the data has: labels, or else the objective.
+void validate_data(const Settings& settings, const TuneConfig& c) {
+  const bool is_dpo = settings.values().value("objective", "") == "dpo";
+  if (!c.task.labels.empty() && is_dpo)
+    throw Error(Exit::usage, "--labels is given, but --objective dpo takes pairs of answers", "leave one of them out");
+  if (!c.task.labels.empty()) return require_metric(c, "label words", {"loss", "accuracy", "balanced_accuracy", "f1"});
+  if (!is_dpo) {
+    refuse_flags(settings, {"dpo_beta", "dpo_label_smoothing"}, "it is for --objective dpo");
+    require_metric(c, "sequences", {"loss", "exact_match", "f1", "rougeL"});
+    if (needs_answers(c.dev_metric) && c.sequence.loss_on != "answers") {
+      throw Error(Exit::usage,
+                  "--dev-metric " + c.dev_metric + " writes the answers, but --loss-on is " + c.sequence.loss_on,
+                  "leave --loss-on out, or --dev-metric loss");
+    }
+    return;
+  }
+  validate(c.dpo);
+  refuse_flags(settings, {"data_format", "completion", "loss_on"}, "--objective dpo takes prompt, chosen and rejected");
+  require_metric(c, "preferences", {"loss", "rewards/accuracies", "rewards/margins"});
+}
+
 std::string memory_line(const PlanRow& row) {
   std::string text = "memory of a step:";
   for (const auto& part : row.parts) text += " " + part.purpose + " " + format_bytes(part.bytes) + ",";
@@ -64,9 +96,10 @@ std::string memory_line(const PlanRow& row) {
 // Refuses data that does not serve and a budget that does not hold, and shows what is trained and what it takes.
 // settings: takes what the plan decides. Returns the data's description and the plan.
 Json prepare(const Settings& given, TuneConfig& c, Json& settings) {
-  InspectedData found =
-      inspect_data(c.model, c.task, sequence_config(given),
-                   {c.data, c.dev, c.test, c.train_size, c.dev_size, c.test_size}, c.compute, c.memory);
+  DataFiles files{c.data, c.dev, c.test, c.train_size, c.dev_size, c.test_size};
+  if (needs_answers(c.dev_metric)) files.answers = c.answers;
+  files.are_pairs = settings.value("objective", "") == "dpo";
+  InspectedData found = inspect_data(c.model, c.task, sequence_config(given), files, c.compute, c.memory);
   PlanRequest& request = found.request;
   request.batch = c.batch;
   if (c.method == kAuto) {
@@ -110,6 +143,7 @@ void write_page(const std::string& run) {
 int start(const Settings& settings) {
   auto config = from_json<TuneConfig>(settings.values());
   validate(config);
+  validate_data(settings, config);
   if (config.method != kAuto) methods().at(config.method).validate(settings.values());
   Json values = settings.values();
   if (config.task.labels.empty()) values["max_length"] = sequence_config(settings).max_length;
@@ -153,6 +187,7 @@ void validate(const TuneConfig& c) {
        {std::pair("--steps", c.steps), {"--batch", c.batch}, {"--checkpoint-every", c.checkpoint_every}}) {
     require_at_least(option, size, 1);
   }
+  require_at_least("--max-new-tokens", c.answers.max_new_tokens, 1);
   validate(c.compute);
   if (c.method != kAuto && c.compute.weights == "stored" && !methods().at(c.method).takes_stored) {
     throw Error(Exit::usage,
@@ -164,14 +199,13 @@ void validate(const TuneConfig& c) {
 Verb tune_verb() {
   return {
       .name = "tune",
-      .summary = "fine-tune a model on labelled examples, completions, chats or text",
-      .examples = {"frugal tune model.gguf --data train.jsonl --dev dev.jsonl --template \"Review: "
-                   "{text}\\nSentiment:\" --labels negative,positive --out run",
-                   "frugal tune model.gguf --data sms.tsv --columns label,text --template \"Message: {text}\\nIs "
-                   "this spam?\" --labels ham=No,spam=Yes --balance "
-                   "--method mezo --lr auto --memory 700MiB --out run",
-                   "frugal tune model.gguf --data chats.jsonl --method lora --rank 8 --steps 300 --out run    (frugal "
-                   "tune --resume run goes on)"},
+      .summary = "fine-tune a model on labelled examples, completions, chats, preferences or text",
+      .examples =
+          {"frugal tune model.gguf --data train.jsonl --dev dev.jsonl --template \"Review: "
+           "{text}\\nSentiment:\" --labels negative,positive --out run",
+           "frugal tune model.gguf --data chats.jsonl --method lora --rank 8 --steps 300 --out run    (frugal "
+           "tune --resume run goes on)",
+           "frugal tune model.gguf --data pairs.jsonl --objective dpo --method lora --lr 1e-5 --steps 200 --out run"},
       .fields = describe_fields<TuneConfig>(),
       .has_methods = true,
       .plain_method = kAuto,

@@ -2,6 +2,8 @@
 // own (tune/<method>/config.h).
 #pragma once
 #include "frugal/cli/verbs/common.h"
+#include "frugal/data/answer_metrics.h"
+#include "frugal/data/preference_config.h"
 #include "frugal/data/prompt_task.h"
 #include "frugal/data/sequence_task.h"
 
@@ -15,6 +17,9 @@ struct TuneConfig {
   std::string method = "sparse-mezo";
   std::int64_t steps = 200, batch = 16, seed = 1;
   bool balance = false;
+  std::string dev_metric = "auto";
+  PreferenceConfig dpo;
+  AnswerConfig answers;
   std::int64_t eval_every = 0;
   Bytes memory;
   ComputeConfig compute;
@@ -29,8 +34,7 @@ struct TuneConfig {
       c.model);
     v({.name = "data", .help = "training examples: .jsonl, .json, .csv, .tsv, or plain .txt", .group = "data"}, c.data);
     v({.name = "dev",
-       .help = "held-out examples; the step with the highest accuracy on them (balanced with --balance) is the best; "
-               "ties go to the lower loss",
+       .help = "held-out examples; the best step on them by --dev-metric is the result; ties go to the lower loss",
        .group = "data"},
       c.dev);
     v({.name = "test", .help = "held-out examples for the figures at the end", .group = "data"}, c.test);
@@ -54,6 +58,16 @@ struct TuneConfig {
        .help = "steps between evaluations on --dev; 0: as often as checkpoints",
        .group = "training"},
       c.eval_every);
+    v({.name = "dev_metric",
+       .help =
+           "what says which step is the best on --dev; auto: accuracy of labels, else the loss; exact_match, f1 (of "
+           "sequences) and rougeL let the model write the answers",
+       .group = "training",
+       .choices = {"auto", "loss", "accuracy", "balanced_accuracy", "exact_match", "f1", "rougeL", "rewards/accuracies",
+                   "rewards/margins"}},
+      c.dev_metric);
+    AnswerConfig::fields(c.answers, v);
+    PreferenceConfig::fields(c.dpo, v);
     v({.name = "memory",
        .help =
            "what the whole process may take, like 700MiB; the run stops and saves before it takes more; 0: no limit",

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "frugal/base/error.h"
+#include "frugal/base/json_text.h"
 #include "frugal/formats/tokenizer/utf8.h"
 
 namespace frugal {
@@ -225,7 +226,7 @@ PreTokenizer::PreTokenizer(const std::string& pre) {
     sources = patterns_of(*named);
     ignore_merges_ = named->ignore_merges;
   } else {
-    const Json list = pre.starts_with("[") ? Json::parse(pre, nullptr, false) : Json();
+    const Json list = pre.starts_with("[") ? json_of(pre) : Json();
     if (!list.is_array()) {
       std::string known;
       for (const Named& n : kNamed) known += (known.empty() ? "" : ", ") + std::string(n.name);

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "frugal/base/error.h"
+#include "frugal/base/json_text.h"
 #include "frugal/formats/tokenizer.h"
 #include "frugal/formats/tokenizer/byte_alphabet.h"
 #include "frugal/formats/tokenizer/pre_tokenizer.h"
@@ -222,7 +223,8 @@ Json template_processing(const TokenizerModel& model) {
 TokenizerModel Tokenizer::parse_json(const Json& tokenizer, const Json& config) { return parse(tokenizer, config); }
 
 TokenizerModel Tokenizer::parse_json_text(std::string_view tokenizer, const Json& config) {
-  const auto json = nlohmann::json::parse(tokenizer, nullptr, false);
+  if (is_too_deep(tokenizer)) malformed("is nested more than " + std::to_string(kDeepestJson) + " deep");
+  const auto json = json_of<nlohmann::json>(tokenizer);
   if (json.is_discarded()) malformed("is not valid JSON");
   return parse(json, config);
 }

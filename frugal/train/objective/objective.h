@@ -38,6 +38,8 @@ class Objective {
     bool is_higher_better = true;
   };
   virtual Metric metric() const = 0;
+  // Figures of the losses and gradients since the last call, for a step's event; none by default.
+  virtual Json take_details() { return Json::object(); }
 };
 
 }  // namespace frugal

@@ -26,6 +26,18 @@ class SequenceLoss : public Objective {
   Json evaluate(const WeightView& view, const std::string& what) override;  // loss, perplexity
   Metric metric() const override { return {"loss", false}; }
 
+  // How evaluate goes through the data: sequences of one call, and what is called after each forward of it (a guard).
+  struct Evaluation {
+    std::size_t together = 16;
+    std::function<void()> after_forward{};
+  };
+  void set_evaluation(Evaluation evaluation) { evaluation_ = std::move(evaluation); }
+
+ protected:
+  void after_forward() const {
+    if (evaluation_.after_forward) evaluation_.after_forward();
+  }
+
  private:
   struct Part {
     PackedBatch batch;
@@ -37,6 +49,7 @@ class SequenceLoss : public Objective {
   const std::vector<Sequence>& sequences_;
   std::int64_t max_tokens_;
   Tape tape_;
+  Evaluation evaluation_;
 };
 
 }  // namespace frugal

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "frugal/base/atomic_file.h"
+#include "frugal/base/json_text.h"
 
 namespace frugal {
 namespace {
@@ -15,7 +16,7 @@ std::uint64_t scan(const std::filesystem::path& path, const Call& event) {
   const std::string text = read_file(path);
   std::size_t good = 0;
   for (std::size_t end; (end = text.find('\n', good)) != std::string::npos; good = end + 1) {
-    Json value = Json::parse(std::string_view(text).substr(good, end - good), nullptr, false);
+    Json value = json_of(std::string_view(text).substr(good, end - good));
     if (!value.is_object() || !event(std::move(value))) break;
   }
   return good;

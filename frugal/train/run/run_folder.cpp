@@ -12,6 +12,7 @@
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
+#include "frugal/base/json_text.h"
 #include "frugal/train/run/machine.h"
 
 namespace frugal {
@@ -102,7 +103,7 @@ Json RunFolder::read_record(const std::filesystem::path& path) {
   constexpr const char* fix = "give the folder that --out of `frugal tune` named";
   if (!std::filesystem::exists(path / kRecord))
     throw Error(Exit::input, path.string() + " is not a run: it has no run.json", fix);
-  Json record = Json::parse(read_file(path / kRecord), nullptr, false);
+  Json record = json_of(read_file(path / kRecord));
   if (!record.is_object() || !record.contains("format") || !record["format"].is_number_integer()) {
     throw Error(Exit::input, (path / kRecord).string() + " is not the record of a run", fix);
   }
@@ -135,7 +136,7 @@ RunFolder::RunFolder(RunFolder&& other) noexcept
 RunFolder::~RunFolder() {
   std::error_code ignored;
   if (on_trial_) {
-    for (const char* part : {kRecord, "events.jsonl", "trajectory.bin", "snapshots", kLock})
+    for (const char* part : {kRecord, "events.jsonl", "trajectory.bin", "reference.frugal", "snapshots", kLock})
       std::filesystem::remove_all(path_ / part, ignored);
     for (auto at = made_.rbegin(); at != made_.rend(); ++at) std::filesystem::remove(*at, ignored);
   }

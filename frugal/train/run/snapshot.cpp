@@ -7,6 +7,7 @@
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
+#include "frugal/base/json_text.h"
 #include "frugal/base/sha256.h"
 
 namespace frugal {
@@ -73,7 +74,7 @@ OpenSnapshot open_snapshot(const std::filesystem::path& path, Sha256* sha) {
     sha->update(fixed, kFixed);
     sha->update(text.data(), text.size());
   }
-  open.header = Json::parse(text, nullptr, false);
+  open.header = json_of(text);
   if (!open.header.is_object()) damaged(path, "its header is not a JSON object");
   open.data_bytes = size - kFixed - kTrailer - length;
   return open;

@@ -6,6 +6,7 @@
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
+#include "frugal/base/json_text.h"
 #include "frugal/train/run/crc32.h"
 
 namespace frugal {
@@ -84,7 +85,7 @@ Trajectory parse_trajectory(std::string_view bytes) {
     refuse("the trajectory's header is damaged: its checksum does not agree", kCopyAgain);
   }
   Trajectory result;
-  result.header = Json::parse(bytes.substr(kFixed, length), nullptr, false);
+  result.header = json_of(bytes.substr(kFixed, length));
   if (!result.header.is_object()) refuse("the trajectory's header is not a JSON object", kCopyAgain);
   result.samples = samples;
   result.header_bytes = summed + sizeof seed;

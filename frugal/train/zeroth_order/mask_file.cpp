@@ -6,6 +6,7 @@
 
 #include "frugal/base/error.h"
 #include "frugal/base/json.h"
+#include "frugal/base/json_text.h"
 
 namespace frugal {
 
@@ -16,7 +17,7 @@ std::vector<std::vector<std::uint8_t>> read_mask_file(const std::filesystem::pat
   std::ifstream in(path, std::ios::binary);
   std::string line;
   if (!in || !std::getline(in, line) || line.size() > (std::size_t{16} << 20)) throw fail("not a mask file");
-  const Json header = Json::parse(line, nullptr, false);
+  const Json header = json_of(line);
   if (!header.is_object() || header.value("frugal_mask", Json()) != 1 || !header.contains("tensors") ||
       !header["tensors"].is_array()) {
     throw fail("not a mask file");

@@ -51,9 +51,9 @@ struct MezoConfig {
        .group = "method"},
       c.accumulation);
     v({.name = "objective",
-       .help = "what is minimised: cross-entropy of the label scores, or 1 - accuracy",
+       .help = "what is minimised: cross-entropy, 1 - accuracy of labels, or dpo on preferences",
        .group = "method",
-       .choices = {"ce", "accuracy"}},
+       .choices = {"ce", "accuracy", "dpo"}},
       c.objective);
     v({.name = "evaluated_direction",
        .help = "update along the perturbation as the rounded weights had it",
