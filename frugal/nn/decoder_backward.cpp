@@ -139,7 +139,7 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     forward_layer<T>(view, batch, l, {}, &tape, Recording::again, {});
   }
   const LowRankLayer<T> low_rank(view, id, at);
-  const auto wants = [&](Slot slot) { return gradients.of(id[slot].weight).sum != nullptr || low_rank[slot].rank > 0; };
+  const auto wants = [&](Slot slot) { return gradients.of(id[slot].weight).is_wanted() || low_rank[slot].rank > 0; };
   const bool wants_input = wants(kQ) || wants(kK) || wants(kV), wants_middle = wants(kGate) || wants(kUp);
   const GradientSum input_gain = gradients.of(id.input_norm), middle_gain = gradients.of(id.post_norm);
   const bool goes_on = gradients.lowest_layer() < static_cast<std::int64_t>(l) || input_gain.sum != nullptr;

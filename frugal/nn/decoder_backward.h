@@ -21,7 +21,8 @@ struct BackwardState {
   std::int64_t tokens = 0;                       // of dhidden; 0: no head has run yet
 };
 
-// Gradients of weights, as work items of at most kTile rows: sum[m, k] += dy[n, m]^T x[n, k].
+// Gradients of weights, as work items: sum[m, k] += dy[n, m]^T x[n, k]. Chosen rows of linears that read the same x and
+// whose sums lie one behind the other go through one product.
 template <class T>
 class WeightGradients {
  public:
@@ -33,14 +34,20 @@ class WeightGradients {
   void run(std::int64_t item, Buffer& scratch) const;
 
  private:
-  static constexpr std::int64_t kTile = 192;
+  static constexpr std::int64_t kTile = 192, kChosenTile = 96;  // rows of an item
+  enum class Kind { product, chosen_rows, chosen_columns, column_sums, input_squares };
   struct Item {
+    Kind kind;
     const T *dy, *x;
     std::int64_t dy_stride, x_stride, tokens, m, k;
     float* sum;
-    const std::int32_t* rows;  // columns of dy to take; null: m of them from dy on
+    std::size_t first = 0;                       // chosen_rows: m entries of chosen_ from here on are columns of dy
+    std::span<const std::int32_t> columns = {};  // chosen_columns: of x
+    InputSquares* inputs = nullptr;
   };
+  void add_chosen(const GradientSum& to, Item item);
   std::vector<Item> items_;
+  std::vector<std::ptrdiff_t> chosen_;
 };
 
 }  // namespace frugal

@@ -3,14 +3,24 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace frugal {
 
+// Sums over tokens of the square of each number that a linear reads, [in].
+struct InputSquares {
+  std::vector<double> sums;
+  std::int64_t tokens = 0;
+};
+
 // fp32 [rows, cols] that a gradient is added to. Row i is that of the tensor's row rows[i], or of its row i when `rows`
-// is empty.
+// is empty; likewise for columns, of linears alone and of one of the two.
 struct GradientSum {
   float* sum = nullptr;  // null: not trained, and never computed
   std::span<const std::int32_t> rows = {};
+  std::span<const std::int32_t> columns = {};
+  InputSquares* inputs = nullptr;  // of linears: what they read is wanted, too
+  bool is_wanted() const { return sum != nullptr || inputs != nullptr; }
 };
 
 // Gradients of a low-rank pair's factors: a [rank, in], b [out, rank].

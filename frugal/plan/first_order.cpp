@@ -11,12 +11,13 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
   const Work work(r);
   const Size N = work.of_forward, C = r.shape.hidden, T = r.bf16_compute ? 2 : 4, length = r.length,
              threads = at_least_one(r.threads);
-  const Size layers = r.shape.layers.size();
+  const Size layers = r.shape.layers.size() - std::min<std::size_t>(r.shape.layers.size(), m.lowest_layer);
   const bool changes_weights = m.beside == 0;
   MethodPlan plan{forward_memory(r, 1, changes_weights, true), 0};
 
   const Size intermediates = N * (C * 4 + (s.most_qkv_row + s.most_q_row + Size(2) * s.most_ffn) * T);
-  const Size tape = layers * N * C * 4 + (keeps ? layers : Size(1)) * intermediates;
+  const Size checkpoints = layers * N * C * 4 + intermediates,
+             tape = keeps ? layers * (N * C * 4 + intermediates) : checkpoints;
   // Gradient of the residual stream; what products read; one layer's activations and their gradients.
   const Size backward = N * (C * 4 + (Size(4) * C + s.most_ffn + s.most_q_row + s.most_qkv_row) * T) +
                         (m.has_dropout ? N * (Size(3) * C + s.most_ffn) * T : Size(0));
@@ -33,8 +34,13 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
     if (bytes > Size(0)) plan.parts.push_back({purpose, bytes.count()});
   };
   add("beside", m.beside);
+  add("residual", m.kept);
   add("gradients", Size(m.gradients) * 4);
   add("optimizer", Size(m.trained) * m.optimizer_bytes);
+  // What is scored before the first step holds no state, so only what it takes beyond a step counts.
+  const Size scoring = m.scored > 0 ? checkpoints + Size(m.scored) * 4 : Size(0),
+             stepping = tape + m.beside + Size(m.gradients) * 4 + Size(m.trained) * m.optimizer_bytes;
+  if (scoring > stepping) add("scoring", scoring.count() - stepping.count());
 
   // A forward; activation gradients as far down as anything is trained; a forward again there unless kept; weight
   // gradients.

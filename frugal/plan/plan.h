@@ -58,6 +58,9 @@ struct FirstOrderPlan {
   std::uint64_t gradients = 0;  // fp32 sums held at once: fewer than `trained` when layers step one after the other
   std::uint64_t optimizer_bytes = 8;  // of state, a trained number
   std::uint64_t beside = 0;           // bytes of factors or rows beside the weights
+  std::uint64_t kept = 0;             // bytes kept between the turns of blocks
+  std::uint64_t scored = 0;           // fp32 sums held before the first step, over checkpoints, and then dropped
+  std::uint64_t lowest_layer = 0;     // that a backward goes down to: layers below it leave nothing on the tape
   double depth = 1;                   // mean share of the layers a backward goes through
   double weight_gradients = 1;        // share of the linears' weight gradients that are made
   std::int64_t accumulation = 1;

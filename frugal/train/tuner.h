@@ -9,6 +9,7 @@
 #include "frugal/base/error.h"
 #include "frugal/base/json.h"
 #include "frugal/formats/adapter/lora_adapter.h"
+#include "frugal/formats/adapter/rows_adapter.h"
 #include "frugal/nn/weight_view.h"
 #include "frugal/train/run/snapshot.h"
 
@@ -38,7 +39,8 @@ class Tuner {
   // Rows of the tuned model as a plain one has them, for export.
   virtual void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const = 0;
 
-  virtual std::optional<LoraAdapter> adapter() const { return {}; }  // where low-rank pairs are trained
+  virtual std::optional<LoraAdapter> adapter() const { return {}; }       // where low-rank pairs are trained
+  virtual std::optional<RowsAdapter> rows_adapter() const { return {}; }  // where rows or columns are
 
   // A method whose steps repeat from a few numbers: a run is then a log of them on its base, and snapshots only save
   // time.

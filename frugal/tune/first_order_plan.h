@@ -21,13 +21,14 @@ inline std::int64_t layer_of(const std::string& name) {
   return name.starts_with(kLayers) ? std::stoll(name.substr(kLayers.size())) : -1;
 }
 
-// Floats of gradients held at once when every tensor is trained: with one backward a step and no clipping, layers take
-// turns.
-inline std::uint64_t gradients_of_all(const FirstOrderConfig& c, const PlanRequest& request) {
+// Floats of gradients held at once when numbers_of(spec) of each tensor have one: with one backward a step and no
+// clipping, layers take turns.
+template <class NumbersOf>
+std::uint64_t gradients_held(const FirstOrderConfig& c, const PlanRequest& request, const NumbersOf& numbers_of) {
   std::uint64_t all = 0, outside = 0, most = 0;
   std::map<std::int64_t, std::uint64_t> layers;
   for (const TensorSpec& spec : tensor_specs(request.shape)) {
-    const auto count = static_cast<std::uint64_t>(spec.rows) * static_cast<std::uint64_t>(spec.cols);
+    const std::uint64_t count = numbers_of(spec);
     all += count;
     if (const std::int64_t layer = layer_of(spec.name); layer < 0)
       outside += count;
@@ -37,6 +38,10 @@ inline std::uint64_t gradients_of_all(const FirstOrderConfig& c, const PlanReque
   const bool takes_turns = c.accumulation == 1 && c.max_grad_norm == 0 &&
                            request.batch * request.length <= std::max<std::int64_t>(1024, request.length);
   return takes_turns ? outside + most : all;
+}
+
+inline std::uint64_t numbers_in(const TensorSpec& spec) {
+  return static_cast<std::uint64_t>(spec.rows) * static_cast<std::uint64_t>(spec.cols);
 }
 
 }  // namespace frugal

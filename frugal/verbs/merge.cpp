@@ -6,6 +6,7 @@
 #include "frugal/base/interrupt.h"
 #include "frugal/base/log.h"
 #include "frugal/base/progress.h"
+#include "frugal/train/first_order/selected_rows.h"
 #include "frugal/train/loop/run_state.h"
 #include "frugal/train/run/run_folder.h"
 #include "frugal/train/run/snapshot_store.h"
@@ -101,38 +102,83 @@ std::unique_ptr<Tuner> tuner_of(const Json& record, const Trajectory* trajectory
   return tuners.at(record["settings"]["method"].get<std::string>())(record["settings"], context);
 }
 
+void write_model(const RowReader& rows, const Session& session, const std::string& dtype, const fs::path& out) {
+  Progress writing(session.store.size(), "tensors");
+  const ExportProgress told = [&](std::size_t done, std::size_t) {
+    throw_if_interrupted();
+    writing.update(done);
+  };
+  if (is_rows_adapter(out))
+    throw Error(Exit::usage, "--out is " + out.string() + ", but a whole model is written",
+                "name a folder or a .gguf file, or give --adapter");
+  if (out.extension() == ".gguf")
+    export_gguf(*session.source, rows, dtype, out, told);
+  else
+    export_hf_folder(*session.source, rows, dtype, out, told);
+}
+
 void write(const Tuner& tuner, const Session& session, const Json& settings, const fs::path& out) {
   const std::string dtype = option(settings, "dtype");
-  const bool is_gguf = out.extension() == ".gguf";
   if (settings.value("adapter", false)) {
+    if (const auto rows = tuner.rows_adapter()) {
+      if (!is_rows_adapter(out))
+        throw Error(Exit::usage, "--out is " + out.string() + ", but trained rows are one file",
+                    "--out rows.safetensors");
+      return write_rows_adapter(*rows, session.store.shape(), out, dtype);
+    }
     const auto adapter = tuner.adapter();
     if (!adapter)
-      throw Error(Exit::usage, "--adapter is given, but the run trained no low-rank pairs",
+      throw Error(Exit::usage, "--adapter is given, but the run trained no low-rank pairs and no rows",
                   "leave --adapter out to write the whole model");
-    if (is_gguf)
+    if (out.extension() == ".gguf")
       write_gguf_adapter(*adapter, session.store.shape(), out, dtype);
     else
       write_peft_adapter(*adapter, session.store.shape(), out, dtype);
     return;
   }
-  Progress writing(session.store.size(), "tensors");
-  const RowReader rows = [&](std::size_t id, std::int64_t begin, std::int64_t end, float* to) {
-    tuner.merged_rows(id, begin, end, to);
-  };
-  const ExportProgress told = [&](std::size_t done, std::size_t) {
-    throw_if_interrupted();
-    writing.update(done);
-  };
-  if (is_gguf)
-    export_gguf(*session.source, rows, dtype, out, told);
-  else
-    export_hf_folder(*session.source, rows, dtype, out, told);
+  write_model(
+      [&](std::size_t id, std::int64_t begin, std::int64_t end, float* to) { tuner.merged_rows(id, begin, end, to); },
+      session, dtype, out);
+}
+
+void print_metrics(const Json& measured) {
+  if (measured.is_null()) return;
+  std::printf("reloaded ");
+  for (const char* metric : {"accuracy", "balanced_accuracy", "perplexity", "loss"}) {
+    if (measured.contains(metric)) std::printf(" %s %.4f", metric, measured[metric].get<double>());
+  }
+  std::printf(" on %s\n", measured["data"].get<std::string>().c_str());
+}
+
+// An adapter of trained rows laid over its base, which is read as the file has it.
+int merge_rows(const Json& settings, const fs::path& adapter, const fs::path& out) {
+  if (settings.value("adapter", false))
+    throw Error(Exit::usage, "--adapter is given, but " + adapter.string() + " is an adapter already",
+                "leave --adapter out to write the whole model");
+  {
+    Session session(ModelSource::open(option(settings, "model")), "stored", settings.value("threads", std::int64_t{0}));
+    const SelectedRows rows(session.store, read_rows_adapter(adapter, session.store.shape()));
+    write_model(
+        [&](std::size_t id, std::int64_t begin, std::int64_t end, float* to) { rows.merged_rows(id, begin, end, to); },
+        session, option(settings, "dtype"), out);
+  }
+  const Json measured = measure(settings, Json::object(), out);
+  if (settings.value("json", false)) {
+    Json line = {{"out", out.string()}, {"dtype", option(settings, "dtype")}};
+    if (!measured.is_null()) line["reloaded"] = measured;
+    print_line(line.dump());
+    return 0;
+  }
+  std::printf("wrote     %s (%s)\n", out.c_str(), option(settings, "dtype").c_str());
+  print_metrics(measured);
+  return 0;
 }
 
 }  // namespace
 
 int run_merge(const Json& settings) {
   const fs::path run = option(settings, "run"), out = option(settings, "out");
+  if (is_rows_adapter(run)) return merge_rows(settings, run, out);
   const bool is_folder = fs::is_directory(run);
   const Json record = is_folder ? RunFolder::read_record(run) : Json::object();
   const fs::path log = is_folder ? run / "trajectory.bin" : run;
@@ -178,13 +224,7 @@ int run_merge(const Json& settings) {
   }
   std::printf("wrote     %s (%s, weights after step %lld of %lld)\n", out.c_str(), option(settings, "dtype").c_str(),
               static_cast<long long>(step), static_cast<long long>(steps));
-  if (!measured.is_null()) {
-    std::printf("reloaded ");
-    for (const char* metric : {"accuracy", "balanced_accuracy", "perplexity", "loss"}) {
-      if (measured.contains(metric)) std::printf(" %s %.4f", metric, measured[metric].get<double>());
-    }
-    std::printf(" on %s\n", measured["data"].get<std::string>().c_str());
-  }
+  print_metrics(measured);
   return 0;
 }
 

@@ -131,8 +131,12 @@ int TuneRun::start(const fs::path& out) {
   }
   Json files = data_.record();
   if (const std::string adapter = option(settings_, "adapter"); !adapter.empty()) {
-    for (const char* name : {"adapter_config.json", "adapter_model.safetensors"}) {
-      const std::string path = (fs::path(adapter) / name).string();
+    const auto parts = is_rows_adapter(adapter)
+                           ? std::vector<std::string>{""}
+                           : std::vector<std::string>{"adapter_config.json", "adapter_model.safetensors"};
+    for (const std::string& part : parts) {
+      const std::string path = part.empty() ? adapter : (fs::path(adapter) / part).string(),
+                        name = part.empty() ? "adapter" : part;
       files[name] = {{"path", path}, {"sha256", sha256_file(path)}};
     }
   }

@@ -16,7 +16,7 @@ void validate(const ExportConfig& config) {
   std::string out = config.out;
   require_given("--out", out, "--out tuned or --out tuned.gguf");
   require_writable_parent("--out", out);
-  if (out.ends_with(".gguf")) {
+  if (out.ends_with(".gguf") || out.ends_with(".safetensors")) {
     std::error_code failed;
     if (fs::exists(out, failed)) throw Error(Exit::input, "--out: " + out + " is there already", "name another file");
     if (const fs::path folder = fs::path(out).parent_path(); !folder.empty() && !fs::exists(folder, failed)) {

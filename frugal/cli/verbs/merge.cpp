@@ -6,6 +6,7 @@
 #include "frugal/cli/run_torch.h"
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/verbs.h"
+#include "frugal/formats/adapter/rows_adapter.h"
 #include "frugal/train/run/run_folder.h"
 
 namespace frugal {
@@ -31,7 +32,7 @@ Json with_run_task(const Settings& settings) {
 
 // Refuses examples that do not serve, and options for examples that are not there.
 void check_data(const Settings& settings, const MergeConfig& c) {
-  const std::string alone = c.run + ", a trajectory file alone,";
+  const std::string alone = c.run + (is_rows_adapter(c.run) ? ", an adapter alone," : ", a trajectory file alone,");
   if (c.data.empty()) {
     if (!is_folder(c.run)) {
       refuse_flags(settings, {"template", "labels", "label_column", "columns", "max_length"},

@@ -17,11 +17,16 @@ struct MergeConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "model", .help = "the base the run began with", .group = "arguments"}, c.model);
-    v({.name = "run", .help = "the run's folder, or a zeroth-order run's trajectory file alone", .group = "arguments"},
+    v({.name = "run",
+       .help =
+           "the run's folder; or a zeroth-order run's trajectory file, or a .safetensors file of trained rows, alone",
+       .group = "arguments"},
       c.run);
     ExportConfig::fields(c.target, v);
     v({.name = "adapter",
-       .help = "write the low-rank pairs alone: a PEFT folder, or a .gguf file for llama.cpp's --lora",
+       .help = "write what was trained alone: low-rank pairs as a PEFT folder or a .gguf file for llama.cpp's --lora, "
+               "rows as a "
+               ".safetensors file",
        .group = "output"},
       c.adapter);
     v({.name = "step",

@@ -1,11 +1,27 @@
 #include "frugal/formats/adapter/adapter_tensor.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "frugal/base/error.h"
 #include "frugal/formats/row_stream.h"
 
 namespace frugal {
+
+std::vector<float> adapter_values(const std::string& key, const SafeTensor& tensor) {
+  if (tensor.dtype != "F32" && tensor.dtype != "F16" && tensor.dtype != "BF16") {
+    throw Error(Exit::input, key + " has the dtype " + tensor.dtype + ", known are F32, F16 and BF16",
+                "convert the adapter");
+  }
+  const BlockType& type = *find_block_type(tensor.dtype);
+  std::vector<float> values(tensor.data.size() / static_cast<std::size_t>(type.bytes));
+  type.dequantize(tensor.data.data(), static_cast<std::int64_t>(values.size()), values.data());
+  const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+  if (bad != values.end())
+    throw Error(Exit::input, key + " holds " + std::to_string(*bad),
+                "train the adapter again with a smaller step size");
+  return values;
+}
 
 const BlockType& adapter_dtype(const std::string& dtype) {
   constexpr std::pair<const char*, const char*> kNames[] = {{"f32", "F32"}, {"f16", "F16"}, {"bf16", "BF16"}};

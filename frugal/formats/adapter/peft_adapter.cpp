@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "frugal/base/atomic_file.h"
@@ -38,17 +36,7 @@ class Tensors {
     if (tensor.shape != shape)
       throw Error(Exit::input, key + " has shape " + shape_text(tensor.shape) + ", expected " + shape_text(shape),
                   kOther);
-    if (tensor.dtype != "F32" && tensor.dtype != "F16" && tensor.dtype != "BF16") {
-      throw Error(Exit::input, key + " has the dtype " + tensor.dtype + ", known are F32, F16 and BF16",
-                  "convert the adapter");
-    }
-    const BlockType& type = *find_block_type(tensor.dtype);
-    std::vector<float> values(tensor.data.size() / static_cast<std::size_t>(type.bytes));
-    type.dequantize(tensor.data.data(), static_cast<std::int64_t>(values.size()), values.data());
-    const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
-    if (bad != values.end())
-      throw Error(Exit::input, key + " holds " + std::to_string(*bad),
-                  "train the adapter again with a smaller step size");
+    std::vector<float> values = adapter_values(key, tensor);
     tensors_.erase(found);
     return values;
   }

@@ -116,6 +116,23 @@ TEST(Plan, FirstOrderAddsTapeGradientsAndState) {
             plan_first_order(r, small, "checkpoint").seconds_per_step);
 }
 
+// Layers below the lowest one leave nothing on the tape; what is scored before the first step is over checkpoints, and
+// counts as far as a step does not take as much.
+TEST(Plan, FirstOrderPeaksAreOfTheStepOrOfTheScoring) {
+  const PlanRequest r = smollm();
+  const std::uint64_t input = 1024ull * 576 * 4, intermediates = 1024ull * (576 * 4 + (960 + 576 + 2 * 1536) * 2);
+  const auto peak = [&](const FirstOrderPlan& m, const char* activations) {
+    return peak_of(plan_first_order(r, m, activations));
+  };
+  FirstOrderPlan all{.trained = 1000, .gradients = 1000, .beside = 4000}, top = all, scored = all;
+  top.lowest_layer = 29;
+  EXPECT_EQ(peak(all, "keep") - peak(top, "keep"), 29 * (input + intermediates));
+  EXPECT_EQ(peak(all, "checkpoint") - peak(top, "checkpoint"), 29 * input);
+  scored.scored = 10'000'000;
+  EXPECT_EQ(peak(scored, "checkpoint") - peak(all, "checkpoint"), 40'000'000ull - (4000 + 4 * 1000 + 8 * 1000));
+  EXPECT_EQ(peak(scored, "keep"), peak(all, "keep")) << "29 layers' intermediates are more";
+}
+
 TEST(Plan, StoredWeightsAreForEvaluationAlone) {
   PlanRequest r = smollm();
   r.weights = "stored";

@@ -19,14 +19,14 @@ GradientBuffers::GradientBuffers(const std::vector<Parameter>& parameters, std::
   for (const std::size_t i : active_) {
     lowest_ = std::min(lowest_, parameters[i].layer);
     if (takes_turns(i))
-      turns_ = std::max(turns_, used[parameters[i].layer] += static_cast<std::size_t>(parameters[i].count));
+      turns_ = std::max(turns_, used[parameters[i].layer] += static_cast<std::size_t>(parameters[i].gradient_count()));
   }
   used.clear();
   std::size_t end = turns_;
   for (const std::size_t i : active_) {
     std::size_t& at = takes_turns(i) ? used[parameters[i].layer] : end;
     places_[i] = at;
-    at += static_cast<std::size_t>(parameters[i].count);
+    at += static_cast<std::size_t>(parameters[i].gradient_count());
   }
   memory_ = Buffer(end * sizeof(float));
   for (const std::size_t i : active_) {
@@ -37,6 +37,9 @@ GradientBuffers::GradientBuffers(const std::vector<Parameter>& parameters, std::
         break;
       case Parameter::Part::rows:
         sums_[p.id] = {sum(i), p.rows};
+        break;
+      case Parameter::Part::columns:
+        sums_[p.id] = {sum(i), {}, p.rows};
         break;
       case Parameter::Part::factor_a:
         pairs_[p.id].a = sum(i);

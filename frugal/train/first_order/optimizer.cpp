@@ -1,7 +1,9 @@
 #include "frugal/train/first_order/optimizer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstring>
 
 #include "frugal/base/philox.h"
 #include "frugal/core/kernels/optimizers.h"
@@ -13,6 +15,30 @@ using kernels::Bf16;
 constexpr std::size_t kHeader = 16;                    // floats
 constexpr std::int64_t kTile = 1 << 16;                // numbers of one work item
 constexpr std::uint32_t kRoundingSample = 0xfffffffe;  // beside the samples of a zeroth-order step
+
+// Brings numbers that lie apart together, a block at a time, and takes them back after run(weights, gradients, begin,
+// end).
+template <class Run>
+void run_scattered(const Window& window, std::byte* weights, std::int64_t size, const float* gradient,
+                   std::int64_t begin, std::int64_t end, const Run& run) {
+  constexpr std::int64_t kBlock = 1024;
+  std::array<std::int64_t, kBlock> at;
+  std::array<float, kBlock> g;
+  alignas(64) std::array<std::byte, kBlock * sizeof(float)> w;
+  for (; begin < end; begin += kBlock) {
+    const std::int64_t n = std::min(kBlock, end - begin);
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto place = static_cast<std::size_t>(i);
+      at[place] = window.entry(begin + i);
+      g[place] = gradient[window.gradient_of(at[place])];
+      std::memcpy(w.data() + i * size, weights + at[place] * size, static_cast<std::size_t>(size));
+    }
+    run(w.data(), g.data(), begin, begin + n);
+    for (std::int64_t i = 0; i < n; ++i)
+      std::memcpy(weights + at[static_cast<std::size_t>(i)] * size, w.data() + i * size,
+                  static_cast<std::size_t>(size));
+  }
+}
 
 }  // namespace
 
@@ -32,8 +58,15 @@ Optimizer::Optimizer(Parametrisation& what, const std::vector<std::size_t>& acti
   for (const std::size_t i : active) {
     const Parameter& p = what.parameters()[i];
     if (places_[i].master == 0) continue;
-    kernels::to_float(reinterpret_cast<const Bf16*>(what.values(i)), at(places_[i].master),
-                      static_cast<std::size_t>(p.count));
+    const auto* weights = reinterpret_cast<const Bf16*>(what.values(i));
+    float* master = at(places_[i].master);
+    if (!p.window) {
+      kernels::to_float(weights, master, static_cast<std::size_t>(p.count));
+      continue;
+    }
+    p.window->each_run(0, p.count, [&](std::int64_t first, std::int64_t entry, std::int64_t n) {
+      kernels::to_float(weights + entry, master + first, static_cast<std::size_t>(n));
+    });
   }
 }
 
@@ -61,9 +94,9 @@ void Optimizer::update(std::size_t parameter, const float* gradient, float scale
                                  .weight_decay = decay,
                                  .gradient_scale = scale};
   const std::uint64_t key = philox_key(options_.seed, step_, kRoundingSample);
-  const auto run = [&](std::byte* weights, std::int64_t begin, std::int64_t end) {
+  // Numbers [begin, end) of the parameter, from where their weights and gradients lie.
+  const auto run = [&](std::byte* weights, const float* g, std::int64_t begin, std::int64_t end) {
     const auto n = static_cast<std::size_t>(end - begin);
-    const float* g = gradient + begin;
     float* m = at(place.m) + begin;
     if (p.type == WeightType::f32) {
       auto* w = reinterpret_cast<float*>(weights);
@@ -87,7 +120,11 @@ void Optimizer::update(std::size_t parameter, const float* gradient, float scale
   std::byte* all = what_.values(parameter);
   threads_.run((p.count + kTile - 1) / kTile, [&](std::int64_t item, int) {
     const std::int64_t begin = item * kTile, end = std::min(p.count, begin + kTile);
-    run(all + begin * size, begin, end);
+    if (!p.window) return run(all + begin * size, gradient + begin, begin, end);
+    if (p.window->order) return run_scattered(*p.window, all, size, gradient, begin, end, run);
+    p.window->each_run(begin, end, [&](std::int64_t first, std::int64_t entry, std::int64_t n) {
+      run(all + entry * size, gradient + p.window->gradient_of(entry), first, first + n);
+    });
   });
 }
 

@@ -29,6 +29,9 @@ class Optimizer {
   // One parameter's update from its gradient, taken times `scale`.
   void update(std::size_t parameter, const float* gradient, float scale);
   bool has(std::size_t parameter) const { return places_[parameter].m != 0; }
+  float* master(std::size_t parameter) const {  // null: none
+    return places_[parameter].master == 0 ? nullptr : at(places_[parameter].master);
+  }
   std::span<std::byte> state() const { return {memory_.data(), memory_.size()}; }
 
  private:

@@ -8,23 +8,28 @@
 #include <vector>
 
 #include "frugal/formats/adapter/lora_adapter.h"
+#include "frugal/formats/adapter/rows_adapter.h"
 #include "frugal/nn/tensor_ids.h"
 #include "frugal/nn/weight_store.h"
 #include "frugal/nn/weight_view.h"
+#include "frugal/train/first_order/window.h"
 #include "frugal/train/run/snapshot.h"
 
 namespace frugal {
 
 struct Parameter {
-  enum class Part { whole, rows, factor_a, factor_b };  // of the tensor `id`
+  enum class Part { whole, rows, columns, factor_a, factor_b };  // of the tensor `id`
   std::string name;
   std::size_t id = 0;
   Part part = Part::whole;
-  std::vector<std::int32_t> rows;     // Part::rows: rising
+  std::vector<std::int32_t> rows;     // Part::rows, and columns of Part::columns: rising
   std::int64_t cols = 0, count = 0;   // numbers in a row, and in all
   std::int64_t layer = 0;             // -1: the embedding; the number of layers: the final norm and a head of its own
   bool decays = true;                 // weight decay applies: matrices, not vectors
   WeightType type = WeightType::f32;  // of its numbers where they lie
+  std::optional<Window> window = {};  // only these entries of the tensor are trained, `count` of them
+
+  std::int64_t gradient_count() const { return window ? window->gradients : count; }  // floats of its gradient
 };
 
 class Parametrisation {
@@ -37,10 +42,14 @@ class Parametrisation {
   virtual const WeightView& view() const = 0;  // the model as trained so far
   // The same for a training step (dropout is on); valid until the next call.
   virtual const WeightView& training_view(std::uint64_t) { return view(); }
-  virtual std::byte* values(std::size_t parameter) = 0;  // its `count` numbers, one after the other
-  virtual std::vector<NamedBytes> state() = 0;           // all numbers that are trained
-  virtual void restart() = 0;                            // back to the start
+  // Its `count` numbers, one after the other; with a window the whole tensor.
+  virtual std::byte* values(std::size_t parameter) = 0;
+  // What is trained may change with each turn of a schedule: then parameters() does, but for ids and layers.
+  virtual void begin_turn(std::uint64_t) {}
+  virtual std::vector<NamedBytes> state() = 0;  // all numbers that are trained
+  virtual void restart() = 0;                   // back to the start
   virtual std::optional<LoraAdapter> adapter() const { return {}; }
+  virtual std::optional<RowsAdapter> rows_adapter() const { return {}; }
   virtual void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const = 0;
 
  protected:

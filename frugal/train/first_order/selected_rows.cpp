@@ -7,8 +7,8 @@
 namespace frugal {
 namespace {
 
-void place(const float* from, float* to, std::int64_t n) { std::copy_n(from, n, to); }
-void place(const float* from, kernels::Bf16* to, std::int64_t n) {
+void place_values(const float* from, float* to, std::int64_t n) { std::copy_n(from, n, to); }
+void place_values(const float* from, kernels::Bf16* to, std::int64_t n) {
   kernels::to_bf16(from, to, static_cast<std::size_t>(n));
 }
 
@@ -18,24 +18,51 @@ template <class T>
 void RowsView::make(std::size_t id, std::int64_t begin, std::int64_t end, T* out) const {
   store_.read_rows(id, begin, end, out);
   const Rows& own = rows_[id];
-  const std::int64_t cols = store_.spec(id).cols;
+  const std::int64_t cols = store_.spec(id).cols, count = static_cast<std::int64_t>(own.indices.size());
+  if (own.is_columns) {
+    std::vector<T> values(own.indices.size());
+    for (std::int64_t row = begin; row < end; ++row) {
+      place_values(own.values + row * count, values.data(), count);
+      for (std::size_t j = 0; j < values.size(); ++j) out[(row - begin) * cols + own.indices[j]] = values[j];
+    }
+    return;
+  }
   for (auto at = std::lower_bound(own.indices.begin(), own.indices.end(), begin); at != own.indices.end() && *at < end;
        ++at) {
-    place(own.values + (at - own.indices.begin()) * cols, out + (*at - begin) * cols, cols);
+    place_values(own.values + (at - own.indices.begin()) * cols, out + (*at - begin) * cols, cols);
   }
 }
 
-SelectedRows::SelectedRows(const WeightStore& store, const std::vector<std::vector<std::int32_t>>& chosen)
+SelectedRows::SelectedRows(const WeightStore& store, const std::vector<std::vector<std::int32_t>>& chosen,
+                           bool is_columns)
     : store_(store), rows_(store.size()), view_(store, rows_) {
-  const DecoderIds ids(store.shape());
+  place(chosen, is_columns);
+}
+
+SelectedRows::SelectedRows(const WeightStore& store, RowsAdapter start)
+    : store_(store), start_(std::move(start)), rows_(store.size()), view_(store, rows_) {
+  std::vector<std::vector<std::int32_t>> chosen(store.size());
+  for (const TrainedLines& part : start_.parts) {
+    for (std::size_t id = 0; id < store.size(); ++id) {
+      if (store.spec(id).name == part.tensor) chosen[id] = part.indices;
+    }
+  }
+  place(chosen, !start_.parts.empty() && start_.parts.front().is_columns);
+}
+
+void SelectedRows::place(const std::vector<std::vector<std::int32_t>>& chosen, bool is_columns) {
+  const DecoderIds ids(store_.shape());
   std::size_t end = 0;
-  for (std::size_t id = 0; id < store.size(); ++id) {
+  for (std::size_t id = 0; id < store_.size(); ++id) {
     if (chosen[id].empty()) continue;
-    const std::int64_t cols = store.spec(id).cols, count = static_cast<std::int64_t>(chosen[id].size()) * cols;
+    const TensorSpec& spec = store_.spec(id);
+    const auto lines = static_cast<std::int64_t>(chosen[id].size());
+    const std::int64_t cols = is_columns ? lines : spec.cols, count = (is_columns ? spec.rows : lines) * cols;
     rows_[id].indices = chosen[id];
-    parameters_.push_back({.name = store.spec(id).name + ".rows",
+    rows_[id].is_columns = is_columns;
+    parameters_.push_back({.name = spec.name + (is_columns ? ".columns" : ".rows"),
                            .id = id,
-                           .part = Parameter::Part::rows,
+                           .part = is_columns ? Parameter::Part::columns : Parameter::Part::rows,
                            .rows = chosen[id],
                            .cols = cols,
                            .count = count,
@@ -53,12 +80,30 @@ SelectedRows::SelectedRows(const WeightStore& store, const std::vector<std::vect
 }
 
 void SelectedRows::restart() {
+  const ModelSource& file = store_.source();
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Parameter& p = parameters_[i];
-    for (std::size_t r = 0; r < p.rows.size(); ++r) {
-      store_.read_rows(p.id, p.rows[r], p.rows[r] + 1,
-                       memory_.as<float>() + places_[i] + static_cast<std::int64_t>(r) * p.cols);
+    const TensorSpec& spec = store_.spec(p.id);
+    float* to = memory_.as<float>() + places_[i];
+    const auto start = std::find_if(start_.parts.begin(), start_.parts.end(),
+                                    [&](const TrainedLines& part) { return part.tensor == spec.name; });
+    if (start != start_.parts.end()) {
+      std::copy_n(start->values.data(), p.count, to);
+      continue;
     }
+    if (p.part == Parameter::Part::rows) {
+      for (const std::int32_t row : p.rows) {
+        file.read_rows(p.id, row, row + 1, to);
+        to += p.cols;
+      }
+    } else {
+      std::vector<float> whole(static_cast<std::size_t>(spec.cols));
+      for (std::int64_t row = 0; row < spec.rows; ++row) {
+        file.read_rows(p.id, row, row + 1, whole.data());
+        for (const std::int32_t column : p.rows) *to++ = whole[static_cast<std::size_t>(column)];
+      }
+    }
+    file.release(p.id);
   }
 }
 
@@ -76,6 +121,17 @@ std::vector<NamedBytes> SelectedRows::state() {
 void SelectedRows::merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const {
   float* to[1] = {out};
   view_.rows(id, begin, end, to);
+}
+
+std::optional<RowsAdapter> SelectedRows::rows_adapter() const {
+  RowsAdapter adapter;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const Parameter& p = parameters_[i];
+    const float* from = memory_.as<float>() + places_[i];
+    adapter.parts.push_back(
+        {store_.spec(p.id).name, p.part == Parameter::Part::columns, p.rows, std::vector<float>(from, from + p.count)});
+  }
+  return adapter;
 }
 
 }  // namespace frugal

@@ -1,5 +1,5 @@
-// Some rows of matrices trained in fp32 over a frozen base of any type (SPruFT, arXiv:2502.11439): a view lays them
-// over the base's rows.
+// Some rows, or columns, of matrices trained in fp32 over a frozen base of any type (SPruFT, arXiv:2502.11439): a view
+// lays them over the base's.
 #pragma once
 #include <vector>
 
@@ -13,7 +13,8 @@ class RowsView : public BaseView {
   struct Rows {
     std::vector<std::int32_t> indices;
     const float* values = nullptr;
-  };  // indices rising; none: the base's rows
+    bool is_columns = false;
+  };  // indices rising; none: the base's rows. values: [indices, cols], or [rows, indices] of columns
   RowsView(const WeightStore& store, const std::vector<Rows>& rows) : BaseView(store), rows_(rows) {}
   bool is_plain() const override { return false; }
   void rows(std::size_t id, std::int64_t begin, std::int64_t end, float* const* out) const override {
@@ -31,17 +32,22 @@ class RowsView : public BaseView {
 
 class SelectedRows : public Parametrisation {
  public:
-  // chosen: by tensor of the store, rising; empty: none. Rows begin as the base's. Error(Exit::usage): no row is
-  // chosen.
-  SelectedRows(const WeightStore& store, const std::vector<std::vector<std::int32_t>>& chosen);
+  // chosen: by tensor of the store, rising; empty: none. They begin as the model's file has them, exactly.
+  // Error(Exit::usage): none is chosen.
+  SelectedRows(const WeightStore& store, const std::vector<std::vector<std::int32_t>>& chosen, bool is_columns = false);
+  // Goes on from an adapter: its rows and their values.
+  SelectedRows(const WeightStore& store, RowsAdapter start);
   const WeightView& view() const override { return view_; }
   std::byte* values(std::size_t parameter) override;
   std::vector<NamedBytes> state() override;
   void restart() override;
   void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override;
+  std::optional<RowsAdapter> rows_adapter() const override;
 
  private:
+  void place(const std::vector<std::vector<std::int32_t>>& chosen, bool is_columns);
   const WeightStore& store_;
+  RowsAdapter start_;  // empty: the file's values
   std::vector<RowsView::Rows> rows_;
   std::vector<std::size_t> places_;  // floats, by parameter
   Buffer memory_;

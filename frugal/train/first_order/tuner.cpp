@@ -16,26 +16,48 @@ FirstOrderTuner::FirstOrderTuner(std::unique_ptr<Parametrisation> what, Decoder&
       options_(std::move(options)),
       schedule_(std::move(schedule)) {
   options_.accumulation = std::max<std::int64_t>(1, options_.accumulation);
+  if (options_.keeps_residuals) residuals_ = std::make_unique<Residuals>(*what_, decoder_.threads());
+}
+
+void FirstOrderTuner::retire(std::unique_ptr<Optimizer>& optimizer) {
+  for (std::size_t i = 0; residuals_ && optimizer && i < what_->parameters().size(); ++i) {
+    if (const float* master = optimizer->master(i)) residuals_->keep(i, master);
+  }
+  optimizer.reset();
+}
+
+std::unique_ptr<Optimizer> FirstOrderTuner::fresh(const std::vector<std::size_t>& members) {
+  auto optimizer = std::make_unique<Optimizer>(*what_, members, decoder_.threads(), options_.optimizer);
+  for (const std::size_t i : members) {
+    if (float* master = residuals_ ? optimizer->master(i) : nullptr) residuals_->add_to(i, master);
+  }
+  return optimizer;
 }
 
 // The block's parameters become the trained ones; state and gradients of the one before are dropped first.
-void FirstOrderTuner::activate(std::size_t block) {
-  optimizer_.reset();
+void FirstOrderTuner::activate(std::uint64_t turn, std::size_t block) {
+  retire(optimizer_);
   buffers_.reset();
-  block_ = block;
+  turn_ = turn;
+  what_->begin_turn(turn);
   if (schedule_) {
     active_ = schedule_->blocks[block];
   } else {
     active_.resize(what_->parameters().size());
     std::iota(active_.begin(), active_.end(), std::size_t{0});
   }
-  optimizer_ = std::make_unique<Optimizer>(*what_, active_, decoder_.threads(), options_.optimizer);
+  optimizer_ = fresh(active_);
   if (schedule_ && !schedule_->always.empty()) {
-    if (!always_ || schedule_->resets_always)
-      always_ = std::make_unique<Optimizer>(*what_, schedule_->always, decoder_.threads(), options_.optimizer);
+    if (schedule_->resets_always) retire(always_);
+    if (!always_) always_ = fresh(schedule_->always);
     active_.insert(active_.end(), schedule_->always.begin(), schedule_->always.end());
     std::sort(active_.begin(), active_.end());
   }
+}
+
+void FirstOrderTuner::activate_for(std::uint64_t step) {
+  const std::uint64_t turn = schedule_ ? schedule_->turn(step) : 0;
+  if (turn_ != turn) activate(turn, schedule_ ? schedule_->active(step) : 0);
 }
 
 GradientBuffers& FirstOrderTuner::gradients(bool by_layer) {
@@ -50,35 +72,43 @@ GradientBuffers& FirstOrderTuner::gradients(bool by_layer) {
 
 void FirstOrderTuner::restart() {
   what_->restart();
-  block_.reset();
+  turn_.reset();
   optimizer_.reset();
   always_.reset();
   buffers_.reset();
+  if (residuals_) residuals_->clear();
 }
 
 double FirstOrderTuner::squared_norm(const GradientBuffers& gradients, std::span<const std::size_t> parameters) const {
   constexpr std::int64_t kTile = 1 << 16;
   struct Item {
-    const float* at;
-    std::size_t n;
+    std::size_t parameter;
+    std::int64_t begin, end;
   };
   std::vector<Item> items;
   for (const std::size_t i : parameters) {
     const std::int64_t count = what_->parameters()[i].count;
-    for (std::int64_t at = 0; at < count; at += kTile)
-      items.push_back({gradients.sum(i) + at, static_cast<std::size_t>(std::min(kTile, count - at))});
+    for (std::int64_t at = 0; at < count; at += kTile) items.push_back({i, at, std::min(count, at + kTile)});
   }
   std::vector<double> sums(items.size());
   decoder_.threads().run(static_cast<std::int64_t>(items.size()), [&](std::int64_t item, int) {
-    const auto at = static_cast<std::size_t>(item);
-    sums[at] = kernels::sum_of_squares(items[at].at, items[at].n);
+    const auto& [parameter, begin, end] = items[static_cast<std::size_t>(item)];
+    const float* g = gradients.sum(parameter);
+    std::vector<float> gathered;
+    if (const auto& window = what_->parameters()[parameter].window) {
+      gathered.resize(static_cast<std::size_t>(end - begin));
+      window->gather(g, begin, end, gathered.data());
+      g = gathered.data();
+    } else {
+      g += begin;
+    }
+    sums[static_cast<std::size_t>(item)] = kernels::sum_of_squares(g, static_cast<std::size_t>(end - begin));
   });
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 StepResult FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) {
-  const std::size_t block = schedule_ ? schedule_->active(step) : 0;
-  if (block_ != block || (schedule_ && schedule_->starts(step))) activate(block);
+  activate_for(step);
   const std::size_t n = batch.size(), parts = static_cast<std::size_t>(options_.accumulation),
                     size = (n + parts - 1) / parts;
   // A single backward without clipping: each layer steps as soon as its gradients are in, and no gradient of the whole
@@ -125,17 +155,19 @@ StepResult FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const 
                        options_.clip_norm > 0 && length > options_.clip_norm ? options_.clip_norm / length : 1));
   }
   StepResult result{loss, !is_finite || !std::isfinite(loss), {}, {{"gradient_norm", std::sqrt(norm)}}};
-  if (schedule_) result.details["active_block"] = schedule_->names[block];
+  if (schedule_) result.details["active_block"] = schedule_->names[schedule_->active(step)];
   return result;
 }
 
 // The optimiser's state is that of the block of the last step taken: the next step may begin another.
 std::vector<NamedBytes> FirstOrderTuner::state(std::uint64_t steps) {
-  const std::size_t block = schedule_ && steps > 0 ? schedule_->active(steps - 1) : 0;
-  if (block_ != block) activate(block);
+  activate_for(steps > 0 ? steps - 1 : 0);
   std::vector<NamedBytes> all = what_->state();
   all.push_back({"optimizer", optimizer_->state()});
   if (always_) all.push_back({"optimizer.always", always_->state()});
+  if (residuals_) {
+    for (const NamedBytes& part : residuals_->state()) all.push_back(part);
+  }
   return all;
 }
 

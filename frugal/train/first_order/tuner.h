@@ -7,6 +7,7 @@
 #include "frugal/nn/decoder.h"
 #include "frugal/train/first_order/gradient_buffers.h"
 #include "frugal/train/first_order/optimizer.h"
+#include "frugal/train/first_order/residuals.h"
 #include "frugal/train/objective/objective.h"
 #include "frugal/train/tuner.h"
 
@@ -17,6 +18,7 @@ struct FirstOrderOptions {
   double clip_norm = 0;            // gradients are scaled down to this global norm; 0: never
   std::int64_t accumulation = 1;   // parts a batch goes through in, one after the other
   bool keeps_activations = false;  // see Tape
+  bool keeps_residuals = false;    // what bf16 weights lose of their masters comes back at a block's next turn
   std::vector<double> likely_rates = {3e-6, 1e-5, 3e-5, 1e-4};
 };
 
@@ -28,7 +30,7 @@ struct BlockSchedule {
   std::vector<std::size_t> always;  // parameters trained beside every block
   bool resets_always = false;       // their state begins anew with every block
   std::function<std::size_t(std::uint64_t step)> active;
-  std::function<bool(std::uint64_t step)> starts;  // the first step of a turn
+  std::function<std::uint64_t(std::uint64_t step)> turn;  // rises by 1 where state begins anew
 };
 
 class FirstOrderTuner : public Tuner {
@@ -46,9 +48,13 @@ class FirstOrderTuner : public Tuner {
     what_->merged_rows(id, begin, end, out);
   }
   std::optional<LoraAdapter> adapter() const override { return what_->adapter(); }
+  std::optional<RowsAdapter> rows_adapter() const override { return what_->rows_adapter(); }
 
  private:
-  void activate(std::size_t block);
+  void activate(std::uint64_t turn, std::size_t block);
+  void activate_for(std::uint64_t step);  // unless its turn has begun
+  void retire(std::unique_ptr<Optimizer>& optimizer);
+  std::unique_ptr<Optimizer> fresh(const std::vector<std::size_t>& members);
   GradientBuffers& gradients(bool by_layer);
   double squared_norm(const GradientBuffers& gradients, std::span<const std::size_t> parameters) const;
 
@@ -57,9 +63,10 @@ class FirstOrderTuner : public Tuner {
   Objective* objective_;
   FirstOrderOptions options_;
   std::optional<BlockSchedule> schedule_;
-  std::optional<std::size_t> block_;
+  std::optional<std::uint64_t> turn_;
   std::vector<std::size_t> active_;
   std::unique_ptr<Optimizer> optimizer_, always_;  // of the block; of the parameters that are always active
+  std::unique_ptr<Residuals> residuals_;           // null: none are kept
   std::unique_ptr<GradientBuffers> buffers_;
   bool buffers_by_layer_ = false;
 };

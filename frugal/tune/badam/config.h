@@ -13,7 +13,8 @@ namespace frugal {
 // Steps a block is trained before the next one takes its turn, or "auto": n / (batch * blocks), between 50 and 100.
 struct SwitchEvery {
   static constexpr const char* kTypeName = "N|auto";
-  std::int64_t value = 0;  // meaningless when automatic
+  static constexpr std::int64_t kLeast = 50, kMost = 100;  // of auto
+  std::int64_t value = 0;                                  // meaningless when automatic
   bool is_automatic = true;
 
   bool operator==(const SwitchEvery&) const = default;
@@ -31,7 +32,7 @@ struct SwitchEvery {
   std::int64_t steps(std::int64_t examples, std::int64_t batch, std::size_t blocks) const {
     if (!is_automatic) return value;
     const double once = static_cast<double>(examples) / (static_cast<double>(batch) * static_cast<double>(blocks));
-    return std::clamp<std::int64_t>(std::llround(once), 50, 100);
+    return std::clamp<std::int64_t>(std::llround(once), kLeast, kMost);
   }
 };
 
@@ -48,8 +49,10 @@ struct BadamConfig {
   SwitchEvery switch_every;
   std::string switch_mode = "random";
   std::int64_t start_block = -1;
-  bool include_embedding = false, include_lm_head = false, reset_always_active = false;
+  bool include_embedding = false, include_lm_head = false, reset_always_active = false, keep_residual = false;
   std::vector<std::string> always_active;
+  double ratio = 0;
+  std::string mask = "adjacent";
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
@@ -86,6 +89,20 @@ struct BadamConfig {
        .help = "their state begins anew with each block, as in the reference",
        .group = "method"},
       c.reset_always_active);
+    v({.name = "keep_residual",
+       .help = "what bf16 weights lose of a block's fp32 copy at its end comes back at its next turn (1 byte a number)",
+       .group = "method"},
+      c.keep_residual);
+    v({.name = "ratio",
+       .help = "instead of blocks this share of every tensor takes turns, in (0, 1]; 0: blocks",
+       .group = "method"},
+      c.ratio);
+    v({.name = "mask",
+       .help = "what --ratio is a share of: entries that lie together, entries in a fixed random order, or whole rows, "
+               "of whose gradients no others are made",
+       .group = "method",
+       .choices = {"adjacent", "scatter", "adjacent_rows"}},
+      c.mask);
     LowRankConfig::fields(c.low_rank, v);
   }
 };
@@ -99,6 +116,27 @@ inline void validate(const BadamConfig& c) {
                   "frugal tune --dry-run lists the blocks");
   require_setting(c.switch_mode != "fixed" || c.start_block >= 0, "--switch-mode", c.switch_mode,
                   "a --start-block beside it", "name the block with --start-block");
+  require_setting(c.ratio >= 0 && c.ratio <= 1, "--ratio", c.ratio, "a number in (0, 1]", "--ratio 0.1 is usual");
+  require_setting(c.ratio > 0 || c.mask == "adjacent", "--mask", c.mask, "a --ratio beside it", "give --ratio 0.1");
+  require_setting(!c.keep_residual || (c.first_order.update == "master" && c.train == "weights"), "--keep-residual",
+                  true, "--update master of the weights themselves",
+                  "leave --keep-residual out, or --update and --train");
+  if (c.ratio == 0) return;
+  const BadamConfig usual;
+  const std::pair<const char*, bool> of_blocks[] = {{"--block", c.block != usual.block},
+                                                    {"--switch-mode", c.switch_mode != usual.switch_mode},
+                                                    {"--start-block", c.start_block != usual.start_block},
+                                                    {"--always-active", !c.always_active.empty()},
+                                                    {"--reset-always-active", c.reset_always_active},
+                                                    {"--keep-residual", c.keep_residual},
+                                                    {"--train lora", c.train == "lora"}};
+  for (const auto& [option, is_given] : of_blocks) {
+    if (is_given)
+      throw Error(Exit::usage,
+                  std::string(option) + " is given beside --ratio " + Json(c.ratio).dump() +
+                      ", but a share of every tensor has no blocks",
+                  "leave one of them out");
+  }
 }
 
 }  // namespace frugal

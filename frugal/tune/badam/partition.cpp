@@ -116,6 +116,14 @@ Partition partition_blocks(const std::vector<std::string>& names, const BadamCon
   return result;
 }
 
+std::vector<bool> in_turns(const std::vector<std::string>& names, const BadamConfig& config) {
+  std::vector<bool> chosen(names.size());
+  for (const ParameterBlock& block : partition_blocks(names, config).blocks) {
+    for (const std::size_t i : block.members) chosen[i] = true;
+  }
+  return chosen;
+}
+
 std::size_t block_at(std::uint64_t step, std::size_t blocks, std::int64_t every, const BadamConfig& config,
                      std::uint64_t seed) {
   const std::uint64_t turn = step / static_cast<std::uint64_t>(every), round = turn / blocks, place = turn % blocks;

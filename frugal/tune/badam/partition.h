@@ -25,6 +25,9 @@ struct Partition {
 // nothing, a parameter in two blocks, a start block there is not.
 Partition partition_blocks(const std::vector<std::string>& names, const BadamConfig& config);
 
+// By name: what ratio mode trains a share of, the layers and what is included beside them.
+std::vector<bool> in_turns(const std::vector<std::string>& names, const BadamConfig& config);
+
 // The block of step `step`: `every` steps a turn; random: each round is a fresh permutation, a pure function of (seed,
 // round).
 std::size_t block_at(std::uint64_t step, std::size_t blocks, std::int64_t every, const BadamConfig& config,

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "frugal/tune/badam/partition.h"
 #include "frugal/tune/first_order_plan.h"
 #include "frugal/tune/lora/plan.h"
@@ -6,8 +8,60 @@
 namespace frugal {
 namespace {
 
+// A share of every tensor: windows of the first turn, whose rows at either end are made whole.
+MethodPlan plan_ratio(const PlanRequest& request, const BadamConfig& config) {
+  std::vector<std::string> names;
+  const std::vector<TensorSpec> specs = tensor_specs(request.shape);
+  for (const TensorSpec& spec : specs) names.push_back(spec.name);
+  const std::vector<bool> chosen = in_turns(names, config);
+  FirstOrderPlan method = first_order_plan(config.first_order, request, true);
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    if (chosen[i])
+      method.trained += static_cast<std::uint64_t>(config.ratio * static_cast<double>(numbers_in(specs[i])));
+  }
+  const bool is_by_row = config.mask != "scatter";
+  method.gradients = gradients_held(config.first_order, request, [&](const TensorSpec& spec) -> std::uint64_t {
+    const auto at = std::find(names.begin(), names.end(), spec.name) - names.begin();
+    if (!chosen[static_cast<std::size_t>(at)]) return 0;
+    if (!is_by_row || spec.is_vector || layer_of(spec.name) < 0) return numbers_in(spec);
+    const auto rows = static_cast<std::uint64_t>(config.ratio * static_cast<double>(spec.rows)) + 2;
+    return std::min(numbers_in(spec), rows * static_cast<std::uint64_t>(spec.cols));
+  });
+  method.weight_gradients = is_by_row ? config.ratio : 1;
+  return plan_first_order(request, method, config.first_order.activations);
+}
+
+// The lowest layer that the turns of a run reach: what lies below leaves nothing on the tape. Unknown lengths of turns
+// are taken as the shortest, runs of unknown length and races of step sizes reach everything.
+std::uint64_t lowest_layer(const PlanRequest& request, const Json& settings, const BadamConfig& config,
+                           const Partition& partition, const std::vector<std::string>& names) {
+  const auto layers = static_cast<std::int64_t>(request.shape.layers.size());
+  if (!settings.contains("steps") || config.first_order.lr.is_automatic) return 0;
+  const auto lowest_of = [&](const std::vector<std::size_t>& members) {
+    std::int64_t lowest = layers;
+    for (const std::size_t i : members) {
+      const bool is_embedding = names[i].find("embed") != std::string::npos;
+      const std::int64_t layer = layer_of(names[i]);
+      lowest = std::min(lowest, is_embedding ? 0 : layer < 0 ? layers : layer);
+    }
+    return lowest;
+  };
+  const std::int64_t steps = settings["steps"].get<std::int64_t>(),
+                     every = config.switch_every.is_automatic ? SwitchEvery::kLeast : config.switch_every.value;
+  const auto seed = static_cast<std::uint64_t>(settings.value("seed", std::int64_t{1}));
+  const std::size_t blocks = partition.blocks.size();
+  std::int64_t lowest = lowest_of(partition.always);
+  const std::int64_t turns = std::min<std::int64_t>((steps + every - 1) / every, static_cast<std::int64_t>(blocks));
+  for (std::int64_t turn = 0; turn < turns; ++turn) {
+    const auto step = static_cast<std::uint64_t>(turn * every);
+    lowest = std::min(lowest, lowest_of(partition.blocks[block_at(step, blocks, every, config, seed)].members));
+  }
+  return static_cast<std::uint64_t>(lowest);
+}
+
 // Gradients and state are of the largest block and of what is always active.
-MethodPlan plan(const PlanRequest& request, const Json&, const BadamConfig& config) {
+MethodPlan plan(const PlanRequest& request, const Json& settings, const BadamConfig& config) {
+  if (config.ratio > 0) return plan_ratio(request, config);
   std::vector<std::string> names;
   std::vector<std::uint64_t> sizes;
   for (const TensorSpec& spec : tensor_specs(request.shape)) {
@@ -28,6 +82,12 @@ MethodPlan plan(const PlanRequest& request, const Json&, const BadamConfig& conf
   method.trained = method.gradients = most + size_of(partition.always);
   method.depth = partition.always.empty() ? (blocks + 1) / (2 * blocks) : 1;
   method.weight_gradients = 1 / blocks;
+  if (!is_lora) method.lowest_layer = lowest_layer(request, settings, config, partition, names);
+  if (config.keep_residual) {  // a byte a number that is ever trained, and a scale a row
+    for (const ParameterBlock& block : partition.blocks) method.kept += size_of(block.members);
+    method.kept += size_of(partition.always);
+    for (const TensorSpec& spec : tensor_specs(request.shape)) method.kept += 4 * static_cast<std::uint64_t>(spec.rows);
+  }
   if (is_lora) {
     const std::uint64_t numbers = low_rank_numbers(request.shape, config.low_rank);
     method.trained = method.gradients = numbers;  // of one block: less than all pairs, which are small

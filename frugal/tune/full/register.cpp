@@ -8,7 +8,7 @@ namespace {
 MethodPlan plan(const PlanRequest& request, const Json&, const FullConfig& config) {
   FirstOrderPlan method = first_order_plan(config.first_order, request, true);
   method.trained = static_cast<std::uint64_t>(parameter_count(request.shape));
-  method.gradients = gradients_of_all(config.first_order, request);
+  method.gradients = gradients_held(config.first_order, request, numbers_in);
   return plan_first_order(request, method, config.first_order.activations);
 }
 

@@ -13,12 +13,14 @@ struct SpruftConfig {
   double ratio = 0;
   std::int64_t round_to = 4, min_rows = 1;
   bool global = false;
-  std::string score = "taylor";
+  std::string axis = "out", score = "taylor", aggregate = "quantile-mean";
   std::int64_t score_batches = 16, score_layers = 0, zo_directions = 64;
   std::vector<std::string> targets;
   bool print_rows = false;
+  std::string adapter;
 
   static constexpr std::int64_t kDefaultRows = 64;
+  bool needs_gradients() const { return score == "taylor" || score == "fisher" || score == "qm-taylor"; }
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
@@ -35,12 +37,23 @@ struct SpruftConfig {
        .help = "--ratio of all rows together, each linear's scores divided by their mean",
        .group = "method"},
       c.global);
+    v({.name = "axis",
+       .help = "what is trained of each linear: rows (out) or columns (in), which need fewer of its inputs",
+       .group = "method",
+       .choices = {"out", "in"}},
+      c.axis);
     v({.name = "score",
        .help = "what makes a row important: |w g| or (w g)^2 on training batches, |w|^2, the spread of |w g| over the "
-               "labels, |w g| with g from forward passes, or nothing",
+               "labels, |w g| with g from forward passes, |w| times the size of its input, what 4 bits (NF4) lose of "
+               "it, or nothing",
        .group = "method",
-       .choices = {"taylor", "fisher", "magnitude", "qm-taylor", "zo-taylor", "random"}},
+       .choices = {"taylor", "fisher", "magnitude", "qm-taylor", "zo-taylor", "wanda", "quant-error", "random"}},
       c.score);
+    v({.name = "aggregate",
+       .help = "how --score qm-taylor makes one score of those of the labels",
+       .group = "method",
+       .choices = {"max", "mean", "quantile-mean", "upper-quantile-mean", "top5", "top5-and-mean"}},
+      c.aggregate);
     v({.name = "score_batches", .help = "training batches the scores are made from, >= 1", .group = "method"},
       c.score_batches);
     v({.name = "score_layers",
@@ -53,6 +66,10 @@ struct SpruftConfig {
        .group = "method"},
       c.targets);
     v({.name = "print_rows", .help = "list the rows that were chosen", .group = "method"}, c.print_rows);
+    v({.name = "adapter",
+       .help = "a file of trained rows to go on from; which rows are trained is then its own",
+       .group = "method"},
+      c.adapter);
   }
 };
 
@@ -74,6 +91,8 @@ inline void validate(const SpruftConfig& c) {
                   "--score-batches 16 is usual");
   require_setting(c.score_layers >= 0, "--score-layers", c.score_layers, "at least 0",
                   "--score-layers 0 scores all at once");
+  require_setting(c.adapter.empty() || (c.rows == 0 && c.ratio == 0), "--adapter", c.adapter,
+                  "no --rows and no --ratio beside it", "leave them out: the adapter says which rows are trained");
   require_setting(c.zo_directions >= 1, "--zo-directions", c.zo_directions, "at least 1",
                   "--zo-directions 64 is usual");
 }

@@ -1,3 +1,6 @@
+#include <map>
+
+#include "frugal/formats/adapter/rows_adapter.h"
 #include "frugal/tune/first_order_plan.h"
 #include "frugal/tune/registry.h"
 #include "frugal/tune/spruft/selection.h"
@@ -8,14 +11,22 @@ namespace {
 // Rows in fp32 beside the base, their gradients and state; before the first step the dense gradients that scores are
 // made from.
 MethodPlan plan(const PlanRequest& request, const Json&, const SpruftConfig& config) {
+  std::map<std::string, std::uint64_t> numbers;  // trained, by tensor
   std::uint64_t trained = 0, scored = 0, linears = 0;
+  if (!config.adapter.empty()) {
+    for (const TrainedLines& part : read_rows_adapter(config.adapter, request.shape).parts)
+      numbers[part.tensor] = part.values.size();
+  }
   for (const TensorSpec& spec : tensor_specs(request.shape)) {
     if (!is_target(spec.name, config.targets)) continue;
-    trained +=
-        static_cast<std::uint64_t>(row_budget(config, spec.name, spec.rows)) * static_cast<std::uint64_t>(spec.cols);
-    linears += static_cast<std::uint64_t>(spec.rows) * static_cast<std::uint64_t>(spec.cols);
+    linears += numbers_in(spec);
+    if (!config.adapter.empty()) continue;
+    const bool is_columns = config.axis == "in";
+    numbers[spec.name] = static_cast<std::uint64_t>(row_budget(config, spec.name, is_columns ? spec.cols : spec.rows)) *
+                         static_cast<std::uint64_t>(is_columns ? spec.rows : spec.cols);
   }
-  const bool is_dense = config.score == "taylor" || config.score == "fisher" || config.score == "qm-taylor";
+  for (const auto& [name, count] : numbers) trained += count;
+  const bool is_dense = config.needs_gradients() && config.adapter.empty();
   const auto layers = static_cast<double>(request.shape.layers.size());
   if (is_dense)
     scored = static_cast<std::uint64_t>(
@@ -24,9 +35,11 @@ MethodPlan plan(const PlanRequest& request, const Json&, const SpruftConfig& con
   FirstOrderPlan method = first_order_plan(config.first_order, request, false);
   method.trained = trained;
   method.beside = 4 * trained;
-  // Scoring ends before the optimiser's state is made.
-  const std::uint64_t later = trained * (4 + method.optimizer_bytes + 4);
-  method.gradients = trained + (4 * scored > later ? (4 * scored - later) / 4 : 0);
+  method.gradients = gradients_held(config.first_order, request, [&](const TensorSpec& spec) {
+    const auto own = numbers.find(spec.name);
+    return own == numbers.end() ? 0 : own->second;
+  });
+  method.scored = scored;
   method.weight_gradients = linears == 0 ? 0 : static_cast<double>(trained) / static_cast<double>(linears);
   return plan_first_order(request, method, config.first_order.activations);
 }

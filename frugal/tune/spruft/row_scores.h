@@ -8,10 +8,13 @@
 
 namespace frugal {
 
-// Scores of the rows of `linears` (ids of the store's tensors), [rows] each. w: weights of a row, g: their gradient,
-// the sum of that of the mean loss over calibration batches drawn from the training set by `seed`.
+// Scores of the rows of `linears` (ids of the store's tensors), [rows] each, or of their columns with --axis in. Sums
+// are over a row; w: its weights, g: their gradient, the sum of that of the mean loss over calibration batches drawn
+// from the training set by `seed`.
 //   taylor sum |w g|;  fisher sum w^2 mean g^2 over batches;  magnitude sum w^2;  random: uniform
-//   qm-taylor: taylor for the examples of each label alone, then the mean of 11 quantiles over the labels
+//   wanda sum |w| sqrt(mean x^2), x: what the weight is multiplied with, mean over the batches' tokens
+//   quant-error: sqrt(sum (w - NF4(w))^2), w as the file has it
+//   qm-taylor: taylor for the examples of each label alone, then --aggregate over the labels
 //   zo-taylor: taylor with g from two-sided differences along random directions; close to |w| alone unless there are
 //   very many
 // Error(Exit::usage): qm-taylor without labels, or a label without an example; a score that needs gradients without an

@@ -6,9 +6,12 @@
 #include "frugal/base/interrupt.h"
 #include "frugal/base/philox.h"
 #include "frugal/base/progress.h"
+#include "frugal/formats/nf4.h"
 #include "frugal/nn/tensor_ids.h"
 #include "frugal/train/first_order/parametrisation.h"
 #include "frugal/train/zeroth_order/engine.h"
+#include "frugal/tune/spruft/aggregate.h"
+#include "frugal/tune/spruft/line_sums.h"
 #include "frugal/tune/spruft/row_scores.h"
 #include "frugal/tune/spruft/selection.h"
 
@@ -17,48 +20,49 @@ namespace {
 
 using Scores = std::vector<std::vector<double>>;
 
-// Dense gradients of some linears.
-class DenseSums : public Gradients {
+// What a backward pass leaves of some linears: dense gradients, or the squares of what each of them reads.
+class Calibration : public Gradients {
  public:
-  DenseSums(const WeightStore& store, const std::vector<std::size_t>& linears) : lowest_(0), sums_(store.size()) {
+  enum class Of { gradients, inputs };
+  Calibration(const WeightStore& store, const std::vector<std::size_t>& linears, Of what)
+      : lowest_(0), sums_(store.size()), inputs_(store.size()) {
     const DecoderIds ids(store.shape());
     lowest_ = static_cast<std::int64_t>(ids.layers.size());
     for (const std::size_t id : linears) {
       lowest_ = std::min(lowest_, layer_of(ids, id));
-      sums_[id] = Buffer(static_cast<std::size_t>(store.elements(id)) * sizeof(float));
+      if (what == Of::gradients)
+        sums_[id] = Buffer(static_cast<std::size_t>(store.elements(id)) * sizeof(float));
+      else
+        inputs_[id].sums.resize(static_cast<std::size_t>(store.spec(id).cols));
     }
   }
   std::int64_t lowest_layer() const override { return lowest_; }
-  GradientSum of(std::size_t id) override { return {sums_[id].size() == 0 ? nullptr : sums_[id].as<float>()}; }
+  GradientSum of(std::size_t id) override {
+    GradientSum sum;
+    if (sums_[id].size() > 0) sum.sum = sums_[id].as<float>();
+    if (!inputs_[id].sums.empty()) sum.inputs = &inputs_[id];
+    return sum;
+  }
   void zero() {
     for (Buffer& sum : sums_) std::fill_n(sum.as<float>(), sum.size() / sizeof(float), 0.0f);
+  }
+  const float* gradient(std::size_t id) const { return sums_[id].as<float>(); }
+  // Root of the mean square of input j over the tokens.
+  std::vector<double> input_sizes(std::size_t id) const {
+    std::vector<double> sizes = inputs_[id].sums;
+    for (double& size : sizes)
+      size = std::sqrt(size / static_cast<double>(std::max<std::int64_t>(1, inputs_[id].tokens)));
+    return sizes;
   }
 
  private:
   std::int64_t lowest_;
   std::vector<Buffer> sums_;
+  std::vector<InputSquares> inputs_;
 };
 
-// Calls add(linear, row, weights, gradient) for every row.
-template <class Add>
-void each_row(WeightStore& store, Threads& threads, const std::vector<std::size_t>& linears, Gradients& gradients,
-              const Add& add) {
-  for (std::size_t l = 0; l < linears.size(); ++l) {
-    const std::size_t id = linears[l];
-    const std::int64_t rows = store.spec(id).rows, cols = store.spec(id).cols;
-    threads.run(rows, [&](std::int64_t row, int) {
-      std::vector<float> weights(static_cast<std::size_t>(cols));
-      store.read_rows(id, row, row + 1, weights.data());
-      add(l, static_cast<std::size_t>(row), std::span<const float>(weights), gradients.of(id).sum + row * cols);
-    });
-  }
-}
-
-double taylor(std::span<const float> w, const float* g) {
-  double sum = 0;
-  for (std::size_t j = 0; j < w.size(); ++j) sum += std::abs(static_cast<double>(w[j]) * static_cast<double>(g[j]));
-  return sum;
-}
+double product_size(double w, double g, std::int64_t) { return std::abs(w * g); }
+double square(double w, double, std::int64_t) { return w * w; }
 
 // The first `count` of `from` in an order drawn by seed.
 std::vector<std::uint32_t> drawn(std::vector<std::uint32_t> from, std::size_t count, std::uint64_t seed) {
@@ -80,39 +84,40 @@ class Scorer {
         decoder_(decoder),
         objective_(objective),
         view_(store),
+        lines_(store, decoder.threads(), config.axis == "in"),
         linears_(linears) {
-    for (const std::size_t id : linears) scores_.emplace_back(static_cast<std::size_t>(store.spec(id).rows), 0.0);
+    for (const std::size_t id : linears) scores_.emplace_back(lines_.count(id), 0.0);
   }
 
   Scores of_gradients() {
-    std::vector<std::uint32_t> all(objective_.size());
-    std::iota(all.begin(), all.end(), 0u);
-    const auto calibration = drawn(std::move(all), batch_ * static_cast<std::size_t>(config_.score_batches), seed_);
+    const auto batches = calibration();
     const bool is_fisher = config_.score == "fisher";
-    each_group(
-        [&](const std::vector<std::size_t>& group, std::size_t first, DenseSums& sums) {
-          const auto take = [&](double share) {
-            each_row(store_, decoder_.threads(), group, sums,
-                     [&](std::size_t l, std::size_t row, std::span<const float> w, const float* g) {
-                       double sum = 0;
-                       if (!is_fisher) sum = taylor(w, g);
-                       for (std::size_t j = 0; is_fisher && j < w.size(); ++j) {
-                         sum += static_cast<double>(w[j]) * static_cast<double>(w[j]) * static_cast<double>(g[j]) *
-                                static_cast<double>(g[j]) * share;
-                       }
-                       scores_[first + l][row] += sum;
-                     });
-          };
-          const std::size_t batches = (calibration.size() + batch_ - 1) / batch_;
-          for (std::size_t b = 0; b < batches; ++b) {
-            if (is_fisher) sums.zero();
-            backward(std::span(calibration).subspan(b * batch_, std::min(batch_, calibration.size() - b * batch_)),
-                     sums);
-            if (is_fisher) take(1 / static_cast<double>(batches));
-          }
-          if (!is_fisher) take(1);
-        },
-        (calibration.size() + batch_ - 1) / batch_);
+    const double share = 1 / static_cast<double>(batches.size());
+    const auto fisher = [share](double w, double g, std::int64_t) { return w * w * g * g * share; };
+    each_group(Calibration::Of::gradients, batches.size(),
+               [&](const std::vector<std::size_t>& places, Calibration& sums) {
+                 for (const auto& batch : batches) {
+                   if (is_fisher) sums.zero();
+                   backward(batch, sums);
+                   if (is_fisher) add(places, sums, fisher);
+                 }
+                 if (!is_fisher) add(places, sums, product_size);
+               });
+    return scores_;
+  }
+
+  Scores of_inputs() {
+    const auto batches = calibration();
+    each_group(Calibration::Of::inputs, batches.size(), [&](const std::vector<std::size_t>& places, Calibration& seen) {
+      for (const auto& batch : batches) backward(batch, seen);
+      for (const std::size_t l : places) {
+        const std::vector<double> sizes = seen.input_sizes(linears_[l]);
+        lines_.add(
+            linears_[l], no_companion,
+            [&](double w, double, std::int64_t col) { return std::abs(w) * sizes[static_cast<std::size_t>(col)]; },
+            scores_[l]);
+      }
+    });
     return scores_;
   }
 
@@ -124,24 +129,23 @@ class Scorer {
       throw Error(Exit::usage, "--score is qm-taylor, but the data has no labels", "--score taylor needs none");
     }
     const auto each = std::max<std::size_t>(1, static_cast<std::size_t>(config_.score_batches) / by_label.size());
-    std::vector<std::vector<std::vector<double>>> of(scores_.size());  // [linear][row][label]
+    std::vector<std::vector<std::vector<double>>> of(scores_.size());  // [linear][line][label]
     for (std::size_t l = 0; l < scores_.size(); ++l) of[l].resize(scores_[l].size());
-    each_group(
-        [&](const std::vector<std::size_t>& group, std::size_t first, DenseSums& sums) {
-          for (const auto& [label, members] : by_label) {
-            sums.zero();
-            const auto own = drawn(members, each * batch_, seed_);
-            for (std::size_t b = 0; b < own.size(); b += batch_)
-              backward(std::span(own).subspan(b, std::min(batch_, own.size() - b)), sums);
-            each_row(store_, decoder_.threads(), group, sums,
-                     [&](std::size_t l, std::size_t row, std::span<const float> w, const float* g) {
-                       of[first + l][row].push_back(taylor(w, g));
-                     });
-          }
-        },
-        each * by_label.size());
+    each_group(Calibration::Of::gradients, each * by_label.size(),
+               [&](const std::vector<std::size_t>& places, Calibration& sums) {
+                 for (const auto& [label, members] : by_label) {
+                   sums.zero();
+                   for (const auto& batch : batches_of(drawn(members, each * batch_, seed_))) backward(batch, sums);
+                   for (const std::size_t l : places) scores_[l].assign(scores_[l].size(), 0);
+                   add(places, sums, product_size);
+                   for (const std::size_t l : places) {
+                     for (std::size_t line = 0; line < of[l].size(); ++line) of[l][line].push_back(scores_[l][line]);
+                   }
+                 }
+               });
     for (std::size_t l = 0; l < of.size(); ++l) {
-      for (std::size_t r = 0; r < of[l].size(); ++r) scores_[l][r] = quantile_mean(of[l][r]);
+      for (std::size_t line = 0; line < of[l].size(); ++line)
+        scores_[l][line] = aggregate(config_.aggregate, of[l][line]);
     }
     return scores_;
   }
@@ -151,16 +155,13 @@ class Scorer {
     ZerothOrderOptions options;
     options.seed = philox_key(seed_, 0, 0x20);
     ZerothOrderEngine engine(store_, decoder_.threads(), options);
-    std::vector<std::uint32_t> all(objective_.size());
-    std::iota(all.begin(), all.end(), 0u);
     const auto n = static_cast<std::size_t>(config_.zo_directions);
-    const auto calibration = drawn(std::move(all), batch_ * static_cast<std::size_t>(config_.score_batches), seed_);
+    const auto batches = calibration();
     std::vector<float> slopes;
     Progress progress(n, "directions");
     for (std::size_t k = 0; k < n; ++k) {
       throw_if_interrupted();
-      const std::size_t begin = k * batch_ % calibration.size();
-      const auto part = std::span(calibration).subspan(begin, std::min(batch_, calibration.size() - begin));
+      const std::span<const std::uint32_t> part = batches[k % batches.size()];
       const auto estimate = engine.estimate(k, [&](const WeightView& view) {
         const auto sums = objective_.loss_sums(view, part);
         return ZerothOrderEngine::BranchLosses{sums[0] / objective_.terms(part), sums[1] / objective_.terms(part)};
@@ -171,32 +172,49 @@ class Scorer {
     for (std::size_t l = 0; l < linears_.size(); ++l) {
       const std::size_t id = linears_[l];
       const std::int64_t cols = store_.spec(id).cols;
-      decoder_.threads().run(store_.spec(id).rows, [&](std::int64_t row, int) {
-        const auto c = static_cast<std::size_t>(cols);
-        std::vector<float> w(c), z(c), g(c, 0);
-        store_.read_rows(id, row, row + 1, w.data());
+      const auto estimated = [&](std::int64_t begin, std::span<const float> w, std::vector<float>& g) -> const float* {
+        std::vector<float> z(w.size());
+        g.assign(w.size(), 0);
         for (std::size_t k = 0; k < n; ++k) {
           kernels::directions({.direction = options.direction,
                                .key = philox_key(options.seed, k, 0),
                                .tensor = static_cast<std::uint32_t>(id)},
-                              static_cast<std::uint64_t>(row * cols), c, z.data());
-          for (std::size_t j = 0; j < c; ++j) g[j] += slopes[k] * z[j] / static_cast<float>(n);
+                              static_cast<std::uint64_t>(begin * cols), z.size(), z.data());
+          for (std::size_t j = 0; j < z.size(); ++j) g[j] += slopes[k] * z[j] / static_cast<float>(n);
         }
-        scores_[l][static_cast<std::size_t>(row)] = taylor(w, g.data());
-      });
+        return g.data();
+      };
+      lines_.add(id, estimated, product_size, scores_[l]);
     }
     return scores_;
   }
 
   Scores of_weights() {
+    for (std::size_t l = 0; l < linears_.size(); ++l) lines_.add(linears_[l], no_companion, square, scores_[l]);
+    return scores_;
+  }
+
+  // |R_i|, R = W - NF4(W); blocks of 64 numbers may cross rows, and tiles of 64 rows are whole blocks.
+  Scores of_quantisation() {
+    std::size_t id = 0;
+    const auto error = [&](std::int64_t begin, std::span<const float> tile, std::vector<float>& r) -> const float* {
+      const auto n = static_cast<std::int64_t>(tile.size());
+      std::vector<float> w(tile.size());
+      store_.source().read_rows(id, begin, begin + n / store_.spec(id).cols, w.data());
+      std::vector<std::uint8_t> codes(static_cast<std::size_t>(nf4::code_bytes(n)));
+      std::vector<float> scales(static_cast<std::size_t>(nf4::blocks(n)));
+      nf4::encode(w.data(), n, codes.data(), scales.data());
+      r.resize(w.size());
+      nf4::decode(codes.data(), scales.data(), 0, n, r.data());
+      for (std::size_t j = 0; j < r.size(); ++j) r[j] -= w[j];
+      return r.data();
+    };
     for (std::size_t l = 0; l < linears_.size(); ++l) {
-      const std::size_t id = linears_[l];
-      std::vector<float> w(static_cast<std::size_t>(store_.spec(id).cols));
-      for (std::int64_t row = 0; row < store_.spec(id).rows; ++row) {
-        store_.read_rows(id, row, row + 1, w.data());
-        for (const float x : w)
-          scores_[l][static_cast<std::size_t>(row)] += static_cast<double>(x) * static_cast<double>(x);
-      }
+      id = linears_[l];
+      lines_.add(
+          id, error, [](double, double r, std::int64_t) { return r * r; }, scores_[l]);
+      for (double& score : scores_[l]) score = std::sqrt(score);
+      store_.source().release(id);
     }
     return scores_;
   }
@@ -210,32 +228,62 @@ class Scorer {
   }
 
  private:
-  void backward(std::span<const std::uint32_t> examples, DenseSums& sums) {
+  static constexpr auto no_companion = [](std::int64_t, std::span<const float> w, std::vector<float>&) {
+    return w.data();
+  };
+
+  std::vector<std::vector<std::uint32_t>> batches_of(const std::vector<std::uint32_t>& examples) const {
+    std::vector<std::vector<std::uint32_t>> batches;
+    for (std::size_t b = 0; b < examples.size(); b += batch_) {
+      const auto begin = examples.begin() + static_cast<std::ptrdiff_t>(b);
+      batches.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(std::min(batch_, examples.size() - b)));
+    }
+    return batches;
+  }
+  std::vector<std::vector<std::uint32_t>> calibration() const {
+    std::vector<std::uint32_t> all(objective_.size());
+    std::iota(all.begin(), all.end(), 0u);
+    return batches_of(drawn(std::move(all), batch_ * static_cast<std::size_t>(config_.score_batches), seed_));
+  }
+
+  template <class Importance>
+  void add(const std::vector<std::size_t>& places, const Calibration& sums, const Importance& importance) {
+    for (const std::size_t l : places) {
+      const std::size_t id = linears_[l];
+      const float* gradient = sums.gradient(id);
+      const std::int64_t cols = store_.spec(id).cols;
+      lines_.add(
+          id, [&](std::int64_t begin, std::span<const float>, std::vector<float>&) { return gradient + begin * cols; },
+          importance, scores_[l]);
+    }
+  }
+
+  void backward(std::span<const std::uint32_t> examples, Calibration& sums) {
     throw_if_interrupted();
     objective_.loss_and_gradients(view_, examples, 1 / objective_.terms(examples), false, sums);
     if (progress_) progress_->update(++done_);
   }
 
-  // Runs work(linears of some layers, the first one's place, sums) over groups of score_layers layers.
+  // Runs work(places in linears_, what their backward leaves) over groups of score_layers layers.
   template <class Work>
-  void each_group(const Work& work, std::size_t batches) {
+  void each_group(Calibration::Of what, std::size_t batches, const Work& work) {
     const DecoderIds ids(store_.shape());
+    const bool is_small = what == Calibration::Of::inputs;
     const std::int64_t layers = static_cast<std::int64_t>(ids.layers.size()),
-                       together = config_.score_layers > 0 ? config_.score_layers : layers;
+                       together = config_.score_layers > 0 && !is_small ? config_.score_layers : layers;
     const auto groups = static_cast<std::size_t>((layers + together - 1) / together);
     progress_ = std::make_unique<Progress>(groups * batches, "scoring batches");
     for (std::int64_t from = 0; from < layers; from += together) {
-      std::vector<std::size_t> group;
-      std::size_t first = 0;
+      std::vector<std::size_t> places, group;
       for (std::size_t l = 0; l < linears_.size(); ++l) {
         const std::int64_t layer = layer_of(ids, linears_[l]);
         if (layer < from || layer >= from + together) continue;
-        if (group.empty()) first = l;
+        places.push_back(l);
         group.push_back(linears_[l]);
       }
       if (group.empty()) continue;
-      DenseSums sums(store_, group);
-      work(group, first, sums);
+      Calibration sums(store_, group, what);
+      work(places, sums);
     }
     progress_.reset();
   }
@@ -247,6 +295,7 @@ class Scorer {
   Decoder& decoder_;
   Objective& objective_;
   BaseView view_;
+  LineSums lines_;
   const std::vector<std::size_t>& linears_;
   Scores scores_;
   std::unique_ptr<Progress> progress_;
@@ -261,6 +310,8 @@ std::vector<std::vector<double>> row_scores(const SpruftConfig& config, std::int
   Scorer scorer(config, batch, seed, store, decoder, objective, linears);
   if (config.score == "magnitude") return scorer.of_weights();
   if (config.score == "random") return scorer.of_chance();
+  if (config.score == "wanda") return scorer.of_inputs();
+  if (config.score == "quant-error") return scorer.of_quantisation();
   if (config.score == "zo-taylor") return scorer.of_forward_passes();
   if (config.score == "qm-taylor") return scorer.of_labels();
   return scorer.of_gradients();

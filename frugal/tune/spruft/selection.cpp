@@ -14,7 +14,8 @@ std::int64_t row_budget(const SpruftConfig& config, const std::string& name, std
   const std::int64_t wanted = config.rows > 0 ? config.rows : SpruftConfig::kDefaultRows;
   if (wanted > rows) {
     throw Error(Exit::usage,
-                "--rows is " + std::to_string(wanted) + ", but " + name + " has " + std::to_string(rows) + " rows",
+                "--rows is " + std::to_string(wanted) + ", but " + name + " has " + std::to_string(rows) +
+                    (config.axis == "in" ? " columns" : " rows"),
                 "--rows " + std::to_string(rows) + " is the most, or take a share with --ratio");
   }
   return wanted;
@@ -55,17 +56,6 @@ std::vector<std::vector<std::int32_t>> select_rows(const SpruftConfig& config, c
   for (std::size_t i = 0; i < count; ++i) chosen[all[i].linear].push_back(all[i].row);
   for (auto& rows : chosen) std::sort(rows.begin(), rows.end());
   return chosen;
-}
-
-double quantile_mean(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  double sum = 0;
-  for (int q = 0; q <= 10; ++q) {
-    const double at = static_cast<double>(values.size() - 1) * q / 10;
-    const auto low = static_cast<std::size_t>(at), high = std::min(low + 1, values.size() - 1);
-    sum += values[low] + (at - static_cast<double>(low)) * (values[high] - values[low]);
-  }
-  return sum / 11;
 }
 
 bool is_target(const std::string& name, const std::vector<std::string>& targets) {

@@ -7,6 +7,17 @@
 namespace frugal {
 namespace {
 
+// Error(Exit::usage) for a score that the weights as they are kept do not give.
+void check_score(const SpruftConfig& config, const WeightStore& store, std::size_t id) {
+  if (!config.needs_gradients() || store.type(id) != WeightType::stored) return;
+  const std::string& type = store.source().tensors()[id].type;
+  if (type == "F32" || type == "F16" || type == "BF16") return;
+  throw Error(Exit::usage,
+              "--score is " + config.score + ", but " + store.spec(id).name + " is kept as " + type +
+                  ", whose weights have no gradient",
+              "--score wanda, magnitude or quant-error; or --weights bf16");
+}
+
 // The rows of a run: chosen at its start and recorded, by the names of their tensors.
 std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const Json& settings,
                                                TunerContext& context) {
@@ -17,7 +28,9 @@ std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const
     std::vector<std::string> names;
     for (std::size_t id = 0; id < store.size(); ++id) {
       if (!is_target(store.spec(id).name, config.targets)) continue;
-      row_budget(config, store.spec(id).name, store.spec(id).rows);  // refuses before anything is scored
+      const TensorSpec& spec = store.spec(id);
+      row_budget(config, spec.name, config.axis == "in" ? spec.cols : spec.rows);  // refuses before anything is scored
+      check_score(config, store, id);
       linears.push_back(id);
       names.push_back(store.spec(id).name);
     }
@@ -33,7 +46,6 @@ std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const
   for (std::size_t id = 0; id < store.size(); ++id) {
     const auto found = context.chosen["rows"].find(store.spec(id).name);
     if (found != context.chosen["rows"].end()) all[id] = found->get<std::vector<std::int32_t>>();
-    if (config.print_rows && !all[id].empty()) say(store.spec(id).name + " " + Json(all[id]).dump());
   }
   return all;
 }
@@ -47,7 +59,13 @@ void register_tuner_spruft(TunerRegistry& registry) {
       throw Error(Exit::usage, "--score is zo-taylor, but --weights stored cannot be perturbed",
                   "--score taylor, or --weights bf16");
     }
-    auto rows = std::make_unique<SelectedRows>(context.store, rows_of(config, settings, context));
+    auto rows =
+        config.adapter.empty()
+            ? std::make_unique<SelectedRows>(context.store, rows_of(config, settings, context), config.axis == "in")
+            : std::make_unique<SelectedRows>(context.store, read_rows_adapter(config.adapter, context.store.shape()));
+    if (config.print_rows) {
+      for (const Parameter& p : rows->parameters()) say(context.store.spec(p.id).name + " " + Json(p.rows).dump());
+    }
     FirstOrderOptions options = first_order_options(config.first_order, settings);
     options.likely_rates = {3e-5, 1e-4, 3e-4, 1e-3};
     return std::make_unique<FirstOrderTuner>(std::move(rows), context.decoder, context.objective, options);

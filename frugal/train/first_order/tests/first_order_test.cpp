@@ -2,75 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
-#include <numeric>
 
-#include "frugal/base/philox.h"
 #include "frugal/core/kernels/optimizers.h"
-#include "frugal/train/first_order/low_rank.h"
-#include "frugal/train/first_order/selected_rows.h"
-#include "frugal/train/first_order/tuner.h"
-#include "frugal/train/objective/sequence_loss.h"
+#include "frugal/train/first_order/tests/small_tuning.h"
 
 namespace frugal {
 namespace {
 
-using Bits = std::vector<std::byte>;
-
-struct Fixture {
-  explicit Fixture(int threads = 2, WeightType type = WeightType::f32)
-      : team(threads, single_threaded_torch),
-        source(ModelSource::open(std::string(FRUGAL_SOURCE_DIR) + "/frugal/nn/tests/golden/tied")),
-        store(source, type, team),
-        decoder(store.shape(), team, Compute::f32) {
-    PhiloxSequence random(4, Stream::initial);
-    for (int s = 0; s < 6; ++s) {
-      Sequence sequence;
-      for (int t = 0; t < 6 + 2 * s; ++t) sequence.tokens.push_back(static_cast<std::int32_t>(random.below(61)));
-      sequence.is_target.assign(sequence.tokens.size(), 1);
-      data.push_back(sequence);
-    }
-    loss = std::make_unique<SequenceLoss>(decoder, data);
-    all.resize(data.size());
-    std::iota(all.begin(), all.end(), 0u);
-  }
-  std::unique_ptr<FirstOrderTuner> tuner(const std::string& what,
-                                         const FirstOrderOptions& options = FirstOrderOptions()) {
-    std::unique_ptr<Parametrisation> trained;
-    if (what == "full") trained = std::make_unique<WholeWeights>(store, team, std::vector<bool>(store.size(), true));
-    if (what.starts_with("lora")) {
-      trained = std::make_unique<LowRankPairs>(store, LowRankOptions{.rank = 2, .dropout = what == "lora" ? 0.1 : 0});
-    }
-    if (what == "rows") {
-      std::vector<std::vector<std::int32_t>> rows(store.size());
-      for (std::size_t id = 0; id < store.size(); ++id) {
-        if (store.spec(id).name.ends_with("_proj.weight")) rows[id] = {0, 3, 7};
-      }
-      trained = std::make_unique<SelectedRows>(store, rows);
-    }
-    return std::make_unique<FirstOrderTuner>(std::move(trained), decoder, loss.get(), options);
-  }
-  Bits weights() {
-    Bits bits;
-    for (std::size_t id = 0; id < store.size(); ++id)
-      bits.insert(bits.end(), store.bytes(id).begin(), store.bytes(id).end());
-    return bits;
-  }
-
-  Threads team;
-  std::shared_ptr<const ModelSource> source;
-  WeightStore store;
-  Decoder decoder;
-  std::vector<Sequence> data;
-  std::unique_ptr<SequenceLoss> loss;
-  std::vector<std::uint32_t> all;
-};
-
-Bits bits_of(std::vector<NamedBytes> parts) {
-  Bits bits;
-  for (const NamedBytes& part : parts) bits.insert(bits.end(), part.bytes.begin(), part.bytes.end());
-  return bits;
-}
+using namespace first_order_tests;
 
 class EveryMethod : public testing::TestWithParam<const char*> {};
 
@@ -94,13 +33,7 @@ TEST_P(EveryMethod, SameBitsForEveryNumberOfThreadsAndAfterResume) {
     b->step(step, 1e-3, three.all);
   }
   EXPECT_EQ(bits_of(a->state(4)), bits_of(b->state(4)));
-  const Bits saved = bits_of(a->state(4));
-  std::size_t at = 0;
-  for (const NamedBytes& part : c->state(4)) {
-    std::memcpy(part.bytes.data(), saved.data() + at, part.bytes.size());
-    at += part.bytes.size();
-  }
-  ASSERT_EQ(at, saved.size());
+  ASSERT_TRUE(load(*c, bits_of(a->state(4)), 4));
   for (std::uint64_t step = 4; step < 7; ++step) {
     a->step(step, 1e-3, one.all);
     c->step(step, 1e-3, again.all);
@@ -129,10 +62,10 @@ TEST_P(EveryMethod, AccumulationIsTheBigBatch) {
     for (std::size_t j = 0; j < x[i].bytes.size() / 4; ++j) ASSERT_NEAR(p[j], q[j], 1e-5) << x[i].name;
   }
 }
-INSTANTIATE_TEST_SUITE_P(Methods, EveryMethod, testing::Values("full", "lora", "rows"));
+INSTANTIATE_TEST_SUITE_P(Methods, EveryMethod, testing::Values("full", "lora", "rows", "columns"));
 
 TEST(FirstOrder, PairsAndRowsLeaveTheBaseAlone) {
-  for (const char* what : {"lora", "rows"}) {
+  for (const char* what : {"lora", "rows", "columns"}) {
     Fixture f;
     const Bits before = f.weights();
     auto tuner = f.tuner(what);
@@ -143,7 +76,7 @@ TEST(FirstOrder, PairsAndRowsLeaveTheBaseAlone) {
 
 // The merged rows are the model that was trained: the same loss from a plain view of them.
 TEST(FirstOrder, MergedWeightsGiveTheSameLoss) {
-  for (const char* what : {"lora", "rows"}) {
+  for (const char* what : {"lora", "rows", "columns"}) {
     Fixture f, merged;
     auto tuner = f.tuner(what);
     for (std::uint64_t step = 0; step < 5; ++step) tuner->step(step, 1e-2, f.all);
@@ -153,6 +86,28 @@ TEST(FirstOrder, MergedWeightsGiveTheSameLoss) {
     EXPECT_NEAR(merged.loss->loss_sums(BaseView(merged.store), f.all)[0], f.loss->loss_sums(tuner->view(), f.all)[0],
                 1e-3)
         << what;
+  }
+}
+
+// An adapter holds all that was trained: laid over the base it is the tuned model, bit for bit, and a start to go on
+// from.
+TEST(FirstOrder, AdaptersOfRowsComeBack) {
+  for (const char* what : {"rows", "columns"}) {
+    Fixture f;
+    auto tuner = f.tuner(what);
+    for (std::uint64_t step = 0; step < 3; ++step) tuner->step(step, 1e-2, f.all);
+    SelectedRows again(f.store, *tuner->rows_adapter());
+    for (std::size_t id = 0; id < f.store.size(); ++id) {
+      const auto n = static_cast<std::size_t>(f.store.elements(id));
+      std::vector<float> a(n), b(n);
+      tuner->merged_rows(id, 0, f.store.spec(id).rows, a.data());
+      again.merged_rows(id, 0, f.store.spec(id).rows, b.data());
+      EXPECT_EQ(a, b) << what << " " << f.store.spec(id).name;
+    }
+    const Bits trained = bits_of(again.state());
+    EXPECT_EQ(trained, bits_of(tuner->result()));
+    again.restart();
+    EXPECT_EQ(bits_of(again.state()), trained) << "back to the adapter's values";
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <set>
 
 #include "frugal/formats/model_shape.h"
@@ -103,6 +104,75 @@ TEST(BadamPartition, TurnsAreWholeAndRoundsArePermutations) {
     config.start_block = 3;
     EXPECT_EQ(block_at(0, 5, 7, config, 3), 3u) << mode;
   }
+}
+
+// The order comes from the run's seed and the round: in the reference from the process's generator, so that ranks
+// activate different blocks, and nothing drawn elsewhere may change it.
+TEST(BadamPartition, TheOrderIsThatOfTheSeed) {
+  const auto order_of = [](std::uint64_t seed) {
+    std::vector<std::size_t> order;
+    for (std::uint64_t step = 0; step < 24; ++step) order.push_back(block_at(step, 12, 1, {}, seed));
+    return order;
+  };
+  const auto order = order_of(3);
+  std::srand(7);
+  EXPECT_EQ(order_of(3), order);
+  EXPECT_NE(order_of(4), order);
+  EXPECT_NE(std::vector(order.begin(), order.begin() + 12), std::vector(order.begin() + 12, order.end()));
+  for (std::uint64_t step = 24; step-- > 0;)
+    EXPECT_EQ(block_at(step, 12, 1, {}, 3), order[step]) << "any order of asking";
+}
+
+// The embedding is the head where they are tied: one block. Substring matching and the reference's pattern of names
+// leave models of other families without any block, silently.
+TEST(BadamPartition, WhatIsIncludedIsABlock) {
+  const auto names = names_of(2);
+  BadamConfig config;
+  config.include_embedding = config.include_lm_head = true;
+  const Partition partition = partition_blocks(names, config);
+  ASSERT_EQ(partition.blocks.size(), 4u);
+  EXPECT_TRUE(partition.frozen.empty());
+  EXPECT_EQ(partition.blocks.front().name, "embedding");
+  EXPECT_EQ(partition.blocks.back().name, "head");
+  for (const char* layer : {"encoder.layer.", "transformer.h.", "decoder.block.", "blocks."}) {
+    const std::vector<std::string> other = {std::string(layer) + "0.a.weight", std::string(layer) + "10.a.weight"};
+    EXPECT_EQ(partition_blocks(other, {}).blocks.size(), 2u) << layer;
+  }
+  EXPECT_THROW(partition_blocks({"a.weight", "b.weight"}, {}), Error) << "nothing to train";
+}
+
+TEST(BadamRatio, TakesTheLayersAndHasNoBlocks) {
+  const auto names = names_of(2);
+  BadamConfig config;
+  config.ratio = 0.1;
+  validate(config);
+  const auto chosen = in_turns(names, config);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    EXPECT_EQ(chosen[i], names[i].find(".layers.") != std::string::npos) << names[i];
+  config.include_embedding = true;
+  EXPECT_TRUE(in_turns(names, config)[0]);
+
+  const auto refused = [&](const auto& change) {
+    BadamConfig wrong = config;
+    change(wrong);
+    EXPECT_THROW(validate(wrong), Error);
+  };
+  refused([](BadamConfig& c) { c.block = "module"; });
+  refused([](BadamConfig& c) { c.switch_mode = "ascending"; });
+  refused([](BadamConfig& c) { c.start_block = 1; });
+  refused([](BadamConfig& c) { c.always_active = {"model.norm"}; });
+  refused([](BadamConfig& c) { c.keep_residual = true; });
+  refused([](BadamConfig& c) { c.train = "lora"; });
+  refused([](BadamConfig& c) { c.ratio = 1.5; });
+  refused([](BadamConfig& c) {
+    c.ratio = 0;
+    c.mask = "scatter";
+  });
+  BadamConfig stochastic;
+  stochastic.keep_residual = true;
+  validate(stochastic);
+  stochastic.first_order.update = "stochastic";
+  EXPECT_THROW(validate(stochastic), Error);
 }
 
 TEST(BadamPartition, TheRuleForTurns) {

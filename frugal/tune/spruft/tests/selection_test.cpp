@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "frugal/tune/spruft/aggregate.h"
+
 namespace frugal {
 namespace {
 
@@ -35,10 +37,19 @@ TEST(SpruftSelection, GlobalBudgetsCompareRelativeScores) {
   EXPECT_EQ(select_rows(config, {"a", "b"}, {{100, 100, 100, 104}, {1, 1, 1, 9}}), (Rows{{3}, {3}}));
 }
 
-TEST(SpruftSelection, QuantileMeanInterpolates) {
-  EXPECT_DOUBLE_EQ(quantile_mean({7}), 7);
-  EXPECT_DOUBLE_EQ(quantile_mean({10, 0}), 5);
-  EXPECT_NEAR(quantile_mean({0, 0, 10}), (0 * 6 + 2 + 4 + 6 + 8 + 10) / 11.0, 1e-12);
+// Against numbers made by hand; the reference knows one of these under two names and so never runs it.
+TEST(SpruftSelection, AggregatesOverLabels) {
+  for (const char* method : {"max", "mean", "quantile-mean", "upper-quantile-mean", "top5", "top5-and-mean"})
+    EXPECT_DOUBLE_EQ(aggregate(method, {7}), 7) << method;
+  const std::vector<double> two = {10, 0}, three = {0, 10, 0}, seven = {7, 1, 6, 2, 5, 3, 4};
+  EXPECT_DOUBLE_EQ(aggregate("max", three), 10);
+  EXPECT_DOUBLE_EQ(aggregate("mean", three), 10.0 / 3);
+  EXPECT_DOUBLE_EQ(aggregate("quantile-mean", two), 5);
+  EXPECT_NEAR(aggregate("quantile-mean", three), (0 * 6 + 2 + 4 + 6 + 8 + 10) / 11.0, 1e-12);
+  EXPECT_NEAR(aggregate("upper-quantile-mean", three), (0 + 2 + 4 + 6 + 8 + 10) / 6.0, 1e-12);
+  EXPECT_DOUBLE_EQ(aggregate("top5", seven), 5) << "of 7 6 5 4 3";
+  EXPECT_DOUBLE_EQ(aggregate("top5", two), 5) << "of all there are";
+  EXPECT_DOUBLE_EQ(aggregate("top5-and-mean", seven), 4.5);
 }
 
 TEST(SpruftSelection, TargetsAreLinearsOfLayers) {

@@ -1,0 +1,73 @@
+// A golden model with sequences, and gradients of all of it, for the tests of the backward.
+#pragma once
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "frugal/base/json.h"
+#include "frugal/nn/decoder.h"
+
+namespace frugal::backward_tests {
+
+// Gradients of every tensor, of everything down to `lowest`.
+class AllGradients : public Gradients {
+ public:
+  explicit AllGradients(const WeightStore& store, std::int64_t lowest = -1) : lowest_(lowest), sums_(store.size()) {
+    for (std::size_t id = 0; id < store.size(); ++id) sums_[id].resize(static_cast<std::size_t>(store.elements(id)));
+  }
+  std::int64_t lowest_layer() const override { return lowest_; }
+  GradientSum of(std::size_t id) override { return {sums_[id].data()}; }
+  void layer_done(std::size_t layer) override { done.push_back(layer); }
+  const std::vector<float>& operator[](std::size_t id) const { return sums_[id]; }
+  std::vector<std::size_t> done;
+
+ private:
+  std::int64_t lowest_;
+  std::vector<std::vector<float>> sums_;
+};
+
+struct Model {
+  explicit Model(const std::string& name, int threads = 2, Compute compute = Compute::f32,
+                 WeightType type = WeightType::f32)
+      : team(threads, single_threaded_torch),
+        folder(std::string(FRUGAL_SOURCE_DIR) + "/frugal/nn/tests/golden/" + name),
+        source(ModelSource::open(folder)),
+        store(source, type, team),
+        view(store),
+        decoder(store.shape(), team, compute) {
+    std::ifstream in(folder + "/logits.json");
+    sequences = Json::parse(in)["sequences"].get<std::vector<std::vector<std::int32_t>>>();
+  }
+  // Mean cross-entropy of every next token of `batch`, and its gradients.
+  double loss_and_gradients(const WeightView& of, const PackedBatch& batch, bool keeps, Gradients& gradients) {
+    std::vector<Decoder::Query> queries;
+    for (const Segment& s : batch.segments) {
+      for (std::int64_t t = 0; t + 1 < s.length; ++t)
+        queries.push_back({s.begin + t, batch.tokens[static_cast<std::size_t>(s.begin + t) + 1]});
+      if (s.parent >= 0) {
+        const Segment& p = batch.segments[static_cast<std::size_t>(s.parent)];
+        queries.push_back({p.begin + p.length - 1, batch.tokens[static_cast<std::size_t>(s.begin)]});
+      }
+    }
+    const std::vector<double> weights(queries.size(), 1.0 / static_cast<double>(queries.size()));
+    Tape tape(gradients.lowest_layer(), keeps);
+    decoder.forward(of, batch, nullptr, &tape);
+    double loss = 0;
+    for (const double value : decoder.log_probabilities(of, queries))
+      loss -= value / static_cast<double>(queries.size());
+    decoder.backward_log_probabilities(of, queries, weights, gradients);
+    decoder.backward(of, batch, tape, gradients);
+    return loss;
+  }
+
+  Threads team;
+  std::string folder;
+  std::shared_ptr<const ModelSource> source;
+  WeightStore store;
+  BaseView view;
+  Decoder decoder;
+  std::vector<std::vector<std::int32_t>> sequences;
+};
+
+}  // namespace frugal::backward_tests

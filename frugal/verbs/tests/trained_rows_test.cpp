@@ -1,0 +1,76 @@
+// Trained rows as a file: the real program writes, merges and goes on from them, and refuses what cannot be.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "frugal/base/json.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kModel = FRUGAL_SOURCE_DIR "/build/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+
+class TrainedRows : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(kModel)) GTEST_SKIP() << "no model at " << kModel << "; make model fetches it";
+    fs::create_directories(folder_);
+    std::ifstream all(FRUGAL_SOURCE_DIR "/data/sms-spam/train.jsonl");
+    std::ofstream some(folder_ / "train.jsonl");
+    std::string line;
+    for (int i = 0; i < 8 && std::getline(all, line); ++i) some << line << "\n";
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+  // The exit code of the program.
+  static int frugal(const std::string& arguments) {
+    const std::string command = std::string(FRUGAL_BINARY_DIR "/bin/frugal ") + arguments + " >/dev/null 2>&1";
+    return WEXITSTATUS(std::system(command.c_str()));
+  }
+  std::string at(const std::string& name) const { return (folder_ / name).string(); }
+  int tune(const std::string& out, const std::string& more) const {
+    return frugal("tune " + kModel + " --data " + at("train.jsonl") +
+                  " --template 'Message: {text}\nIs this spam?' --labels ham=No,spam=Yes --method spruft --steps 2 "
+                  "--batch 2 --max-length 32 --seed 7 --quiet --out " +
+                  at(out) + " " + more);
+  }
+  std::string sha256(const std::string& run) const {
+    std::ifstream in(folder_ / run / "run.json");
+    return Json::parse(in).value("weights_sha256", "");
+  }
+  const fs::path folder_ = fs::temp_directory_path() / ("frugal_rows_" + std::to_string(::getpid()));
+};
+
+TEST_F(TrainedRows, AreTheRunAsAFile) {
+  ASSERT_EQ(tune("run", "--score wanda --score-batches 1 --rows 8"), 0);
+  const std::string base = "merge " + kModel + " ";
+  ASSERT_EQ(frugal(base + at("run") + " --out " + at("whole")), 0);
+  ASSERT_EQ(frugal(base + at("run") + " --adapter --dtype f32 --out " + at("rows.safetensors")), 0);
+  EXPECT_LT(fs::file_size(folder_ / "rows.safetensors"), fs::file_size(folder_ / "whole" / "model.safetensors") / 20);
+  ASSERT_EQ(frugal(base + at("rows.safetensors") + " --out " + at("laid")), 0);
+  EXPECT_EQ(std::system(("cmp -s " + at("whole/model.safetensors") + " " + at("laid/model.safetensors")).c_str()), 0);
+  ASSERT_EQ(tune("on", "--lr 0 --adapter " + at("rows.safetensors")), 0);
+  EXPECT_EQ(sha256("on"), sha256("run")) << "goes on from the file's values";
+
+  EXPECT_EQ(frugal(base + at("run") + " --adapter --out " + at("folder")), 2) << "rows are one file";
+  EXPECT_EQ(frugal(base + at("run") + " --out " + at("model.safetensors")), 2) << "a model is a folder or GGUF";
+  EXPECT_EQ(frugal(base + at("rows.safetensors") + " --adapter --out " + at("b.safetensors")), 2);
+}
+
+TEST_F(TrainedRows, AreRefusedWhereTheyCannotBe) {
+  EXPECT_EQ(tune("a", "--weights stored --score taylor"), 2) << "no gradients of blocks as stored";
+  EXPECT_EQ(tune("b", "--rows 4 --ratio 0.1"), 2);
+  EXPECT_EQ(tune("c", "--rows 193 --targets k_proj"), 2) << "k has 192 rows";
+  EXPECT_FALSE(fs::exists(folder_ / "a"));
+  EXPECT_EQ(tune("d", "--weights stored --score magnitude --axis in --rows 4"), 0);
+}
+
+}  // namespace
+}  // namespace frugal
