@@ -52,7 +52,7 @@ Decoder::State::State(const ModelShape& shape_, Threads& threads_, Compute compu
       compute(compute_),
       inverse_frequencies(make_inverse_frequencies(shape_)),
       scratch(static_cast<std::size_t>(threads_.count())),
-      low_rank_scratch(static_cast<std::size_t>(threads_.count())) {}
+      pair_scratch(static_cast<std::size_t>(threads_.count())) {}
 Decoder::State::~State() = default;
 
 void Decoder::State::rotations(const std::vector<std::int32_t>& positions) {

@@ -5,72 +5,9 @@
 #include "frugal/base/error.h"
 #include "frugal/core/attention_backward.h"
 #include "frugal/core/kernels/backward.h"
+#include "frugal/nn/low_rank_backward.h"
 
 namespace frugal {
-namespace {
-
-// A low-rank pair's part in a linear's backward, for rows [first, first + rows): du <- dy b, u <- x a^T, both scaled,
-// and dx += du a.
-template <class T>
-struct PairBackward {
-  const LowRankLayer<T>& low_rank;
-  const LayerLayout& at;
-  BackwardState& back;
-  Buffer* scratch;
-  std::int64_t first, rows;
-
-  void input_gradient(Slot slot, const T* dy, T* dx, std::int64_t dx_stride) const {
-    const auto& pair = low_rank[slot];
-    if (pair.rank == 0) return;
-    T* du = back.du[slot].template as<T>() + first * pair.rank;
-    const std::int64_t in = at.in(slot), out = at.out(slot);
-    linear_input_gradient(dy + at.column(slot), pair.b_scaled, du,
-                          {rows, pair.rank, out, pair.rank, at.row_width(slot)});
-    if (dx == nullptr) return;
-    if (!low_rank.has_dropout()) {
-      return linear_input_gradient(du, pair.a, dx, {rows, in, pair.rank, dx_stride, pair.rank, true});
-    }
-    scratch[0].grow(static_cast<std::size_t>(rows * in) * sizeof(T));
-    T* dropped = scratch[0].as<T>();
-    linear_input_gradient(du, pair.a, dropped, {rows, in, pair.rank, in, pair.rank});
-    low_rank.drop_gradient(slot, dropped, first, rows, in);
-    for (std::int64_t r = 0; r < rows; ++r)
-      kernels::add(dx + r * dx_stride, dropped + r * in, static_cast<std::size_t>(in));
-  }
-  void inner(Slot slot, const T* x, std::int64_t stride) const {
-    const auto& pair = low_rank[slot];
-    if (pair.rank == 0) return;
-    const auto seen = low_rank.dropped(slot, x, stride, first, rows, at.in(slot), scratch[0]);
-    linear(seen.data, pair.a_scaled, back.u[slot].template as<T>() + first * pair.rank,
-           {rows, at.in(slot), pair.rank, seen.stride, pair.rank});
-  }
-};
-
-}  // namespace
-
-// The factors' gradients: db = dy^T u, da = du^T dropout(x).
-template <class T>
-void Decoder::State::add_pair_gradients(const LowRankLayer<T>& low_rank, Slot slot, const LayerLayout& at, const T* dy,
-                                        const T* x, std::int64_t tokens, Gradients& gradients,
-                                        WeightGradients<T>& work) {
-  const auto& pair = low_rank[slot];
-  if (pair.rank == 0) return;
-  const LowRankSum to = gradients.of_low_rank(pair.id);
-  const std::int64_t in = at.in(slot);
-  if (low_rank.has_dropout() && to.a != nullptr) {
-    Buffer& all = back->dropped[slot];
-    all.grow(static_cast<std::size_t>(tokens * in) * sizeof(T));
-    for (std::int64_t r = 0; r < tokens; r += 64) {
-      const std::int64_t rows = std::min<std::int64_t>(64, tokens - r);
-      const auto seen = low_rank.dropped(slot, x + r * in, in, r, rows, in, low_rank_scratch[0][0]);
-      std::copy_n(seen.data, rows * in, all.as<T>() + r * in);
-    }
-    x = all.as<T>();
-  }
-  work.add({to.b}, dy + at.column(slot), at.row_width(slot), back->u[slot].template as<T>(), pair.rank, tokens,
-           at.out(slot), pair.rank);
-  work.add({to.a}, back->du[slot].template as<T>(), pair.rank, x, in, tokens, pair.rank, in);
-}
 
 template <class T>
 void Decoder::State::backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape,
@@ -115,7 +52,7 @@ void Decoder::State::backward_attention(const PackedBatch& batch, const LayerLay
 
 template <class T>
 void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, LayerTape& tape,
-                                    bool is_recorded, Gradients& gradients) {
+                                    bool is_recorded, std::uint32_t part, Gradients& gradients) {
   const LayerLayout at(shape, shape.layers[l]);
   const LayerIds& id = ids.layers[l];
   BackwardState& b = *back;
@@ -132,14 +69,16 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
       item < first ? qkv_panels.run(view, item) : rest.run(view, item - first);
     });
   }
+  const LowRankLayer<T> low_rank(view, id, at, threads, part);
   if (is_recorded) {
     read_vector(view, id.input_norm, gains, 0);
     read_vector(view, id.post_norm, gains, static_cast<std::size_t>(C));
   } else {
-    forward_layer<T>(view, batch, l, {}, &tape, Recording::again, {});
+    forward_layer<T>(view, batch, l, {}, &tape, Recording::again, low_rank, {});
   }
-  const LowRankLayer<T> low_rank(view, id, at);
-  const auto wants = [&](Slot slot) { return gradients.of(id[slot].weight).is_wanted() || low_rank[slot].rank > 0; };
+  const auto wants = [&](Slot slot) {
+    return gradients.of(id[slot].weight).is_wanted() || low_rank.pair(slot).rank > 0;
+  };
   const bool wants_input = wants(kQ) || wants(kK) || wants(kV), wants_middle = wants(kGate) || wants(kUp);
   const GradientSum input_gain = gradients.of(id.input_norm), middle_gain = gradients.of(id.post_norm);
   const bool goes_on = gradients.lowest_layer() < static_cast<std::int64_t>(l) || input_gain.sum != nullptr;
@@ -150,10 +89,7 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
   if (wants(kDown)) b.activated.grow(bytes(F));
   if (wants_middle) b.normed_middle.grow(bytes(C));
   if (wants_input) b.normed_input.grow(bytes(C));
-  for (std::size_t s = 0; s < kSlots; ++s) {
-    b.u[s].grow(bytes(low_rank[static_cast<Slot>(s)].rank));
-    b.du[s].grow(bytes(low_rank[static_cast<Slot>(s)].rank));
-  }
+  PairsBackward<T> pairs(low_rank, at, b, gradients, N, chunk);
   b.dgains.grow(static_cast<std::size_t>(chunks * 2 * C) * sizeof(float));
   std::fill_n(b.dgains.as<float>(), chunks * 2 * C, 0.0f);
   const auto share = [&](const GradientSum& gain, std::int64_t begin, std::int64_t which) {
@@ -173,31 +109,43 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     float* dh = b.dhidden.as<float>() + begin * C;
     const float* middle = tape.middle.as<float>() + begin * C;
     const T* panel = panels_rest.at<T>(0);
-    const PairBackward<T> pairs{low_rank, at,  b, low_rank_scratch[static_cast<std::size_t>(thread)].data(),
-                                begin,    rows};
+    PairScratch& beside = pair_scratch[static_cast<std::size_t>(thread)];
+    const auto gate_panel = [&](Slot slot) { return panel + at.gate_at() + at.column(slot) * C; };
     convert(dh, dy, rows * C);
-    linear_input_gradient(dy, panel + at.down_at(), dproduct, {rows, F, C, F, C});
-    pairs.input_gradient(kDown, dy, dproduct, F);
     T* activated = wants(kDown) ? b.activated.as<T>() + begin * F : nullptr;
+    if (low_rank.pair(kDown).factor != nullptr) {  // the magnitude's gradient reads it before silu's backward makes it
+      for (std::int64_t r = 0; r < rows; ++r) {
+        std::copy_n(gate + r * 2 * F, F, activated + r * F);
+        kernels::silu_mul(activated + r * F, gate + r * 2 * F + F, static_cast<std::size_t>(F));
+      }
+    }
+    pairs.magnitude(kDown, panel + at.down_at(), dy, activated, F, begin, rows, beside);
+    linear_input_gradient(dy, panel + at.down_at(), dproduct, {rows, F, C, F, C});
+    pairs.input_gradient(kDown, panel + at.down_at(), dy, dproduct, F, begin, rows, beside);
     for (std::int64_t r = 0; r < rows; ++r) {
       kernels::silu_mul_backward(gate + r * 2 * F, gate + r * 2 * F + F, dproduct + r * F,
                                  activated == nullptr ? nullptr : activated + r * F, static_cast<std::size_t>(F));
     }
-    pairs.inner(kDown, activated, F);
-    linear_input_gradient(gate, panel + at.gate_at(), dx, {rows, C, 2 * F, C, 2 * F});
-    for (const Slot slot : {kGate, kUp}) pairs.input_gradient(slot, gate, dx, C);
+    pairs.inner(kDown, activated, F, begin, rows);
     if (wants_middle) {
       T* x = b.normed_middle.as<T>() + begin * C;
       kernels::rms_norm(middle, gains.at<float>(0, c), x, n, c, eps);
-      for (const Slot slot : {kGate, kUp}) pairs.inner(slot, x, C);
+      for (const Slot slot : {kGate, kUp}) {
+        pairs.magnitude(slot, gate_panel(slot), gate, x, C, begin, rows, beside);
+        pairs.inner(slot, x, C, begin, rows);
+      }
     }
+    linear_input_gradient(gate, panel + at.gate_at(), dx, {rows, C, 2 * F, C, 2 * F});
+    for (const Slot slot : {kGate, kUp}) pairs.input_gradient(slot, gate_panel(slot), gate, dx, C, begin, rows, beside);
     kernels::rms_norm_backward(middle, gains.at<float>(0, c), dx, dh, share(middle_gain, begin, 1), n, c, eps);
     T* dm = b.dmiddle.as<T>() + begin * C;
     convert(dh, dm, rows * C);
     T* dattended = b.dattended.as<T>() + begin * at.q_width;
+    const T* seen = tape.attended.as<T>() + begin * at.q_width;
+    pairs.magnitude(kO, panel, dm, seen, at.q_width, begin, rows, beside);
     linear_input_gradient(dm, panel, dattended, {rows, at.q_width, C, at.q_width, C});
-    pairs.input_gradient(kO, dm, dattended, at.q_width);
-    pairs.inner(kO, tape.attended.as<T>() + begin * at.q_width, at.q_width);
+    pairs.input_gradient(kO, panel, dm, dattended, at.q_width, begin, rows, beside);
+    pairs.inner(kO, seen, at.q_width, begin, rows);
   });
 
   // Attention, a prompt and its continuations as one item; beside it the weights that are done.
@@ -206,7 +154,7 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
              at.in(slot));
     if (id[slot].bias != kNoTensor)
       work.add_bias(gradients.of(id[slot].bias).sum, dy + at.column(slot), at.row_width(slot), N, at.out(slot));
-    add_pair_gradients(low_rank, slot, at, dy, x, N, gradients, work);
+    pairs.add_gradients(slot, dy, x, work);
   };
   WeightGradients<T> rest_work, qkv_work;
   add_weight(rest_work, kDown, b.dout.as<T>(), b.activated.as<T>());
@@ -233,18 +181,23 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     T* dx = goes_on ? mine.as<T>() : nullptr;
     T* dy = b.dqkv.as<T>() + begin * at.qkv_width;
     const float* input = tape.input.as<float>() + begin * C;
-    const PairBackward<T> pairs{low_rank, at,  b, low_rank_scratch[static_cast<std::size_t>(thread)].data(),
-                                begin,    rows};
+    PairScratch& beside = pair_scratch[static_cast<std::size_t>(thread)];
+    const auto qkv_panel = [&](Slot slot) {
+      return panels_qkv.at<T>(0, static_cast<std::size_t>(at.column(slot) * C));
+    };
     kernels::rope(dy, cos.data() + static_cast<std::size_t>(begin) * half,
                   b.minus_sin.data() + static_cast<std::size_t>(begin) * half, n, static_cast<std::size_t>(at.H + at.K),
                   static_cast<std::size_t>(at.D), static_cast<std::size_t>(at.qkv_width));
-    if (goes_on) linear_input_gradient(dy, panels_qkv.at<T>(0), dx, {rows, C, at.qkv_width, C, at.qkv_width});
-    for (const Slot slot : {kQ, kK, kV}) pairs.input_gradient(slot, dy, dx, C);
     if (wants_input) {
       T* x = b.normed_input.as<T>() + begin * C;
       kernels::rms_norm(input, gains.at<float>(0), x, n, c, eps);
-      for (const Slot slot : {kQ, kK, kV}) pairs.inner(slot, x, C);
+      for (const Slot slot : {kQ, kK, kV}) {
+        pairs.magnitude(slot, qkv_panel(slot), dy, x, C, begin, rows, beside);
+        pairs.inner(slot, x, C, begin, rows);
+      }
     }
+    if (goes_on) linear_input_gradient(dy, panels_qkv.at<T>(0), dx, {rows, C, at.qkv_width, C, at.qkv_width});
+    for (const Slot slot : {kQ, kK, kV}) pairs.input_gradient(slot, qkv_panel(slot), dy, dx, C, begin, rows, beside);
     if (goes_on)
       kernels::rms_norm_backward(input, gains.at<float>(0), dx, b.dhidden.as<float>() + begin * C,
                                  share(input_gain, begin, 0), n, c, eps);
@@ -258,6 +211,7 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     if (middle_gain.sum != nullptr)
       kernels::add(middle_gain.sum, share(middle_gain, i * chunk, 1), static_cast<std::size_t>(C));
   }
+  pairs.add_magnitudes();
   gradients.layer_done(l);
 }
 
@@ -276,9 +230,9 @@ void Decoder::backward(const WeightView& view, const PackedBatch& batch, Tape& t
     if (!tape.keeps()) std::swap(again.input, own.input);  // one layer's intermediates serve all
     LayerTape& of = tape.keeps() ? own : again;
     if (s.compute == Compute::f32)
-      s.backward_layer<float>(view, batch, layer, of, tape.keeps(), gradients);
+      s.backward_layer<float>(view, batch, layer, of, tape.keeps(), tape.part(), gradients);
     else
-      s.backward_layer<kernels::Bf16>(view, batch, layer, of, tape.keeps(), gradients);
+      s.backward_layer<kernels::Bf16>(view, batch, layer, of, tape.keeps(), tape.part(), gradients);
     if (!tape.keeps()) std::swap(again.input, own.input);
   }
   if (const GradientSum embedding = gradients.of(s.ids.embedding);

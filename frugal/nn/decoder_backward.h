@@ -3,20 +3,21 @@
 #include <array>
 #include <vector>
 
-#include "frugal/nn/decoder_layer.h"
+#include "frugal/nn/low_rank_layer.h"
 
 namespace frugal {
 
 struct BackwardState {
-  Buffer dhidden;                      // [N, C] fp32: of the layer's output, in place that of its input
-  Buffer dout, dmiddle;                // [N, C] T: of the down projection's and of the output projection's result
-  Buffer normed_input, normed_middle;  // [N, C] T: what q k v and gate up read; made when their gradients are wanted
-  Buffer activated;                    // [N, F] T: what the down projection read
-  Buffer dattended, dqkv;              // [N, H D], [N, (H + 2K) D] T
-  std::array<Buffer, kSlots> u, du;    // [N, rank] T: a low-rank pair's inner values, scaled, and their gradient
-  std::array<Buffer, kSlots> dropped;  // [N, in] T: what a pair read, when it has dropout
-  Buffer dgains;                       // [chunks, 2 C] fp32: each chunk's share
-  std::vector<float> minus_sin;        // rotates back
+  Buffer dhidden;                         // [N, C] fp32: of the layer's output, in place that of its input
+  Buffer dout, dmiddle;                   // [N, C] T: of the down projection's and of the output projection's result
+  Buffer normed_input, normed_middle;     // [N, C] T: what q k v and gate up read; made when their gradients are wanted
+  Buffer activated;                       // [N, F] T: what the down projection read
+  Buffer dattended, dqkv;                 // [N, H D], [N, (H + 2K) D] T
+  std::array<Buffer, kSlots> u, du;       // [N, rank] T: a low-rank pair's inner values, scaled, and their gradient
+  std::array<Buffer, kSlots> dropped;     // [N, in] T: what a pair read, when it has dropout
+  std::array<Buffer, kSlots> dmagnitude;  // [chunks, out] fp32: each chunk's share; empty: not wanted
+  Buffer dgains;                          // [chunks, 2 C] fp32: each chunk's share
+  std::vector<float> minus_sin;           // rotates back
   std::vector<std::array<Buffer, 6>> attention;  // of a thread: q, k v, dout, dq, dk dv in fp32, and blocks of scores
   std::int64_t tokens = 0;                       // of dhidden; 0: no head has run yet
 };

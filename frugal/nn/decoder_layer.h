@@ -58,39 +58,6 @@ struct LayerLayout {
   }
 };
 
-// The low-rank pairs of a layer in the type the decoder computes in: y += x a^T b_scaled^T; b_scaled and a_scaled hold
-// the scale.
-template <class T>
-class LowRankLayer {
- public:
-  struct Pair {
-    std::int64_t rank = 0;
-    std::size_t id = 0;
-    const T *a = nullptr, *a_scaled = nullptr, *b_scaled = nullptr;
-  };
-  LowRankLayer(const WeightView& view, const LayerIds& ids, const LayerLayout& at);
-  const Pair& operator[](Slot slot) const { return pairs_[slot]; }
-
-  // x with dropout as the pair of `slot` sees it, rows of the batch from `first` on; x itself when there is none.
-  struct Rows {
-    const T* data;
-    std::int64_t stride;
-  };
-  Rows dropped(Slot slot, const T* x, std::int64_t stride, std::int64_t first, std::int64_t rows, std::int64_t in,
-               Buffer& scratch) const;
-  // The same mask over a gradient, in place.
-  void drop_gradient(Slot slot, T* dx, std::int64_t first, std::int64_t rows, std::int64_t in) const;
-  bool has_dropout() const { return dropout_.p > 0; }
-  // y[rows, stride] at the slot's column += its pair's product. One thread; scratch: two buffers of that thread.
-  void add(Slot slot, const LayerLayout& at, const T* x, std::int64_t x_stride, T* y, std::int64_t first,
-           std::int64_t rows, Buffer* scratch) const;
-
- private:
-  std::array<Pair, kSlots> pairs_;
-  Dropout dropout_;
-  Buffer memory_;
-};
-
 // Vectors are small: made by the caller's thread for all branches.
 inline void read_vector(const WeightView& view, std::size_t id, const BranchBuffer& to, std::size_t element) {
   float* out[8];

@@ -1,7 +1,7 @@
 // The forward of a packed batch: see decoder.h for the plan of work, decoder_state.h for the letters.
 #include <cstring>
 
-#include "frugal/nn/decoder_layer.h"
+#include "frugal/nn/low_rank_layer.h"
 
 namespace frugal {
 namespace {
@@ -23,7 +23,8 @@ void add_bias(Bf16* y, const float* bias, std::int64_t n, std::int64_t m, std::i
 }  // namespace
 
 template <class T>
-void Decoder::State::reserve(int branches, std::int64_t tokens) {
+void Decoder::State::reserve(const WeightView& view, std::int64_t tokens) {
+  const int branches = view.branches();
   hidden.branches = branches;
   hidden.tokens = tokens;
   hidden.width = shape.hidden;
@@ -40,8 +41,8 @@ void Decoder::State::reserve(int branches, std::int64_t tokens) {
   const auto n = static_cast<std::size_t>(tokens);
   qkv.grow(branches, n * most_row * sizeof(T));
   attended.grow(branches, n * most_attended * sizeof(T));
-  panels_qkv.grow(branches, most_qkv * sizeof(T));
-  panels_rest.grow(branches, most_rest * sizeof(T));
+  panels_qkv.grow(branches, most_qkv * sizeof(T), view.shares_weights());
+  panels_rest.grow(branches, most_rest * sizeof(T), view.shares_weights());
   gains.grow(branches, static_cast<std::size_t>(2 * shape.hidden) * sizeof(float));
   biases.grow(branches, most_bias * sizeof(float));
 }
@@ -51,7 +52,7 @@ void Decoder::State::forward_packed(const WeightView& view, const PackedBatch& b
                                     Tape* tape) {
   const int B = view.branches();
   const std::int64_t N = batch.size(), chunk = chunk_tokens(N, B), chunks = (N + chunk - 1) / chunk;
-  reserve<T>(B, N);
+  reserve<T>(view, N);
   threads.run(chunks, [&](std::int64_t item, int) {  // embedding rows, made only for the tokens that occur
     for (std::int64_t t = item * chunk; t < std::min(N, (item + 1) * chunk); ++t) {
       float* out[Preparation<T>::kMaxBranches];
@@ -70,11 +71,13 @@ void Decoder::State::forward_packed(const WeightView& view, const PackedBatch& b
     LayerTape* record = tape != nullptr && tape->records(l) ? &tape->at(l) : nullptr;
     const bool keeps = record != nullptr && tape->keeps();
     if (record != nullptr) record->input.grow(static_cast<std::size_t>(N * shape.hidden) * sizeof(float));
+    const LowRankLayer<T> low_rank(view, ids.layers[l], {shape, shape.layers[l]}, threads,
+                                   tape == nullptr ? 0 : tape->part());
     forward_layer<T>(view, batch, l, caches, record,
                      keeps               ? Recording::all
                      : record != nullptr ? Recording::input
                                          : Recording::none,
-                     qkv_of(l + 1));
+                     low_rank, qkv_of(l + 1));
   }
 }
 
@@ -83,7 +86,7 @@ void Decoder::State::forward_packed(const WeightView& view, const PackedBatch& b
 template <class T>
 void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l,
                                    std::span<KvCache* const> caches, LayerTape* tape, Recording recording,
-                                   const Preparation<T>& next) {
+                                   const LowRankLayer<T>& low_rank, const Preparation<T>& next) {
   const int B = view.branches();
   const std::int64_t N = batch.size(), C = shape.hidden, D = shape.head_dim;
   const auto half = static_cast<std::size_t>(D / 2), n = static_cast<std::size_t>(N);
@@ -114,7 +117,6 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
     const auto slot = static_cast<Slot>(s);
     if (id[slot].bias != kNoTensor) read_vector(view, id[slot].bias, biases, at.bias_at(slot));
   }
-  const LowRankLayer<T> low_rank(view, id, at);
 
   // Norm, q k v, rotary positions.
   threads.run(B * chunks, [&](std::int64_t item, int thread) {
@@ -132,8 +134,8 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
     T* out = qkv_at(b, begin);
     linear(mine.as<T>(), panels_qkv.at<T>(b), out, {rows, C, at.qkv_width, C, at.qkv_width});
     for (const Slot slot : {kQ, kK, kV})
-      low_rank.add(slot, at, mine.as<T>(), C, out, begin, rows,
-                   low_rank_scratch[static_cast<std::size_t>(thread)].data());
+      low_rank.add(slot, b, at, panels_qkv.at<T>(b, static_cast<std::size_t>(at.column(slot) * C)), mine.as<T>(), C,
+                   out, begin, rows, pair_scratch[static_cast<std::size_t>(thread)]);
     if (id[kQ].bias != kNoTensor) add_bias(out, biases.at<float>(b), rows, at.qkv_width, at.qkv_width);
     // q and k heads lie side by side, so one call turns both.
     kernels::rope(out, cos.data() + static_cast<std::size_t>(begin) * half,
@@ -184,7 +186,7 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
     const std::int64_t begin = item / B * chunk, rows = std::min(N, begin + chunk) - begin;
     Buffer& mine = scratch[static_cast<std::size_t>(thread)];
     mine.grow(scratch_bytes);
-    Buffer* pair_scratch = low_rank_scratch[static_cast<std::size_t>(thread)].data();
+    PairScratch& beside = pair_scratch[static_cast<std::size_t>(thread)];
     T* x = mine.as<T>();
     T* y = x + chunk * C;
     T* wide = y + chunk * C;
@@ -193,14 +195,15 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
     const float* bias = biases.at<float>(b);
     float* h = hidden.at(b, begin);
     linear(attended_at(b, begin), panel, y, {rows, at.q_width, C, at.q_width, C});
-    low_rank.add(kO, at, attended_at(b, begin), at.q_width, y, begin, rows, pair_scratch);
+    low_rank.add(kO, b, at, panel, attended_at(b, begin), at.q_width, y, begin, rows, beside);
     if (id[kO].bias != kNoTensor) add_bias(y, bias + at.o_bias(), rows, C, C);
     kernels::add(h, y, static_cast<std::size_t>(rows * C));
     if (keeps) std::memcpy(tape->middle.as<float>() + begin * C, h, static_cast<std::size_t>(rows * C) * sizeof(float));
     kernels::rms_norm(h, gains.at<float>(b, static_cast<std::size_t>(C)), x, static_cast<std::size_t>(rows),
                       static_cast<std::size_t>(C), static_cast<float>(shape.norm_eps));
     linear(x, panel + at.gate_at(), gate, {rows, C, 2 * at.F, C, 2 * at.F});
-    for (const Slot slot : {kGate, kUp}) low_rank.add(slot, at, x, C, gate, begin, rows, pair_scratch);
+    for (const Slot slot : {kGate, kUp})
+      low_rank.add(slot, b, at, panel + at.gate_at() + at.column(slot) * C, x, C, gate, begin, rows, beside);
     if (id[kGate].bias != kNoTensor) add_bias(gate, bias + at.gate_bias(), rows, 2 * at.F, 2 * at.F);
     if (recording == Recording::again) return;
     T* activated = keeps ? wide : gate;  // a kept gate is not overwritten
@@ -210,7 +213,7 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
       kernels::silu_mul(activated + r * stride, gate + r * 2 * at.F + at.F, static_cast<std::size_t>(at.F));
     }
     linear(activated, panel + at.down_at(), y, {rows, at.F, C, stride, C});
-    low_rank.add(kDown, at, activated, stride, y, begin, rows, pair_scratch);
+    low_rank.add(kDown, b, at, panel + at.down_at(), activated, stride, y, begin, rows, beside);
     if (id[kDown].bias != kNoTensor) add_bias(y, bias + at.down_bias(), rows, C, C);
     kernels::add(h, y, static_cast<std::size_t>(rows * C));
   });
@@ -222,9 +225,9 @@ template void Decoder::State::forward_packed<Bf16>(const WeightView&, const Pack
                                                    Tape*);
 template void Decoder::State::forward_layer<float>(const WeightView&, const PackedBatch&, std::size_t,
                                                    std::span<KvCache* const>, LayerTape*, Recording,
-                                                   const Preparation<float>&);
+                                                   const LowRankLayer<float>&, const Preparation<float>&);
 template void Decoder::State::forward_layer<Bf16>(const WeightView&, const PackedBatch&, std::size_t,
                                                   std::span<KvCache* const>, LayerTape*, Recording,
-                                                  const Preparation<Bf16>&);
+                                                  const LowRankLayer<Bf16>&, const Preparation<Bf16>&);
 
 }  // namespace frugal

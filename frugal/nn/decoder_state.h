@@ -13,13 +13,14 @@
 
 namespace frugal {
 
-// A buffer of one row-block a branch; at(b) is branch b's.
+// A buffer of one row-block a branch, or one for all where they share it; at(b) is branch b's.
 struct BranchBuffer {
   Buffer memory;
   std::size_t stride = 0;  // bytes between branches
-  void grow(int branches, std::size_t bytes) {
-    stride = (bytes + 63) / 64 * 64;
-    memory.grow(stride * static_cast<std::size_t>(branches));
+  void grow(int branches, std::size_t bytes, bool is_shared = false) {
+    const std::size_t block = (bytes + 63) / 64 * 64;
+    stride = is_shared ? 0 : block;
+    memory.grow(block * static_cast<std::size_t>(is_shared ? 1 : branches));
   }
   template <class T>
   T* at(int branch, std::size_t element = 0) const {
@@ -67,6 +68,10 @@ inline void convert(const kernels::Bf16* from, float* to, std::int64_t n) {
   kernels::to_float(from, to, static_cast<std::size_t>(n));
 }
 
+struct PairScratch {  // what a low-rank pair read, what lies between its factors, and what DoRA needs beside the output
+  Buffer dropped, inner, outer;
+};
+
 struct BackwardState;
 struct LayerLayout;
 
@@ -96,17 +101,17 @@ struct Decoder::State {
   std::vector<float> inverse_frequencies;  // [D / 2]
 
   Hidden hidden;
-  BranchBuffer qkv, attended;            // [N, (H + 2K) D], [N, H D]
-  BranchBuffer panels_qkv, panels_rest;  // one layer's weights: q k v; o, gate up, down
-  BranchBuffer gains, biases;            // fp32: [2 C] norm gains of the layer; q k v o gate up down biases
-  BranchBuffer block[2];                 // two blocks of rows of the head
-  std::vector<Buffer> scratch;           // one a thread
-  std::vector<std::array<Buffer, 2>> low_rank_scratch;  // of a thread
-  std::vector<float> cos, sin;                          // [N, D / 2]
+  BranchBuffer qkv, attended;             // [N, (H + 2K) D], [N, H D]
+  BranchBuffer panels_qkv, panels_rest;   // one layer's weights: q k v; o, gate up, down
+  BranchBuffer gains, biases;             // fp32: [2 C] norm gains of the layer; q k v o gate up down biases
+  BranchBuffer block[2];                  // two blocks of rows of the head
+  std::vector<Buffer> scratch;            // one a thread
+  std::vector<PairScratch> pair_scratch;  // of a thread
+  std::vector<float> cos, sin;            // [N, D / 2]
 
   void rotations(const std::vector<std::int32_t>& positions);
   template <class T>
-  void reserve(int branches, std::int64_t tokens);
+  void reserve(const WeightView& view, std::int64_t tokens);
   template <class T>
   void forward_packed(const WeightView& view, const PackedBatch& batch, std::span<KvCache* const> caches, Tape* tape);
   // What forward_layer leaves on a tape: nothing; the input; all; all but the input, which is read from the tape
@@ -114,7 +119,7 @@ struct Decoder::State {
   enum class Recording { none, input, all, again };
   template <class T>
   void forward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, std::span<KvCache* const> caches,
-                     LayerTape* tape, Recording recording, const Preparation<T>& next);
+                     LayerTape* tape, Recording recording, const LowRankLayer<T>& low_rank, const Preparation<T>& next);
   template <class T>
   void forward_narrow(const WeightStore& store, const PackedBatch& batch, std::span<KvCache* const> caches);
   bool has_tape = false;  // the last forward had one: log_probabilities prepares for a backward, too
@@ -128,13 +133,10 @@ struct Decoder::State {
   std::unique_ptr<BackwardState> back;
   template <class T>
   void backward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, LayerTape& tape,
-                      bool is_recorded, Gradients& gradients);
+                      bool is_recorded, std::uint32_t part, Gradients& gradients);
   template <class T>
   void backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape, std::int64_t root,
                           int thread);
-  template <class T>
-  void add_pair_gradients(const LowRankLayer<T>& low_rank, Slot slot, const LayerLayout& at, const T* dy, const T* x,
-                          std::int64_t tokens, Gradients& gradients, WeightGradients<T>& work);
   BackwardState& start_backward(
       const WeightView& view);  // zeroes dhidden for the tokens of the last forward unless a head has run
   // Block `index` of the head's rows, to be made in block[index % 2]; nothing behind the last.

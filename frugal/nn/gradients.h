@@ -23,10 +23,11 @@ struct GradientSum {
   bool is_wanted() const { return sum != nullptr || inputs != nullptr; }
 };
 
-// Gradients of a low-rank pair's factors: a [rank, in], b [out, rank].
+// Gradients of a low-rank pair's factors, a [rank, in], b [out, rank], and of its magnitude [out].
 struct LowRankSum {
   float* a = nullptr;
   float* b = nullptr;
+  float* magnitude = nullptr;
 };
 
 class Gradients {
@@ -40,6 +41,11 @@ class Gradients {
   // Every gradient of layer `layer` of this backward is in, and its weights are not read again: an optimiser may step
   // now.
   virtual void layer_done(std::size_t) {}
+  // Counts the forwards whose gradients come in here since the sums were zero: the `part` of the next one's Tape.
+  std::uint32_t next_part() { return parts_++; }
+
+ protected:
+  std::uint32_t parts_ = 0;
 };
 
 }  // namespace frugal

@@ -44,7 +44,8 @@ void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::i
     std::fill_n(running.at<float>(b, static_cast<std::size_t>(n)), n, 0.0f);
   }
   if (expected != nullptr) std::fill_n(expected, n * C, 0.0f);
-  for (BranchBuffer& buffer : block) buffer.grow(B, static_cast<std::size_t>(kVocabularyBlock * C) * sizeof(T));
+  for (BranchBuffer& buffer : block)
+    buffer.grow(B, static_cast<std::size_t>(kVocabularyBlock * C) * sizeof(T), view.shares_weights());
   {
     const Preparation<T> first = head_block<T>(view, 0);
     threads.run(first.size(), [&](std::int64_t item, int) { first.run(view, item); });

@@ -1,4 +1,7 @@
 // Low-rank pairs beside the linears of a model (LoRA, arXiv:2106.09685): y = x W^T + scale * (dropout(x) a^T) b^T.
+// With magnitudes (DoRA, arXiv:2402.09353) row i of W' = W + scale b a is brought to the length magnitude[i]:
+//   y = x W^T + (g - 1) (d W^T) + g scale (d a^T) b^T,   d = dropout(x), g[i] = magnitude[i] / |W'[i]|,
+// as PEFT computes it, the lengths |W'[i]| constants in the backward. Without dropout that is g (x W'^T).
 #pragma once
 #include <cstdint>
 #include <vector>

@@ -1,19 +1,29 @@
 // A model reads its weights through a view. A view has one or more branches, versions of the same model that run
 // through a forward side by side: one for evaluation, two (plus and minus) for a zeroth-order estimate.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 
 #include "frugal/nn/weight_store.h"
 
 namespace frugal {
 
-// A product of two factors beside a linear; see low_rank.h. a [rank, in], b [out, rank], fp32.
+enum class PairPart { a, b, magnitude };
+// A product of two factors beside a linear, fp32; see low_rank.h.
 struct LowRankPair {
   std::int64_t rank = 0;
   float scale = 1;
-  const float* a = nullptr;
-  const float* b = nullptr;
+  const float* a = nullptr;          // [rank, in]
+  const float* b = nullptr;          // [out, rank]
+  const float* magnitude = nullptr;  // [out], DoRA's; null: none
+  const float* values(PairPart part) const { return part == PairPart::a ? a : part == PairPart::b ? b : magnitude; }
+  std::size_t count(PairPart part, const TensorSpec& weight) const {
+    return static_cast<std::size_t>(part == PairPart::a   ? rank * weight.cols
+                                    : part == PairPart::b ? weight.rows * rank
+                                                          : weight.rows);
+  }
 };
+
 struct Dropout {
   double p = 0;
   std::uint64_t key = 0;
@@ -26,9 +36,13 @@ class WeightView {
   const WeightStore& store() const { return store_; }
 
   virtual int branches() const = 0;
+  // All branches read the same weights; `out` of rows() may then be one pointer for all of them.
+  virtual bool shares_weights() const { return branches() == 1; }
   virtual bool is_plain() const { return false; }  // one branch, and its rows are the store's
-  // The pair beside the linear whose weight is `id`, the same in every branch; null: none.
+  // The pair beside the linear whose weight is `id`, of which branches differ in the numbers alone; null: none.
   virtual const LowRankPair* low_rank(std::size_t) const { return nullptr; }
+  // A part of that pair for every branch b into out[b].
+  virtual void low_rank_part(std::size_t id, PairPart part, float* const* out) const;
   virtual Dropout low_rank_dropout() const { return {}; }
   // Rows [begin, end) of tensor `id` for every branch b into out[b][(end - begin) * cols]. Called from several threads.
   virtual void rows(std::size_t id, std::int64_t begin, std::int64_t end, float* const* out) const = 0;
@@ -37,6 +51,11 @@ class WeightView {
  protected:
   const WeightStore& store_;
 };
+
+inline void WeightView::low_rank_part(std::size_t id, PairPart part, float* const* out) const {
+  const LowRankPair& pair = *low_rank(id);
+  for (int b = 0; b < branches(); ++b) std::copy_n(pair.values(part), pair.count(part, store_.spec(id)), out[b]);
+}
 
 // The weights as they are.
 class BaseView : public WeightView {

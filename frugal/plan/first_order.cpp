@@ -26,9 +26,13 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
       work.has_whole_head ? N * (C * 4 + (C + std::min(Size(r.shape.vocab), Size(kVocabularyBlock))) * T) : Size(0);
   const Size attention =
       threads * (length * (Size(3) * s.most_q_row + Size(2) * s.most_qkv_row) * 4 + Size(2) * 128 * length * 4);
+  // DoRA: a part's product a second time, twice with dropout; rows of a weight whose lengths are found together.
+  const Size widest = std::max({s.most_ffn, s.most_q_row, C});
+  const Size lengths =
+      m.has_magnitudes ? threads * widest * (chunk_of(N, 1) * (m.has_dropout ? 2 : 1) * T + Size(64 * 4)) : Size(0);
   for (PlanPart& part : plan.parts) {
     if (part.purpose == "activations") part.bytes = (Size(part.bytes) + tape).count();
-    if (part.purpose == "scratch") part.bytes = (Size(part.bytes) + backward + head + attention).count();
+    if (part.purpose == "scratch") part.bytes = (Size(part.bytes) + backward + head + attention + lengths).count();
   }
   const auto add = [&](const char* purpose, Size bytes) {
     if (bytes > Size(0)) plan.parts.push_back({purpose, bytes.count()});
@@ -45,8 +49,9 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
   // A forward; activation gradients as far down as anything is trained; a forward again there unless kept; weight
   // gradients.
   const double forward = forward_seconds(r, 1, false);
-  plan.seconds_per_step = forward * (1 + m.depth * (keeps ? 1 : 2) + m.weight_gradients) +
-                          number(m.trained) / r.rates.update_weights / number(threads);
+  plan.seconds_per_step =
+      forward * (1 + m.depth * (keeps ? 1 : 2) + m.weight_gradients + (m.has_magnitudes ? m.depth : 0)) +
+      number(m.trained) / r.rates.update_weights / number(threads);
   plan.choices["activations"] = keeps ? "keep" : "checkpoint";
   return plan;
 }

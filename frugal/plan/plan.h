@@ -18,7 +18,7 @@ struct PlanRequest {
   ModelShape shape;
   std::uint64_t file_bytes = 0;
   std::uint64_t largest_tensor = 0;      // bytes of the file's largest tensor; 0: its share of file_bytes by elements
-  std::string weights = "bf16";          // bf16, f32; stored where nothing is tuned
+  std::string weights = "bf16";          // bf16, f32; nf4 and stored where they are not changed
   std::int64_t batch = 8, length = 128;  // sequences evaluated together, tokens of the longest
   std::int64_t threads = 2;
   double mean_length = 0;          // tokens of a sequence on average, for the time of a step; 0: length
@@ -48,7 +48,8 @@ MethodPlan plan_forward(const PlanRequest& request);
 // MeZO and its kin: two branches over a batch, then an update in place.
 struct ZerothOrderPlan {
   std::int64_t samples = 1;  // directions a step
-  bool has_mask = false;     // one bit a weight is kept
+  bool has_mask = false;     // one bit a trained number is kept
+  std::uint64_t pairs = 0;   // numbers in low-rank pairs that are trained instead of the weights, which branches share
 };
 MethodPlan plan_zeroth_order(const PlanRequest& request, const ZerothOrderPlan& method);
 
@@ -65,6 +66,7 @@ struct FirstOrderPlan {
   double weight_gradients = 1;        // share of the linears' weight gradients that are made
   std::int64_t accumulation = 1;
   bool has_dropout = false;
+  bool has_magnitudes = false;  // DoRA: lengths of rows are made in each pass, products again for their gradient
 };
 // activations: auto, checkpoint or keep; auto keeps what fits request.memory (all where that is 0), see
 // MethodPlan::choices.

@@ -1,5 +1,6 @@
 // A golden model with sequences, and gradients of all of it, for the tests of the backward.
 #pragma once
+#include <cmath>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -69,5 +70,17 @@ struct Model {
   Decoder decoder;
   std::vector<std::vector<std::int32_t>> sequences;
 };
+
+inline double norm(const std::vector<float>& g) {
+  double sum = 0;
+  for (const float x : g) sum += static_cast<double>(x) * static_cast<double>(x);
+  return std::sqrt(sum);
+}
+inline double distance(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    sum += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]);
+  return std::sqrt(sum);
+}
 
 }  // namespace frugal::backward_tests

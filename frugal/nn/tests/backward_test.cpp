@@ -1,31 +1,16 @@
 // The backward against transformers' autograd (golden), and against itself: packing, checkpoints, threads, answers that
-// branch, pairs.
+// branch.
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <fstream>
-#include <map>
 
-#include "frugal/base/philox.h"
-#include "frugal/nn/low_rank.h"
 #include "frugal/nn/tests/backward_model.h"
 
 namespace frugal {
 namespace {
 
 using namespace backward_tests;
-
-double norm(const std::vector<float>& g) {
-  double sum = 0;
-  for (const float x : g) sum += static_cast<double>(x) * static_cast<double>(x);
-  return std::sqrt(sum);
-}
-double distance(const std::vector<float>& a, const std::vector<float>& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    sum += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]);
-  return std::sqrt(sum);
-}
 
 class GoldenGradients : public testing::TestWithParam<const char*> {};
 
@@ -172,114 +157,6 @@ TEST_P(GoldenGradients, Bf16ComputeStaysWithinItsRounding) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenGradients, testing::Values("tied", "biased", "llama3"));
-
-// Random low-rank pairs beside every linear.
-struct Pairs : Gradients {
-  explicit Pairs(const WeightStore& store, std::int64_t rank)
-      : pairs(store.size()), a(store.size()), b(store.size()), da(store.size()), db(store.size()) {
-    PhiloxSequence random(3, Stream::initial);
-    const DecoderIdsOf linears(store);
-    for (const std::size_t id : linears.ids) {
-      a[id].resize(static_cast<std::size_t>(rank * store.spec(id).cols));
-      b[id].resize(static_cast<std::size_t>(rank * store.spec(id).rows));
-      for (auto* v : {&a[id], &b[id]}) {
-        for (float& x : *v) x = static_cast<float>(random.uniform() - 0.5);
-      }
-      da[id].resize(a[id].size());
-      db[id].resize(b[id].size());
-      pairs[id] = {rank, 0.5f, a[id].data(), b[id].data()};
-    }
-  }
-  struct DecoderIdsOf {
-    explicit DecoderIdsOf(const WeightStore& store) {
-      for (std::size_t id = 0; id < store.size(); ++id) {
-        if (store.spec(id).name.find("_proj.weight") != std::string::npos) ids.push_back(id);
-      }
-    }
-    std::vector<std::size_t> ids;
-  };
-  std::int64_t lowest_layer() const override { return 0; }
-  GradientSum of(std::size_t) override { return {}; }
-  LowRankSum of_low_rank(std::size_t id) override { return {da[id].data(), db[id].data()}; }
-  std::vector<LowRankPair> pairs;
-  std::vector<std::vector<float>> a, b, da, db;
-};
-
-// The pair's product merged into the weights gives the same loss, and da, db follow from the merged weight's gradient
-// dW: da = s b^T dW, db = s dW a^T.
-TEST(LowRank, GradientsAreThoseOfTheMergedWeights) {
-  Model m("biased"), merged("biased");
-  Pairs pairs(m.store, 3);
-  for (const std::size_t id : Pairs::DecoderIdsOf(m.store).ids) {
-    auto* w = reinterpret_cast<float*>(merged.store.bytes(id).data());
-    const std::int64_t rows = m.store.spec(id).rows, cols = m.store.spec(id).cols;
-    for (std::int64_t i = 0; i < rows; ++i) {
-      for (std::int64_t j = 0; j < cols; ++j) {
-        for (int r = 0; r < 3; ++r)
-          w[i * cols + j] += 0.5f * pairs.b[id][static_cast<std::size_t>(i * 3 + r)] *
-                             pairs.a[id][static_cast<std::size_t>(r * cols + j)];
-      }
-    }
-  }
-  PackedBatch batch;
-  for (const auto& s : m.sequences) batch.append(s);
-  AllGradients dense(merged.store);
-  const LowRankView view(m.store, pairs.pairs);
-  const double loss = m.loss_and_gradients(view, batch, false, pairs);
-  EXPECT_NEAR(loss, merged.loss_and_gradients(merged.view, batch, false, dense), 1e-5);
-  for (const std::size_t id : Pairs::DecoderIdsOf(m.store).ids) {
-    const std::int64_t rows = m.store.spec(id).rows, cols = m.store.spec(id).cols;
-    std::vector<float> da(pairs.a[id].size()), db(pairs.b[id].size());
-    for (std::int64_t i = 0; i < rows; ++i) {
-      for (std::int64_t j = 0; j < cols; ++j) {
-        for (int r = 0; r < 3; ++r) {
-          const float dw = 0.5f * dense[id][static_cast<std::size_t>(i * cols + j)];
-          da[static_cast<std::size_t>(r * cols + j)] += pairs.b[id][static_cast<std::size_t>(i * 3 + r)] * dw;
-          db[static_cast<std::size_t>(i * 3 + r)] += pairs.a[id][static_cast<std::size_t>(r * cols + j)] * dw;
-        }
-      }
-    }
-    EXPECT_LT(distance(da, pairs.da[id]), 2e-4 * norm(da)) << m.store.spec(id).name;
-    EXPECT_LT(distance(db, pairs.db[id]), 2e-4 * norm(db)) << m.store.spec(id).name;
-  }
-}
-
-// Central differences along a random change of every factor, with dropout: the mask is the same in both directions and
-// passes.
-TEST(LowRank, GradientWithDropoutIsTheSlopeOfTheLoss) {
-  Model m("tied");
-  PackedBatch batch;
-  for (const auto& s : m.sequences) batch.append(s);
-  for (const bool keeps : {false, true}) {
-    Pairs pairs(m.store, 2);
-    LowRankView view(m.store, pairs.pairs);
-    view.set_dropout(0.3, 77);
-    const double loss = m.loss_and_gradients(view, batch, keeps, pairs);
-    LowRankView plain(m.store, pairs.pairs);
-    Pairs ignored(m.store, 2);
-    EXPECT_GT(std::abs(loss - m.loss_and_gradients(plain, batch, keeps, ignored)), 1e-4);
-    PhiloxSequence random(5, Stream::initial);
-    double slope = 0;
-    std::vector<std::pair<float*, float>> change;
-    for (const std::size_t id : Pairs::DecoderIdsOf(m.store).ids) {
-      for (auto [values, gradient] : {std::pair{&pairs.a[id], &pairs.da[id]}, {&pairs.b[id], &pairs.db[id]}}) {
-        for (std::size_t i = 0; i < values->size(); ++i) {
-          const auto z = static_cast<float>(random.uniform() - 0.5);
-          slope += static_cast<double>(z) * static_cast<double>((*gradient)[i]);
-          change.emplace_back(values->data() + i, z);
-        }
-      }
-    }
-    const float h = 1e-3f;  // fp32 losses of about 5: truncation and rounding are both near 1e-3 of the slope
-    const auto moved = [&](float by) {
-      for (auto& [value, z] : change) *value += by * z;
-      const double found = m.loss_and_gradients(view, batch, keeps, ignored);
-      for (auto& [value, z] : change) *value -= by * z;
-      return found;
-    };
-    EXPECT_NEAR((moved(h) - moved(-h)) / (2 * static_cast<double>(h)), slope, 0.01 * std::abs(slope) + 2e-3);
-  }
-}
 
 }  // namespace
 }  // namespace frugal

@@ -47,6 +47,9 @@ GradientBuffers::GradientBuffers(const std::vector<Parameter>& parameters, std::
       case Parameter::Part::factor_b:
         pairs_[p.id].b = sum(i);
         break;
+      case Parameter::Part::magnitude:
+        pairs_[p.id].magnitude = sum(i);
+        break;
     }
   }
 }
@@ -55,7 +58,10 @@ bool GradientBuffers::takes_turns(std::size_t parameter) const {
   return by_layer_ && parameters_[parameter].layer >= 0 && parameters_[parameter].layer < layers_;
 }
 
-void GradientBuffers::zero() { std::fill_n(memory_.as<float>(), memory_.size() / sizeof(float), 0.0f); }
+void GradientBuffers::zero() {
+  parts_ = 0;
+  std::fill_n(memory_.as<float>(), memory_.size() / sizeof(float), 0.0f);
+}
 
 void GradientBuffers::layer_done(std::size_t layer) {
   if (!by_layer_) return;

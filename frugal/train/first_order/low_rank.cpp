@@ -5,6 +5,7 @@
 
 #include "frugal/base/error.h"
 #include "frugal/base/philox.h"
+#include "frugal/core/kernels/optimizers.h"
 
 namespace frugal {
 namespace {
@@ -60,8 +61,7 @@ LowRankPairs::LowRankPairs(const WeightStore& store, LoraAdapter start, double d
       pairs_(store.size()),
       view_(store, pairs_),
       training_view_(store, pairs_) {
-  if (start_.use_dora())
-    throw Error(Exit::input, "the adapter has magnitudes (DoRA), which are not trained yet", "give a LoRA adapter");
+  options_.dora = start_.use_dora();
   options_.dropout = dropout;
   options_.seed = seed;
   options_.rank_stabilised = start_.use_rslora;
@@ -84,16 +84,19 @@ void LowRankPairs::add(const DecoderIds& ids, std::size_t id, std::int64_t rank,
   const std::string module = spec.name.substr(0, spec.name.size() - std::string(".weight").size());
   pairs_[id] = {rank, static_cast<float>(scale)};
   alphas_[id] = alpha;
-  for (const bool is_a : {true, false}) {
-    const std::int64_t cols = is_a ? spec.cols : rank, rows = is_a ? rank : spec.rows;
-    parameters_.push_back({.name = module + (is_a ? ".lora_A.weight" : ".lora_B.weight"),
+  const auto part = [&](Parameter::Part of, const char* name, std::int64_t rows, std::int64_t cols) {
+    parameters_.push_back({.name = module + name,
                            .id = id,
-                           .part = is_a ? Parameter::Part::factor_a : Parameter::Part::factor_b,
+                           .part = of,
                            .rows = {},
                            .cols = cols,
                            .count = rows * cols,
-                           .layer = layer_of(ids, id)});
-  }
+                           .layer = layer_of(ids, id),
+                           .decays = of != Parameter::Part::magnitude});
+  };
+  part(Parameter::Part::factor_a, ".lora_A.weight", rank, spec.cols);
+  part(Parameter::Part::factor_b, ".lora_B.weight", spec.rows, rank);
+  if (options_.dora) part(Parameter::Part::magnitude, ".lora_magnitude_vector", 1, spec.rows);
 }
 
 void LowRankPairs::place() {
@@ -105,30 +108,62 @@ void LowRankPairs::place() {
   memory_ = Buffer(end * sizeof(float));
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     LowRankPair& pair = pairs_[parameters_[i].id];
-    (parameters_[i].part == Parameter::Part::factor_a ? pair.a : pair.b) = memory_.as<float>() + places_[i];
+    const Parameter::Part part = parameters_[i].part;
+    (part == Parameter::Part::factor_a   ? pair.a
+     : part == Parameter::Part::factor_b ? pair.b
+                                         : pair.magnitude) = memory_.as<float>() + places_[i];
   }
+  first_lengths_.resize(pairs_.size());
   restart();
 }
 
+const LowRankFactor* LowRankPairs::start_of(std::size_t id) const {
+  const auto found = std::find_if(start_.factors.begin(), start_.factors.end(),
+                                  [&](const LowRankFactor& f) { return f.module + ".weight" == store_.spec(id).name; });
+  return found == start_.factors.end() ? nullptr : &*found;
+}
+
+void LowRankPairs::merged_lengths(std::size_t id, std::int64_t begin, std::int64_t end, float* w,
+                                  float* lengths) const {
+  const std::int64_t cols = store_.spec(id).cols;
+  store_.read_rows(id, begin, end, w);
+  const LowRankPair& pair = pairs_[id];
+  for (std::int64_t i = begin; i < end; ++i) {
+    float* row = w + (i - begin) * cols;
+    for (std::int64_t r = 0; r < pair.rank; ++r) {
+      const float factor = pair.scale * pair.b[i * pair.rank + r];
+      for (std::int64_t j = 0; j < cols; ++j) row[j] += factor * pair.a[r * cols + j];
+    }
+    lengths[i - begin] = static_cast<float>(std::sqrt(kernels::sum_of_squares(row, static_cast<std::size_t>(cols))));
+  }
+}
+
 void LowRankPairs::restart() {
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {  // a pair's factors come before its magnitude
     const Parameter& p = parameters_[i];
     float* to = memory_.as<float>() + places_[i];
-    const bool is_a = p.part == Parameter::Part::factor_a;
-    const auto of_start = std::find_if(start_.factors.begin(), start_.factors.end(), [&](const LowRankFactor& f) {
-      return f.module + ".weight" == store_.spec(p.id).name;
-    });
-    if (of_start != start_.factors.end()) {
-      std::copy_n((is_a ? of_start->a : of_start->b).data(), p.count, to);
-      continue;
-    }
-    if (!is_a) {
+    if (const LowRankFactor* start = start_of(p.id)) {
+      const auto& from = p.part == Parameter::Part::factor_a   ? start->a
+                         : p.part == Parameter::Part::factor_b ? start->b
+                                                               : start->magnitude;
+      std::copy_n(from.data(), p.count, to);
+    } else if (p.part == Parameter::Part::factor_b) {
       std::fill_n(to, p.count, 0.0f);
-      continue;
+    } else if (p.part == Parameter::Part::factor_a) {
+      const double bound = 1 / std::sqrt(static_cast<double>(p.cols));
+      PhiloxSequence random(options_.seed, Stream::initial, static_cast<std::uint32_t>(p.id));
+      for (std::int64_t j = 0; j < p.count; ++j) to[j] = static_cast<float>((2 * random.uniform() - 1) * bound);
+    } else {  // b is 0: the length of the base's row, so that the model is unchanged
+      std::vector<float>& lengths = first_lengths_[p.id];
+      constexpr std::int64_t kRows = 64;
+      if (lengths.empty()) {
+        lengths.resize(static_cast<std::size_t>(p.count));
+        std::vector<float> rows(static_cast<std::size_t>(kRows * store_.spec(p.id).cols));
+        for (std::int64_t begin = 0; begin < p.count; begin += kRows)
+          merged_lengths(p.id, begin, std::min(p.count, begin + kRows), rows.data(), lengths.data() + begin);
+      }
+      std::copy(lengths.begin(), lengths.end(), to);
     }
-    const double bound = 1 / std::sqrt(static_cast<double>(p.cols));
-    PhiloxSequence random(options_.seed, Stream::initial, static_cast<std::uint32_t>(p.id));
-    for (std::int64_t j = 0; j < p.count; ++j) to[j] = static_cast<float>((2 * random.uniform() - 1) * bound);
   }
 }
 
@@ -149,15 +184,16 @@ std::vector<NamedBytes> LowRankPairs::state() {
 }
 
 void LowRankPairs::merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const {
-  store_.read_rows(id, begin, end, out);
   const LowRankPair& pair = pairs_[id];
-  if (pair.rank == 0) return;
+  if (pair.rank == 0) return store_.read_rows(id, begin, end, out);
+  std::vector<float> lengths(static_cast<std::size_t>(end - begin));
+  merged_lengths(id, begin, end, out, lengths.data());
+  if (pair.magnitude == nullptr) return;
   const std::int64_t cols = store_.spec(id).cols;
   for (std::int64_t i = begin; i < end; ++i) {
-    for (std::int64_t r = 0; r < pair.rank; ++r) {
-      const float factor = pair.scale * pair.b[i * pair.rank + r];
-      for (std::int64_t j = 0; j < cols; ++j) out[(i - begin) * cols + j] += factor * pair.a[r * cols + j];
-    }
+    const float length = lengths[static_cast<std::size_t>(i - begin)],
+                factor = length > 0 ? pair.magnitude[i] / length : 0;
+    for (std::int64_t j = 0; j < cols; ++j) out[(i - begin) * cols + j] *= factor;
   }
 }
 
@@ -176,7 +212,9 @@ std::optional<LoraAdapter> LowRankPairs::adapter() const {
                                .out = spec.rows,
                                .a = std::vector<float>(pair.a, pair.a + pair.rank * spec.cols),
                                .b = std::vector<float>(pair.b, pair.b + pair.rank * spec.rows),
-                               .magnitude = {},
+                               .magnitude = pair.magnitude == nullptr
+                                                ? std::vector<float>()
+                                                : std::vector<float>(pair.magnitude, pair.magnitude + spec.rows),
                                .scale = lora_scale(alphas_[id], pair.rank, options_.rank_stabilised),
                                .alpha = alphas_[id]});
   }

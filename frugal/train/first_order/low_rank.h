@@ -1,4 +1,5 @@
-// Low-rank pairs beside frozen linears (LoRA, arXiv:2106.09685), in fp32 on any base, quantised blocks as stored too.
+// Low-rank pairs beside frozen linears (LoRA, arXiv:2106.09685; with magnitudes DoRA, arXiv:2402.09353), in fp32 on any
+// base, quantised ones too.
 #pragma once
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@ struct LowRankOptions {
   std::int64_t rank = 8;
   double alpha = 16, dropout = 0;
   bool rank_stabilised = false;  // scale alpha / sqrt(rank) (rsLoRA, arXiv:2312.03732) instead of alpha / rank
+  bool dora = false;             // a magnitude for each row of a linear, which begins as the row's length
   std::vector<std::string>
       targets;  // last parts of linears' names: q_proj, v_proj, ...; empty: all linears of the layers
   std::uint64_t seed = 1;
@@ -20,8 +22,8 @@ struct LowRankOptions {
 
 class LowRankPairs : public Parametrisation {
  public:
-  // Goes on from an adapter: its pairs, ranks and scales. Error(Exit::input): it has magnitudes (DoRA), or a pair
-  // beside the head.
+  // Goes on from an adapter: its pairs, magnitudes, ranks and scales. Error(Exit::input): it has a pair beside the
+  // head.
   LowRankPairs(const WeightStore& store, LoraAdapter start, double dropout, std::uint64_t seed);
   // a from U(-1/sqrt(in), 1/sqrt(in)) and b 0, as PEFT begins: the model is unchanged at first.
   // Error(Exit::usage): a target that matches no linear, a rank above a linear's smaller side (both named).
@@ -38,12 +40,16 @@ class LowRankPairs : public Parametrisation {
   // scale and alpha of a pair, and where its numbers lie.
   void add(const DecoderIds& ids, std::size_t id, std::int64_t rank, double scale, double alpha);
   void place();
+  const LowRankFactor* start_of(std::size_t id) const;  // null: begins at random
+  // |W[i] + scale b[i] a| for rows [begin, end), and those rows of the sum in `w` [end - begin, cols].
+  void merged_lengths(std::size_t id, std::int64_t begin, std::int64_t end, float* w, float* lengths) const;
   const WeightStore& store_;
   LowRankOptions options_;
   LoraAdapter start_;           // empty: pairs begin at random
   std::vector<double> alphas_;  // by tensor
   std::vector<LowRankPair> pairs_;
-  std::vector<std::size_t> places_;  // floats, by parameter
+  std::vector<std::size_t> places_;                // floats, by parameter
+  std::vector<std::vector<float>> first_lengths_;  // by tensor: where fresh magnitudes begin
   Buffer memory_;
   LowRankView view_, training_view_;
 };

@@ -18,7 +18,7 @@
 namespace frugal {
 
 struct Parameter {
-  enum class Part { whole, rows, columns, factor_a, factor_b };  // of the tensor `id`
+  enum class Part { whole, rows, columns, factor_a, factor_b, magnitude };  // of the tensor `id`
   std::string name;
   std::size_t id = 0;
   Part part = Part::whole;

@@ -102,7 +102,7 @@ double LabelObjective::loss_and_gradients(const WeightView& view, std::span<cons
   std::vector<double> probabilities;
   for (std::size_t begin = 0, count = 0; begin < examples.size(); begin += count) {
     count = part(examples, begin);
-    tape_.begin(gradients.lowest_layer(), keeps);
+    tape_.begin(gradients.lowest_layer(), keeps, gradients.next_part());
     const Scored found = option_scores(view, examples.subspan(begin, count), &tape_);
     std::vector<double> slopes(count * m);  // of scale times the loss, by score
     for (std::size_t i = 0; i < count; ++i) {

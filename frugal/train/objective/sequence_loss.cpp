@@ -64,7 +64,7 @@ double SequenceLoss::loss_and_gradients(const WeightView& view, Indices examples
   double sum = 0;
   each_part(examples, [&](const Part& part) {
     if (!std::isfinite(sum)) return;
-    tape_.begin(gradients.lowest_layer(), keeps);
+    tape_.begin(gradients.lowest_layer(), keeps, gradients.next_part());
     decoder_.forward(view, part.batch, nullptr, &tape_);
     for (const double value : decoder_.log_probabilities(view, part.queries)) sum -= value;
     if (!std::isfinite(sum)) return;

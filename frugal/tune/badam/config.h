@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "frugal/tune/lora/config.h"
+#include "frugal/tune/first_order_config.h"
+#include "frugal/tune/low_rank_config.h"
 
 namespace frugal {
 
@@ -43,8 +44,7 @@ inline void from_json(const Json& json, SwitchEvery& every) {
 
 struct BadamConfig {
   FirstOrderConfig first_order{.lr = {1e-5}, .update = "master"};
-  LowRankConfig low_rank;
-  std::string train = "weights";
+  TrainedConfig trained;
   std::string block = "layer";
   SwitchEvery switch_every;
   std::string switch_mode = "random";
@@ -57,11 +57,6 @@ struct BadamConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     FirstOrderConfig::fields(c.first_order, v);
-    v({.name = "train",
-       .help = "what is trained: the weights themselves, or low-rank pairs beside them",
-       .group = "method",
-       .choices = {"weights", "lora"}},
-      c.train);
     v({.name = "block",
        .help = "what takes turns: layer, module (attention, feed-forward), matrix, or custom:PREFIX+PREFIX;PREFIX "
                "(blocks of name prefixes)",
@@ -103,13 +98,13 @@ struct BadamConfig {
        .group = "method",
        .choices = {"adjacent", "scatter", "adjacent_rows"}},
       c.mask);
-    LowRankConfig::fields(c.low_rank, v);
+    TrainedConfig::fields(c.trained, v);
   }
 };
 
 inline void validate(const BadamConfig& c) {
   validate(c.first_order);
-  validate(c.low_rank);
+  validate(c.trained);
   require_setting(c.block == "layer" || c.block == "module" || c.block == "matrix" || c.block.starts_with("custom:"),
                   "--block", c.block, "layer, module, matrix or custom:PREFIXES", "--block layer is the method's own");
   require_setting(c.start_block >= -1, "--start-block", c.start_block, "a block's number, or -1",
@@ -118,7 +113,7 @@ inline void validate(const BadamConfig& c) {
                   "a --start-block beside it", "name the block with --start-block");
   require_setting(c.ratio >= 0 && c.ratio <= 1, "--ratio", c.ratio, "a number in (0, 1]", "--ratio 0.1 is usual");
   require_setting(c.ratio > 0 || c.mask == "adjacent", "--mask", c.mask, "a --ratio beside it", "give --ratio 0.1");
-  require_setting(!c.keep_residual || (c.first_order.update == "master" && c.train == "weights"), "--keep-residual",
+  require_setting(!c.keep_residual || (c.first_order.update == "master" && !c.trained.is_lora()), "--keep-residual",
                   true, "--update master of the weights themselves",
                   "leave --keep-residual out, or --update and --train");
   if (c.ratio == 0) return;
@@ -129,7 +124,7 @@ inline void validate(const BadamConfig& c) {
                                                     {"--always-active", !c.always_active.empty()},
                                                     {"--reset-always-active", c.reset_always_active},
                                                     {"--keep-residual", c.keep_residual},
-                                                    {"--train lora", c.train == "lora"}};
+                                                    {"--train lora", c.trained.is_lora()}};
   for (const auto& [option, is_given] : of_blocks) {
     if (is_given)
       throw Error(Exit::usage,

@@ -1,8 +1,8 @@
 #include <algorithm>
 
-#include "frugal/tune/badam/partition.h"
+#include "frugal/tune/badam/pair_blocks.h"
 #include "frugal/tune/first_order_plan.h"
-#include "frugal/tune/lora/plan.h"
+#include "frugal/tune/low_rank_plan.h"
 #include "frugal/tune/registry.h"
 
 namespace frugal {
@@ -64,11 +64,17 @@ MethodPlan plan(const PlanRequest& request, const Json& settings, const BadamCon
   if (config.ratio > 0) return plan_ratio(request, config);
   std::vector<std::string> names;
   std::vector<std::uint64_t> sizes;
+  std::vector<std::size_t> weights;
+  const bool is_lora = config.trained.is_lora();
   for (const TensorSpec& spec : tensor_specs(request.shape)) {
     names.push_back(spec.name);
-    sizes.push_back(static_cast<std::uint64_t>(spec.rows) * static_cast<std::uint64_t>(spec.cols));
+    const std::uint64_t own = is_lora ? low_rank_numbers(spec, config.trained.low_rank)
+                                      : static_cast<std::uint64_t>(spec.rows) * static_cast<std::uint64_t>(spec.cols);
+    if (own == 0) continue;
+    sizes.push_back(own);
+    weights.push_back(names.size() - 1);
   }
-  const Partition partition = partition_blocks(names, config);
+  const Partition partition = is_lora ? blocks_of_pairs(names, weights, config) : partition_blocks(names, config);
   const auto size_of = [&](const std::vector<std::size_t>& members) {
     std::uint64_t sum = 0;
     for (const std::size_t i : members) sum += sizes[i];
@@ -76,7 +82,6 @@ MethodPlan plan(const PlanRequest& request, const Json& settings, const BadamCon
   };
   std::uint64_t most = 0;
   for (const ParameterBlock& block : partition.blocks) most = std::max(most, size_of(block.members));
-  const bool is_lora = config.train == "lora";
   FirstOrderPlan method = first_order_plan(config.first_order, request, !is_lora);
   const auto blocks = static_cast<double>(partition.blocks.size());
   method.trained = method.gradients = most + size_of(partition.always);
@@ -89,10 +94,8 @@ MethodPlan plan(const PlanRequest& request, const Json& settings, const BadamCon
     for (const TensorSpec& spec : tensor_specs(request.shape)) method.kept += 4 * static_cast<std::uint64_t>(spec.rows);
   }
   if (is_lora) {
-    const std::uint64_t numbers = low_rank_numbers(request.shape, config.low_rank);
-    method.trained = method.gradients = numbers;  // of one block: less than all pairs, which are small
-    method.beside = 4 * numbers;
-    method.has_dropout = config.low_rank.dropout > 0;
+    add_pairs(method, request.shape, config.trained.low_rank);
+    method.weight_gradients /= blocks;
   }
   return plan_first_order(request, method, config.first_order.activations);
 }

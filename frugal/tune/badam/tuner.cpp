@@ -2,9 +2,9 @@
 #include <numeric>
 
 #include "frugal/train/first_order/windowed_weights.h"
-#include "frugal/tune/badam/partition.h"
+#include "frugal/tune/badam/pair_blocks.h"
 #include "frugal/tune/first_order_options.h"
-#include "frugal/tune/lora/options.h"
+#include "frugal/tune/low_rank_options.h"
 
 namespace frugal {
 namespace {
@@ -26,9 +26,20 @@ std::unique_ptr<Parametrisation> windows(const BadamConfig& config, const Json& 
 
 std::unique_ptr<Parametrisation> trained(const BadamConfig& config, const Json& settings, TunerContext& context) {
   if (config.ratio > 0) return windows(config, settings, context);
-  if (config.train == "lora") return low_rank_pairs(config.low_rank, settings, context.store);
-  return std::make_unique<WholeWeights>(context.store, context.decoder.threads(),
-                                        std::vector<bool>(context.store.size(), true));
+  return trained_parts(config.trained, seed_of(settings), context.store, context.decoder.threads());
+}
+
+// Blocks of the parameters; those of pairs are the blocks of the weights they stand beside.
+Partition partition_of(const Parametrisation& what, const WeightStore& store, const BadamConfig& config) {
+  std::vector<std::string> names;
+  if (!config.trained.is_lora()) {
+    for (const Parameter& p : what.parameters()) names.push_back(p.name);
+    return partition_blocks(names, config);
+  }
+  for (std::size_t id = 0; id < store.size(); ++id) names.push_back(store.spec(id).name);
+  std::vector<std::size_t> weights;
+  for (const Parameter& p : what.parameters()) weights.push_back(p.id);
+  return blocks_of_pairs(names, weights, config);
 }
 
 }  // namespace
@@ -43,12 +54,10 @@ void register_tuner_badam(TunerRegistry& registry) {
                   "leave one of them out");
     }
     auto what = trained(config, settings, context);
-    std::vector<std::string> names;
-    for (const Parameter& p : what->parameters()) names.push_back(p.name);
     const bool has_blocks = config.ratio == 0;
     BlockSchedule schedule;
     if (has_blocks) {
-      const Partition partition = partition_blocks(names, config);
+      const Partition partition = partition_of(*what, context.store, config);
       schedule.always = partition.always;
       for (const ParameterBlock& block : partition.blocks) {
         schedule.blocks.push_back(block.members);
@@ -56,7 +65,7 @@ void register_tuner_badam(TunerRegistry& registry) {
       }
     } else {
       schedule.names = {"a share of all"};
-      schedule.blocks.emplace_back(names.size());
+      schedule.blocks.emplace_back(what->parameters().size());
       std::iota(schedule.blocks[0].begin(), schedule.blocks[0].end(), std::size_t{0});
     }
     const std::size_t blocks = schedule.blocks.size(),
@@ -77,7 +86,7 @@ void register_tuner_badam(TunerRegistry& registry) {
     schedule.resets_always = config.reset_always_active;
     FirstOrderOptions options = first_order_options(config.first_order, settings);
     options.keeps_residuals = config.keep_residual;
-    if (config.train == "lora") options.likely_rates = {1e-4, 3e-4, 1e-3, 3e-3};
+    if (config.trained.is_lora()) options.likely_rates = {1e-4, 3e-4, 1e-3, 3e-3};
     return std::make_unique<FirstOrderTuner>(std::move(what), context.decoder, context.objective, options,
                                              std::move(schedule));
   });

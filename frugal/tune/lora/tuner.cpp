@@ -1,5 +1,6 @@
 #include "frugal/tune/first_order_options.h"
-#include "frugal/tune/lora/options.h"
+#include "frugal/tune/lora/config.h"
+#include "frugal/tune/low_rank_options.h"
 
 namespace frugal {
 

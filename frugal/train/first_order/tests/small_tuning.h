@@ -37,8 +37,12 @@ struct Fixture {
                                          const FirstOrderOptions& options = FirstOrderOptions()) {
     std::unique_ptr<Parametrisation> trained;
     if (what == "full") trained = std::make_unique<WholeWeights>(store, team, std::vector<bool>(store.size(), true));
-    if (what.starts_with("lora")) {
-      trained = std::make_unique<LowRankPairs>(store, LowRankOptions{.rank = 2, .dropout = what == "lora" ? 0.1 : 0});
+    if (what.starts_with("lora") || what.starts_with("dora")) {
+      LowRankOptions pairs;
+      pairs.rank = 2;
+      pairs.dropout = what.ends_with("without dropout") ? 0 : 0.1;
+      pairs.dora = what.starts_with("dora");
+      trained = std::make_unique<LowRankPairs>(store, pairs);
     }
     if (what == "rows" || what == "columns") {
       std::vector<std::vector<std::int32_t>> rows(store.size());

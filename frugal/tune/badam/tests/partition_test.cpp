@@ -162,7 +162,7 @@ TEST(BadamRatio, TakesTheLayersAndHasNoBlocks) {
   refused([](BadamConfig& c) { c.start_block = 1; });
   refused([](BadamConfig& c) { c.always_active = {"model.norm"}; });
   refused([](BadamConfig& c) { c.keep_residual = true; });
-  refused([](BadamConfig& c) { c.train = "lora"; });
+  refused([](BadamConfig& c) { c.trained.train = "lora"; });
   refused([](BadamConfig& c) { c.ratio = 1.5; });
   refused([](BadamConfig& c) {
     c.ratio = 0;
