@@ -26,7 +26,7 @@ AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights) {
   for (const MethodInfo* method : order) {
     std::vector<std::string> weights = {request.weights};
     if (!has_fixed_weights && method->takes_stored) weights.push_back("stored");
-    if (request.weights == "stored" && !method->takes_stored) continue;
+    if (request.weights != "bf16" && request.weights != "f32" && !method->takes_stored) continue;
     std::uint64_t needed = 0;
     for (const std::string& each : weights) {
       PlanRequest with = request;

@@ -57,9 +57,16 @@ void encode(const float* values, std::int64_t n, std::uint8_t* codes, float* abs
 
 void decode(const std::uint8_t* codes, const float* absmax, std::int64_t begin, std::int64_t end, float* out) {
   while (begin < end) {
-    const float scale = absmax[begin / kBlock];
     const std::int64_t stop = std::min(end, (begin / kBlock + 1) * kBlock);
-    for (; begin < stop; ++begin) *out++ = kCodes[codes[begin / 2] >> (begin % 2 == 0 ? 4 : 0) & 15] * scale;
+    float values[16];
+    for (std::size_t code = 0; code < 16; ++code) values[code] = kCodes[code] * absmax[begin / kBlock];
+    if (begin % 2 != 0) *out++ = values[codes[begin++ / 2] & 15];
+    for (; begin + 1 < stop; begin += 2, out += 2) {
+      const std::uint8_t both = codes[begin / 2];
+      out[0] = values[both >> 4];
+      out[1] = values[both & 15];
+    }
+    if (begin < stop) *out++ = values[codes[begin++ / 2] >> 4];
   }
 }
 

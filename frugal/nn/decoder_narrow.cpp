@@ -35,6 +35,7 @@ void rows_times(const WeightStore& store, std::size_t id, std::int64_t begin, st
       return times(store.bf16(id) + begin * cols);
     case WeightType::f32:
       return times(store.f32(id) + begin * cols);
+    case WeightType::nf4:
     case WeightType::stored: {
       std::vector<float> rows(m * k);
       store.read_rows(id, begin, end, rows.data());

@@ -1,28 +1,56 @@
 #include "frugal/nn/weight_store.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "frugal/base/error.h"
+#include "frugal/formats/nf4.h"
 
 namespace frugal {
 namespace {
+
 constexpr std::int64_t kTile = 1 << 18;  // elements converted at a time by one thread: 1 MiB of fp32
+
+// Of a tensor's codes, so that the scales behind them are aligned.
+std::size_t nf4_code_bytes(std::int64_t elements) {
+  return static_cast<std::size_t>((nf4::code_bytes(elements) + 63) / 64 * 64);
 }
+
+WeightType type_of(const SourceTensor& tensor, WeightType wish) {
+  if (tensor.is_vector) return WeightType::f32;
+  const bool is_of_layer = tensor.name.find(".layers.") != std::string::npos;
+  return wish == WeightType::nf4 && !is_of_layer ? WeightType::bf16 : wish;
+}
+
+std::size_t bytes_of(std::int64_t elements, WeightType type) {
+  switch (type) {
+    case WeightType::bf16:
+      return static_cast<std::size_t>(elements) * 2;
+    case WeightType::f32:
+      return static_cast<std::size_t>(elements) * 4;
+    case WeightType::nf4:
+      return nf4_code_bytes(elements) + static_cast<std::size_t>(nf4::blocks(elements)) * sizeof(float);
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
 
 WeightType parse_weight_type(const std::string& text) {
   if (text == "bf16") return WeightType::bf16;
   if (text == "f32") return WeightType::f32;
+  if (text == "nf4") return WeightType::nf4;
   if (text == "stored") return WeightType::stored;
-  throw Error(Exit::usage, "--weights is '" + text + "'", "choose bf16, f32 or stored");
+  throw Error(Exit::usage, "--weights is '" + text + "'", "choose bf16, f32, nf4 or stored");
 }
 
 WeightStore::WeightStore(std::shared_ptr<const ModelSource> source, WeightType type, Threads& threads)
     : source_(std::move(source)) {
   std::size_t total = 0;
   for (const SourceTensor& tensor : source_->tensors()) {
-    const WeightType own = tensor.is_vector ? WeightType::f32 : type;
-    const auto elements = static_cast<std::size_t>(tensor.rows * tensor.cols);
-    const std::size_t bytes = own == WeightType::stored ? 0 : elements * (own == WeightType::f32 ? 4 : 2);
+    const WeightType own = type_of(tensor, type);
+    const std::size_t bytes = bytes_of(tensor.rows * tensor.cols, own);
     tensors_.push_back({tensor, own, total, bytes});
     total += (bytes + 63) / 64 * 64;
   }
@@ -34,7 +62,12 @@ void WeightStore::load(Threads& threads) {
   for (std::size_t id = 0; id < tensors_.size(); ++id) {
     const Tensor& tensor = tensors_[id];
     if (tensor.type == WeightType::stored) continue;
-    const std::int64_t rows = tensor.spec.rows, cols = tensor.spec.cols, step = std::max<std::int64_t>(1, kTile / cols);
+    const std::int64_t rows = tensor.spec.rows, cols = tensor.spec.cols;
+    std::int64_t step = std::max<std::int64_t>(1, kTile / cols);
+    if (tensor.type == WeightType::nf4) {  // tiles of whole blocks
+      const std::int64_t whole = nf4::kBlock / std::gcd(nf4::kBlock, cols);
+      step = (step + whole - 1) / whole * whole;
+    }
     threads.run((rows + step - 1) / step, [&](std::int64_t item, int) {
       const std::int64_t begin = item * step, end = std::min(rows, begin + step);
       std::byte* to = memory_.data() + tensor.offset;
@@ -43,10 +76,27 @@ void WeightStore::load(Threads& threads) {
       } else {
         std::vector<float> values(static_cast<std::size_t>((end - begin) * cols));
         source_->read_rows(id, begin, end, values.data());
-        kernels::to_bf16(values.data(), reinterpret_cast<kernels::Bf16*>(to) + begin * cols, values.size());
+        if (tensor.type == WeightType::nf4)
+          encode(tensor, begin * cols, values);
+        else
+          kernels::to_bf16(values.data(), reinterpret_cast<kernels::Bf16*>(to) + begin * cols, values.size());
       }
     });
     source_->release(id);
+  }
+}
+
+float* WeightStore::scales(const Tensor& tensor) const {
+  const std::size_t behind = nf4_code_bytes(tensor.spec.rows * tensor.spec.cols);
+  return reinterpret_cast<float*>(memory_.data() + tensor.offset + behind);
+}
+
+void WeightStore::encode(const Tensor& tensor, std::int64_t first, const std::vector<float>& values) {
+  try {
+    nf4::encode(values.data(), static_cast<std::int64_t>(values.size()), codes(tensor) + first / 2,
+                scales(tensor) + first / nf4::kBlock);
+  } catch (const Error& error) {
+    throw Error(error.code(), tensor.spec.name + ": " + error.what(), error.fix());
   }
 }
 
@@ -64,6 +114,8 @@ void WeightStore::read_rows(std::size_t id, std::int64_t begin, std::int64_t end
   const std::int64_t at = begin * tensor.spec.cols, n = (end - begin) * tensor.spec.cols;
   if (tensor.type == WeightType::stored)
     source_->read_rows(id, begin, end, out);
+  else if (tensor.type == WeightType::nf4)
+    nf4::decode(codes(tensor), scales(tensor), at, at + n, out);
   else if (tensor.type == WeightType::f32)
     std::copy_n(f32(id) + at, n, out);
   else
@@ -79,7 +131,7 @@ void WeightStore::read_rows(std::size_t id, std::int64_t begin, std::int64_t end
     kernels::to_bf16(f32(id) + at, out, static_cast<std::size_t>(n));
   } else {
     std::vector<float> values(static_cast<std::size_t>(n));
-    source_->read_rows(id, begin, end, values.data());
+    read_rows(id, begin, end, values.data());
     kernels::to_bf16(values.data(), out, values.size());
   }
 }

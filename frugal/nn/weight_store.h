@@ -1,4 +1,4 @@
-// The weights a process computes with: its own copy in bf16 or fp32, or the file's blocks as stored.
+// The weights a process computes with: its own copy in bf16, fp32 or NF4, or the file's blocks as stored.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -13,13 +13,16 @@
 
 namespace frugal {
 
-enum class WeightType { bf16, f32, stored };
+// nf4 (QLoRA, arXiv:2305.14314): the layers' linears in blocks of 64 4-bit codes, see formats/nf4.h; embedding and head
+// in bf16.
+enum class WeightType { bf16, f32, nf4, stored };
 WeightType parse_weight_type(const std::string& text);  // Error(Exit::usage)
+inline bool can_change(WeightType type) { return type == WeightType::bf16 || type == WeightType::f32; }
 
 class WeightStore {
  public:
   // Converts once, a tensor at a time, and releases the file's pages behind it. Vectors (norm gains, biases) are fp32
-  // always.
+  // always. Error(Exit::input): a weight NF4 cannot hold.
   WeightStore(std::shared_ptr<const ModelSource> source, WeightType type, Threads& threads);
 
   // Takes every weight from the file again.
@@ -32,7 +35,8 @@ class WeightStore {
   WeightType type(std::size_t id) const { return tensors_[id].type; }
   std::int64_t elements(std::size_t id) const { return tensors_[id].spec.rows * tensors_[id].spec.cols; }
 
-  // The copy's own bytes, row-major. Error(Exit::internal) when the tensor is kept as stored.
+  // The copy's own bytes, row-major; of NF4 its codes, then its scales. Error(Exit::internal) when the tensor is kept
+  // as stored.
   std::span<std::byte> bytes(std::size_t id);
   std::span<const std::byte> bytes(std::size_t id) const { return const_cast<WeightStore*>(this)->bytes(id); }
   const float* f32(std::size_t id) const { return reinterpret_cast<const float*>(bytes(id).data()); }
@@ -48,6 +52,11 @@ class WeightStore {
     WeightType type;
     std::size_t offset = 0, bytes = 0;
   };
+  std::uint8_t* codes(const Tensor& tensor) const {
+    return reinterpret_cast<std::uint8_t*>(memory_.data() + tensor.offset);
+  }
+  float* scales(const Tensor& tensor) const;
+  void encode(const Tensor& tensor, std::int64_t first, const std::vector<float>& values);  // elements from `first` on
   std::shared_ptr<const ModelSource> source_;
   std::vector<Tensor> tensors_;
   Buffer memory_;

@@ -29,9 +29,12 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
                               work.of_evaluation > Size(0) ? chunk_of(work.of_evaluation, 1) : Size(0));
   const bool is_stored = r.weights == "stored" && !changes_weights;
 
-  const Size weights = (is_stored ? Size(r.file_bytes) : s.matrices() * (r.weights == "f32" ? 4 : 2)) + s.vectors * 4;
-  // Weights of a layer's linears for each branch; two blocks of the head's rows.
-  const Size scratch = B * (s.most_qkv + s.most_rest + Size(2) * block * C) * T;
+  const Size kept = is_stored            ? Size(r.file_bytes)
+                    : r.weights == "nf4" ? (s.embedding + s.head) * 2 + ceil_divide(s.linears * 9, 16)  // 4.5 bits
+                                         : s.matrices() * (r.weights == "f32" ? 4 : 2);
+  const Size weights = kept + s.vectors * 4;
+  // Weights of a layer's linears for each branch that has its own; two blocks of the head's rows.
+  const Size scratch = (changes_weights ? B : Size(1)) * (s.most_qkv + s.most_rest + Size(2) * block * C) * T;
   // Residual stream in fp32, q k v and attention's output, sines and cosines; normed rows before the head.
   const Size activations = rows * (C * 4 + (s.most_qkv_row + s.most_q_row) * T) + tokens * r.shape.head_dim * 4 +
                            (work.has_whole_head ? rows * C * T : Size(0));
@@ -86,11 +89,14 @@ MethodPlan plan_forward(const PlanRequest& request) {
 
 MethodPlan plan_zeroth_order(const PlanRequest& request, const ZerothOrderPlan& method) {
   const Sizes s(request.shape);
-  MethodPlan plan{plan_sizes::forward_memory(request, 2, true, true), 0};
-  if (method.has_mask) plan.parts.push_back({"mask", ceil_divide(s.matrices(), 8).count()});
-  const double update = number(s.matrices()) / request.rates.update_weights / number(at_least_one(request.threads));
+  const bool has_pairs = method.pairs > 0;
+  const Size trained = has_pairs ? Size(method.pairs) : s.matrices();
+  MethodPlan plan{plan_sizes::forward_memory(request, 2, !has_pairs, true), 0};
+  if (has_pairs) plan.parts.push_back({"beside", (trained * 4).count()});
+  if (method.has_mask) plan.parts.push_back({"mask", ceil_divide(trained, 8).count()});
+  const double update = number(trained) / request.rates.update_weights / number(at_least_one(request.threads));
   plan.seconds_per_step =
-      number(at_least_one(method.samples)) * (plan_sizes::forward_seconds(request, 2, true) + update);
+      number(at_least_one(method.samples)) * (plan_sizes::forward_seconds(request, 2, !has_pairs) + update);
   return plan;
 }
 

@@ -73,12 +73,13 @@ PlanRow plan_row(const Planner& planner, const PlanRequest& request) {
 }
 
 std::vector<PlanRow> plan_methods(const std::vector<Planner>& planners, const PlanRequest& request) {
-  if (request.weights != "bf16" && request.weights != "f32" && request.weights != "stored") {
-    throw Error(Exit::usage, "--weights is '" + request.weights + "'", "choose bf16, f32 or stored");
+  const bool can_change = request.weights == "bf16" || request.weights == "f32";
+  if (!can_change && request.weights != "nf4" && request.weights != "stored") {
+    throw Error(Exit::usage, "--weights is '" + request.weights + "'", "choose bf16, f32, nf4 or stored");
   }
   std::vector<PlanRow> rows;
   for (const Planner& planner : planners) {
-    if (planner.takes_stored || request.weights != "stored") rows.push_back(plan_row(planner, request));
+    if (planner.takes_stored || can_change) rows.push_back(plan_row(planner, request));
   }
   return rows;
 }

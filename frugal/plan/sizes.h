@@ -76,7 +76,7 @@ inline Size chunk_of(Size tokens, std::uint64_t branches) {
 }
 
 // Parts of a forward over `branches` branches and whatever is trained beside it. changes_weights: they cannot stay as
-// stored.
+// stored, and each branch has its own.
 std::vector<PlanPart> forward_memory(const PlanRequest& request, std::uint64_t branches, bool changes_weights,
                                      bool is_tuning);
 double forward_seconds(const PlanRequest& request, std::uint64_t branches, bool is_perturbed);

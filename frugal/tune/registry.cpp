@@ -4,6 +4,12 @@
 
 namespace frugal {
 
+bool MethodInfo::leaves_weights(const Json& settings) const {
+  const bool has_choice =
+      std::any_of(fields.begin(), fields.end(), [](const FieldInfo& info) { return info.field.name == "train"; });
+  return takes_stored || (has_choice && settings.value("train", std::string()) == "lora");
+}
+
 void Registry::add(MethodInfo method) {
   const auto place = std::lower_bound(methods_.begin(), methods_.end(), method.name,
                                       [](const MethodInfo& each, std::string_view name) { return each.name < name; });
@@ -46,7 +52,7 @@ std::vector<Planner> planners(const Json& settings, std::string_view chosen) {
     for (const auto& [name, value] : settings.items()) {
       if (method.name == chosen || !own.contains(name)) own[name] = value;
     }
-    all.push_back({std::string(method.name), true, method.takes_stored,
+    all.push_back({std::string(method.name), true, method.leaves_weights(own),
                    [&method, own](const PlanRequest& request) { return method.plan(request, own); }});
   }
   return all;

@@ -14,6 +14,8 @@ struct MethodInfo {
   std::vector<FieldInfo> fields;                       // the method's own options
   std::function<void(const Json& settings)> validate;  // Error(Exit::usage) for a value out of its range
   bool takes_stored = false;                           // the base's weights may stay as stored: it does not change them
+  // The same under these settings: the method can train pairs beside the weights, and does.
+  bool leaves_weights(const Json& settings) const;
   std::function<MethodPlan(const PlanRequest&, const Json& settings)>
       plan;              // settings: its own options and those of the verb
   int preference = 100;  // --method auto takes the lowest that fits; by what docs/choosing.md measured

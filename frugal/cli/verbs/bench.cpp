@@ -39,11 +39,6 @@ void validate(const BenchConfig& c) {
     require_file("--data", c.data);
     if (!c.task.labels.empty()) validate(c.task);
   }
-  if (c.method != kForward && c.compute.weights == "stored" && !methods().at(c.method).takes_stored) {
-    throw Error(Exit::usage,
-                "--weights is stored, but --method " + c.method + " changes the weights, expected bf16 or f32",
-                "leave --weights out");
-  }
 }
 
 Verb bench_verb() {
@@ -58,7 +53,11 @@ Verb bench_verb() {
           .run = [](const Settings& settings) {
             const auto config = from_json<BenchConfig>(settings.values());
             validate(config);
-            if (config.method != kForward) methods().at(config.method).validate(settings.values());
+            if (config.method != kForward) {
+              methods().at(config.method).validate(settings.values());
+              require_changeable_weights(config.method, settings.values());
+              refuse_unused_pair_options(settings);
+            }
             return run_torch("bench", step_settings(settings, config));
           }};
 }

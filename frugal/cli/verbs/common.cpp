@@ -3,6 +3,8 @@
 #include <filesystem>
 
 #include "frugal/cli/validate.h"
+#include "frugal/tune/lora/config.h"
+#include "frugal/tune/registry.h"
 
 namespace frugal {
 
@@ -10,6 +12,37 @@ namespace fs = std::filesystem;
 
 void validate(const ComputeConfig& config) {
   require_between("--threads", static_cast<double>(config.threads), 0, 1024);
+}
+
+void require_changeable_weights(const std::string& method, const Json& settings) {
+  const auto weights = settings.value("weights", std::string());
+  if (weights == "bf16" || weights == "f32" || methods().at(method).leaves_weights(settings)) return;
+  throw Error(Exit::usage,
+              "--weights is " + weights + ", but --method " + method + " changes the weights, expected bf16 or f32",
+              settings.contains("train") ? "leave --weights out, or train low-rank pairs beside them with --train lora"
+                                         : "leave --weights out, or --method lora");
+}
+
+void refuse_unused_pair_options(const Settings& settings) {
+  const auto is_given = [&](std::string_view name) {  // a name in the environment is left to the verb that has it
+    return settings.is_given(name) && !settings.at(name).origin.starts_with("FRUGAL_");
+  };
+  const bool has_train = settings.has("train"), has_pairs = settings.has("rank");
+  if (!has_pairs) return;
+  const auto adapter = settings.at("adapter").value.get<std::string>();
+  for (const FieldInfo& info : describe_fields<LowRankConfig>()) {
+    const std::string_view name = info.field.name;
+    if (!is_given(name)) continue;
+    const std::string flag = flag_name(name);
+    if (has_train && settings.at("train").value == "all") {
+      throw Error(Exit::usage, flag + " is given, but --train is all, and no low-rank pairs are trained",
+                  "--train lora trains them; or leave " + flag + " out");
+    }
+    if (!adapter.empty() && name != "adapter" && name != "dropout") {
+      throw Error(Exit::usage, flag + " is given, but --adapter " + adapter + " has its own",
+                  "leave " + flag + " out, or --adapter");
+    }
+  }
 }
 
 void validate(const ExportConfig& config) {

@@ -26,9 +26,11 @@ struct ComputeConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "weights",
-       .help = "weights in memory: bf16 or f32 made from the file once, or the file's blocks dequantised on use",
+       .help =
+           "weights in memory: bf16 or f32 made from the file once; nf4: linears in 4.5 bits a weight, made once and "
+           "dequantised on use; or the file's blocks as stored",
        .group = "budget",
-       .choices = {"bf16", "f32", "stored"}},
+       .choices = {"bf16", "f32", "nf4", "stored"}},
       c.weights);
     v({.name = "threads", .help = "threads that compute; 0: one a core", .group = "budget"}, c.threads);
   }
@@ -74,6 +76,10 @@ struct SamplingConfig {
 };
 
 void validate(const ComputeConfig& config);
+// Error(Exit::usage) where a method changes weights that --weights keeps quantised.
+void require_changeable_weights(const std::string& method, const Json& settings);
+// Error(Exit::usage): an option of low-rank pairs where none are trained, or where an adapter says what they are.
+void refuse_unused_pair_options(const Settings& settings);
 void validate(const ExportConfig& config);
 void validate(const SamplingConfig& config);
 void refuse_unused_sampling(const Settings& settings, const SamplingConfig& config);  // --greedy beside --temperature

@@ -15,6 +15,7 @@
 #include "frugal/cli/run_torch.h"
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/verbs.h"
+#include "frugal/formats/adapter/lora_adapter.h"
 
 namespace frugal {
 namespace {
@@ -144,7 +145,13 @@ int start(const Settings& settings) {
   auto config = from_json<TuneConfig>(settings.values());
   validate(config);
   validate_data(settings, config);
-  if (config.method != kAuto) methods().at(config.method).validate(settings.values());
+  if (config.method != kAuto) {
+    methods().at(config.method).validate(settings.values());
+    require_changeable_weights(config.method, settings.values());
+  }
+  refuse_unused_pair_options(settings);
+  if (const auto adapter = settings.values().value("adapter", std::string()); settings.has("rank") && !adapter.empty())
+    read_peft_adapter(adapter, ModelSource::open(config.model)->shape());  // refuses one that does not serve
   Json values = settings.values();
   if (config.task.labels.empty()) values["max_length"] = sequence_config(settings).max_length;
   Json report = prepare(settings, config, values);
@@ -189,11 +196,6 @@ void validate(const TuneConfig& c) {
   }
   require_at_least("--max-new-tokens", c.answers.max_new_tokens, 1);
   validate(c.compute);
-  if (c.method != kAuto && c.compute.weights == "stored" && !methods().at(c.method).takes_stored) {
-    throw Error(Exit::usage,
-                "--weights is stored, but --method " + c.method + " changes the weights, expected bf16 or f32",
-                "leave --weights out, or --method lora");
-  }
 }
 
 Verb tune_verb() {

@@ -23,8 +23,10 @@ WholeWeights::WholeWeights(WeightStore& store, Threads& threads, const std::vect
   const DecoderIds ids(store.shape());
   for (std::size_t id = 0; id < store.size(); ++id) {
     if (!chosen[id]) continue;
-    if (store.type(id) == WeightType::stored) {
-      throw Error(Exit::usage, "--weights is stored, but " + store.spec(id).name + " is to be trained",
+    if (!can_change(store.type(id))) {
+      throw Error(Exit::usage,
+                  std::string("--weights is ") + (store.type(id) == WeightType::nf4 ? "nf4" : "stored") + ", but " +
+                      store.spec(id).name + " is to be trained",
                   "--weights bf16, or train adapters with --method lora");
     }
     const TensorSpec& spec = store.spec(id);

@@ -9,8 +9,8 @@ namespace {
 
 // Error(Exit::usage) for a score that the weights as they are kept do not give.
 void check_score(const SpruftConfig& config, const WeightStore& store, std::size_t id) {
-  if (!config.needs_gradients() || store.type(id) != WeightType::stored) return;
-  const std::string& type = store.source().tensors()[id].type;
+  if (!config.needs_gradients() || can_change(store.type(id))) return;
+  const std::string type = store.type(id) == WeightType::nf4 ? "NF4" : store.source().tensors()[id].type;
   if (type == "F32" || type == "F16" || type == "BF16") return;
   throw Error(Exit::usage,
               "--score is " + config.score + ", but " + store.spec(id).name + " is kept as " + type +
@@ -55,9 +55,11 @@ std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const
 void register_tuner_spruft(TunerRegistry& registry) {
   registry.add("spruft", [](const Json& settings, TunerContext& context) -> std::unique_ptr<Tuner> {
     const auto config = from_json<SpruftConfig>(settings);
-    if (config.score == "zo-taylor" && settings.value("weights", "bf16") == "stored") {
-      throw Error(Exit::usage, "--score is zo-taylor, but --weights stored cannot be perturbed",
-                  "--score taylor, or --weights bf16");
+    if (config.score == "zo-taylor" && !can_change(parse_weight_type(settings.value("weights", "bf16")))) {
+      throw Error(
+          Exit::usage,
+          "--score is zo-taylor, but --weights " + settings["weights"].get<std::string>() + " cannot be perturbed",
+          "--score taylor, or --weights bf16");
     }
     auto rows =
         config.adapter.empty()
