@@ -13,6 +13,7 @@
 #include "frugal/train/run/trajectory.h"
 #include "frugal/train/tuner_registry.h"
 #include "frugal/train/zeroth_order/tuner.h"
+#include "frugal/tune/low_rank_options.h"
 #include "frugal/verbs/tune_data.h"
 #include "frugal/verbs/verbs.h"
 
@@ -91,9 +92,11 @@ void reach(Tuner& tuner, const Trajectory* trajectory, const fs::path& run, std:
 // A bare trajectory says what its engine was; a run's record says which method it had.
 std::unique_ptr<Tuner> tuner_of(const Json& record, const Trajectory* trajectory, Session& session) {
   if (trajectory != nullptr) {
-    return std::make_unique<ZerothOrderTuner>(session.store, session.threads, nullptr,
-                                              options_from_header(trajectory->header),
-                                              ZerothOrderTuner::Loss::cross_entropy, 1);
+    const ZerothOrderOptions options = options_from_header(trajectory->header);
+    const auto trained = from_json<TrainedConfig>(trajectory->header.value("trained", Json::object()));
+    return std::make_unique<ZerothOrderTuner>(trained_parts(trained, options.seed, session.store, session.threads),
+                                              session.threads, nullptr, options, ZerothOrderTuner::Loss::cross_entropy,
+                                              1, describe_trained(trained));
   }
   TunerRegistry tuners;
   register_tuners(tuners);

@@ -82,6 +82,43 @@ TEST(Program, UsageErrors) {
   EXPECT_EQ(environment.err.substr(0, 61), "error: --batch is 'many', expected a whole number (from FRUGA");
 }
 
+// What pairs are is for runs that train them; weights that are trained are not quantised.
+TEST(Program, OptionsOfPairsAndQuantisedWeightsAreRefusedWhereTheyDoNotServe) {
+  const std::string tune = "tune " + data_file("m", "x") + " --data " + data_file("d.jsonl", kGood) + kTask + "--out " +
+                           (scratch() / "no-run").string();
+  for (const std::string method : {"mezo", "sparse-mezo", "badam"}) {
+    const std::string start = tune + " --method " + method;
+    expect_refused(start + " --rank 4", 2, "--rank is given, but --train is all");
+    expect_refused(start + " --dora", 2, "--dora is given, but --train is all");
+    expect_refused(start + " --weights nf4", 2, "--weights is nf4, but --method " + method + " changes the weights");
+    expect_refused(start + " --weights stored", 2, "--weights is stored, but --method " + method);
+    expect_refused(start + " --train rows", 2, "--train is 'rows', expected one of all, lora");
+    const Outcome o = run_program(start + " --train lora --weights nf4 --rank 4");
+    EXPECT_EQ(o.err.find("changes the weights"), std::string::npos) << o.err;  // refused for the model alone
+    EXPECT_NE(o.err.find("not a model"), std::string::npos) << o.err;
+  }
+  expect_refused(tune + " --method full --weights nf4", 2, "--weights is nf4, but --method full changes the weights");
+  expect_refused(tune + " --method mezo --train lora --dropout 0.1", 2, "--dropout is 0.1, expected 0");
+  expect_refused(tune + " --train lora --mask file:m.bits", 2, "--mask is 'file:m.bits', which masks weights");
+  expect_refused(tune + " --method lora --adapter /nowhere --rank 4", 2, "--rank is given, but --adapter /nowhere has");
+  expect_refused("bench step " + data_file("m", "x") + " --method badam --alpha 4", 2, "--alpha is given, but --train");
+  EXPECT_FALSE(fs::exists(scratch() / "no-run"));
+}
+
+// An adapter of another model is refused before anything loads, with both shapes.
+TEST(Program, AnAdapterOfAnotherModelIsNamedWithBothShapes) {
+  if (!fs::exists(model_path())) GTEST_SKIP() << "no model: make model fetches it";
+  const std::string golden = FRUGAL_SOURCE_DIR "/frugal/formats/adapter/tests/golden/dora";
+  const Outcome o = run_program("tune " + model_path() + " --data " + data_file("d.jsonl", kGood) + kTask +
+                                    "--method lora --adapter " + golden + " --out " + (scratch() / "no-run").string(),
+                                "FRUGAL_TORCH_LIBRARY=/nowhere.so");
+  EXPECT_EQ(o.code, 3);
+  EXPECT_NE(
+      o.err.find("lora_A.weight has shape [4, 24], expected [4, 576]\nfix: the adapter was made for another model"),
+      std::string::npos)
+      << o.err;
+}
+
 TEST(Program, InputErrors) {
   const std::string out = (scratch() / "out").string();
   expect_refused("eval /nowhere.gguf --data d" + kTask, 3, "model /nowhere.gguf does not exist");

@@ -1,5 +1,6 @@
-// Zeroth-order steps over a weight store (MeZO, arXiv:2305.17333, Algorithm 1; Sparse MeZO, arXiv:2402.15751).
-// A step is a pure function of (seed, step, weights, losses); its record is enough to repeat the update.
+// Zeroth-order steps over whatever is trained, weights or low-rank pairs (MeZO, arXiv:2305.17333, Algorithm 1; Sparse
+// MeZO, arXiv:2402.15751). A step is a pure function of (seed, step, weights, losses); its record is enough to repeat
+// the update.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -7,22 +8,23 @@
 #include <vector>
 
 #include "frugal/core/threads.h"
-#include "frugal/nn/weight_store.h"
 #include "frugal/nn/weight_view.h"
+#include "frugal/train/first_order/parametrisation.h"
 #include "frugal/train/zeroth_order/options.h"
 
 namespace frugal {
 
 class ZerothOrderEngine {
  public:
-  // store: bf16 or fp32 copies at the start of the run; thresholds and constant masks come from them. Both outlive the
-  // engine. Error(Exit::input): weights that are not finite, weights kept as stored.
-  ZerothOrderEngine(WeightStore& store, Threads& threads, ZerothOrderOptions options);
+  // what: all weights, or low-rank pairs, at the start of the run; thresholds and constant masks come from them. A
+  // pair's factor that begins as zeros has no small part and is never masked by magnitude. Both outlive the engine.
+  // Error(Exit::input): numbers that are not finite.
+  ZerothOrderEngine(Parametrisation& what, Threads& threads, ZerothOrderOptions options);
 
   const ZerothOrderOptions& options() const { return options_; }
   const std::vector<float>& thresholds() const {
     return thresholds_;
-  }  // one a tensor; 0 where no magnitude mask applies
+  }  // by stream id (stream_ids.h), that of a weight its tensor's; 0 where no magnitude mask applies
 
   // Mean loss of each branch of the view; called once a sample.
   struct BranchLosses {
@@ -36,19 +38,20 @@ class ZerothOrderEngine {
   };
   Estimate estimate(std::uint64_t step, const Loss& loss);
 
-  // w <- w (1 - lr wd) - lr / n sum_j g_j d_j for every trained weight; non-finite g must not come here.
+  // w <- w (1 - lr wd) - lr / n sum_j g_j d_j for every trained number; non-finite g must not come here.
   void update(std::uint64_t step, float lr, std::span<const float> projected_gradients);
 
  private:
   kernels::Noise noise(std::uint64_t step, int sample) const;
   void set_masks(std::uint64_t step);
 
-  WeightStore& store_;
+  Parametrisation& what_;
+  const std::size_t tensors_;
   Threads& threads_;
   ZerothOrderOptions options_;
-  std::vector<float> thresholds_;
+  std::vector<float> thresholds_;  // these three by stream id
   std::vector<kernels::Mask> masks_;
-  std::vector<std::vector<std::uint8_t>> bits_;  // constant masks, one bit a weight
+  std::vector<std::vector<std::uint8_t>> bits_;  // constant masks, one bit a number
 };
 
 }  // namespace frugal

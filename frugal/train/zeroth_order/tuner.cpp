@@ -43,15 +43,19 @@ Rule parse_mask_rule(const std::string& name) {
   return parse(kRules, name.starts_with("file:") ? "file" : name, "--mask");
 }
 
-ZerothOrderTuner::ZerothOrderTuner(WeightStore& store, Threads& threads, Objective* objective,
-                                   ZerothOrderOptions options, Loss loss, std::int64_t accumulation)
-    : store_(store),
-      threads_(threads),
-      view_(store),
-      engine_(store, threads, std::move(options)),
+ZerothOrderTuner::ZerothOrderTuner(std::unique_ptr<Parametrisation> what, Threads& threads, Objective* objective,
+                                   ZerothOrderOptions options, Loss loss, std::int64_t accumulation, Json description)
+    : what_(std::move(what)),
+      engine_(*what_, threads, std::move(options)),
       objective_(objective),
       loss_(loss),
-      accumulation_(static_cast<std::size_t>(std::max<std::int64_t>(1, accumulation))) {}
+      accumulation_(static_cast<std::size_t>(std::max<std::int64_t>(1, accumulation))),
+      description_(std::move(description)) {}
+
+std::vector<double> ZerothOrderTuner::likely_rates() const {
+  if (what_->adapter()) return {1e-4, 3e-4, 1e-3, 3e-3};
+  return {1e-5, 3e-5, 1e-4, 3e-4};
+}
 
 StepResult ZerothOrderTuner::step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) {
   const std::size_t n = batch.size(), part = (n + accumulation_ - 1) / accumulation_;
@@ -79,20 +83,22 @@ void ZerothOrderTuner::replay(std::uint64_t step, double lr, std::span<const flo
 
 Json ZerothOrderTuner::trajectory_header() const {
   const ZerothOrderOptions& o = engine_.options();
-  return {{"method", "zeroth-order"},
-          {"generator", "philox4x32-10"},
-          {"direction", name_of(kDirections, o.direction)},
-          {"eps", o.eps},
-          {"samples", o.samples},
-          {"weight_decay", o.weight_decay},
-          {"evaluated_direction", o.evaluated_direction},
-          {"stochastic_rounding", o.stochastic_rounding},
-          {"mask", name_of(kRules, o.mask)},
-          {"mask_file", o.mask_file.string()},
-          {"sparsity", o.sparsity},
-          {"dynamic_mask", o.dynamic_mask},
-          {"mask_vectors", o.mask_vectors},
-          {"seed", o.seed}};
+  Json header = {{"method", "zeroth-order"},
+                 {"generator", "philox4x32-10"},
+                 {"direction", name_of(kDirections, o.direction)},
+                 {"eps", o.eps},
+                 {"samples", o.samples},
+                 {"weight_decay", o.weight_decay},
+                 {"evaluated_direction", o.evaluated_direction},
+                 {"stochastic_rounding", o.stochastic_rounding},
+                 {"mask", name_of(kRules, o.mask)},
+                 {"mask_file", o.mask_file.string()},
+                 {"sparsity", o.sparsity},
+                 {"dynamic_mask", o.dynamic_mask},
+                 {"mask_vectors", o.mask_vectors},
+                 {"seed", o.seed}};
+  header.update(description_);
+  return header;
 }
 
 ZerothOrderOptions options_from_header(const Json& header) {

@@ -5,6 +5,7 @@
 
 #include "frugal/base/config.h"
 #include "frugal/tune/learning_rate.h"
+#include "frugal/tune/low_rank_config.h"
 
 namespace frugal {
 
@@ -21,6 +22,7 @@ struct MezoConfig {
   std::string objective = "ce";
   bool evaluated_direction = true;
   std::string rounding = "stochastic";
+  TrainedConfig trained;
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
@@ -61,6 +63,7 @@ struct MezoConfig {
       c.evaluated_direction);
     v({.name = "rounding", .help = "of updated bf16 weights", .group = "method", .choices = {"stochastic", "nearest"}},
       c.rounding);
+    TrainedConfig::fields(c.trained, v);
   }
 };
 
@@ -74,6 +77,9 @@ inline void validate(const MezoConfig& c) {
   require_setting(c.warmup >= 0, "--warmup", c.warmup, "a number of steps >= 0", "--warmup 0 turns it off");
   require_setting(c.accumulation >= 1, "--accumulation", c.accumulation, "at least 1",
                   "--accumulation 1 evaluates a batch at once");
+  validate(c.trained);
+  require_setting(c.trained.low_rank.dropout == 0, "--dropout", c.trained.low_rank.dropout,
+                  "0: both losses of a difference are of the same model", "leave --dropout out");
 }
 
 }  // namespace frugal

@@ -2,6 +2,7 @@
 #pragma once
 #include "frugal/train/tuner_registry.h"
 #include "frugal/train/zeroth_order/tuner.h"
+#include "frugal/tune/low_rank_options.h"
 #include "frugal/tune/mezo/config.h"
 
 namespace frugal {
@@ -22,8 +23,11 @@ inline TunerMaker zeroth_order_maker(std::function<ZerothOrderOptions(const Json
     const auto config = from_json<MezoConfig>(settings);
     const auto loss =
         config.objective == "accuracy" ? ZerothOrderTuner::Loss::error_rate : ZerothOrderTuner::Loss::cross_entropy;
-    return std::make_unique<ZerothOrderTuner>(context.store, context.decoder.threads(), context.objective,
-                                              options(settings), loss, config.accumulation);
+    const ZerothOrderOptions engine = options(settings);
+    Threads& threads = context.decoder.threads();
+    return std::make_unique<ZerothOrderTuner>(trained_parts(config.trained, engine.seed, context.store, threads),
+                                              threads, context.objective, engine, loss, config.accumulation,
+                                              describe_trained(config.trained));
   };
 }
 

@@ -1,6 +1,7 @@
 // What zeroth-order methods share in a plan. No LibTorch.
 #pragma once
 #include "frugal/plan/plan.h"
+#include "frugal/tune/low_rank_plan.h"
 #include "frugal/tune/mezo/config.h"
 
 namespace frugal {
@@ -9,6 +10,11 @@ namespace frugal {
 inline PlanRequest in_parts(PlanRequest request, const MezoConfig& config) {
   request.batch = (request.batch + config.accumulation - 1) / config.accumulation;
   return request;
+}
+
+// Numbers in pairs that are trained instead of the weights; 0: the weights are.
+inline std::uint64_t pairs_of(const PlanRequest& request, const MezoConfig& config) {
+  return config.trained.is_lora() ? low_rank_numbers(request.shape, config.trained.low_rank) : 0;
 }
 
 }  // namespace frugal

@@ -6,7 +6,7 @@ namespace frugal {
 namespace {
 
 MethodPlan plan(const PlanRequest& request, const Json&, const MezoConfig& config) {
-  return plan_zeroth_order(in_parts(request, config), {config.samples});
+  return plan_zeroth_order(in_parts(request, config), {config.samples, false, pairs_of(request, config)});
 }
 
 }  // namespace

@@ -41,6 +41,10 @@ inline void validate(const SparseMezoConfig& c) {
                 "--sparsity 0.75 trains a quarter");
   }
   const bool is_file = c.mask.starts_with("file:") && c.mask.size() > 5;
+  if (is_file && c.mezo.trained.is_lora()) {
+    throw Error(Exit::usage, "--mask is '" + c.mask + "', which masks weights, but --train is lora",
+                "--mask small masks the pairs by their magnitude; or --train all");
+  }
   if (c.mask != "small" && c.mask != "large" && c.mask != "random" && !is_file) {
     throw Error(Exit::usage, "--mask is '" + c.mask + "', expected one of small, large, random, file:PATH",
                 "--mask small is the method's own");

@@ -154,7 +154,8 @@ class Scorer {
   Scores of_forward_passes() {
     ZerothOrderOptions options;
     options.seed = philox_key(seed_, 0, 0x20);
-    ZerothOrderEngine engine(store_, decoder_.threads(), options);
+    WholeWeights whole(store_, decoder_.threads(), std::vector<bool>(store_.size(), true));
+    ZerothOrderEngine engine(whole, decoder_.threads(), options);
     const auto n = static_cast<std::size_t>(config_.zo_directions);
     const auto batches = calibration();
     std::vector<float> slopes;

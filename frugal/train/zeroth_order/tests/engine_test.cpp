@@ -18,7 +18,8 @@ struct Fixture {
   explicit Fixture(WeightType type, int threads = 2)
       : team(threads),
         source(ModelSource::open(std::string(FRUGAL_SOURCE_DIR) + "/frugal/nn/tests/golden/tied")),
-        store(source, type, team) {}
+        store(source, type, team),
+        what(store, team, std::vector<bool>(store.size(), true)) {}
   std::vector<std::byte> bits() const {
     std::vector<std::byte> all;
     for (std::size_t id = 0; id < store.size(); ++id)
@@ -40,6 +41,7 @@ struct Fixture {
   Threads team;
   std::shared_ptr<const ModelSource> source;
   WeightStore store;
+  WholeWeights what;
 };
 
 // A fixed pseudo-random gradient: L(w) = <G, w>.
@@ -67,7 +69,7 @@ TEST(ZerothOrder, ProjectedGradientOfALinearLossIsItsSlopeAlongZ) {
        {kernels::Direction::sign, kernels::Direction::gaussian, kernels::Direction::gaussian_exact}) {
     for (const float eps : {0x1p-4f, 0x1p-7f}) {
       Fixture f(WeightType::f32);
-      ZerothOrderEngine engine(f.store, f.team, {.direction = direction, .eps = eps, .seed = 5});
+      ZerothOrderEngine engine(f.what, f.team, {.direction = direction, .eps = eps, .seed = 5});
       const auto estimate = engine.estimate(3, linear(f));
       double slope = 0, size = 0;
       const std::uint64_t key = philox_key(5, 3, 0);
@@ -91,7 +93,7 @@ TEST(ZerothOrder, EstimateWritesNothingAndLrZeroChangesNothing) {
   for (const WeightType type : {WeightType::bf16, WeightType::f32}) {
     Fixture f(type);
     const auto before = f.bits();
-    ZerothOrderEngine engine(f.store, f.team, {.samples = 2, .weight_decay = 0.1});
+    ZerothOrderEngine engine(f.what, f.team, {.samples = 2, .weight_decay = 0.1});
     const auto estimate = engine.estimate(0, linear(f));
     EXPECT_EQ(f.bits(), before);
     engine.update(0, 0.0f, estimate.projected_gradients);
@@ -104,7 +106,7 @@ TEST(ZerothOrder, EstimateWritesNothingAndLrZeroChangesNothing) {
 TEST(ZerothOrder, ThreadsDoNotChangeTheWeights) {
   Fixture one(WeightType::bf16, 1), three(WeightType::bf16, 3);
   for (Fixture* f : {&one, &three}) {
-    ZerothOrderEngine engine(f->store, f->team,
+    ZerothOrderEngine engine(f->what, f->team,
                              {.samples = 3, .weight_decay = 0.01, .mask = kernels::Mask::Rule::small});
     for (std::uint64_t step = 0; step < 20; ++step)
       engine.update(step, 1e-3f, engine.estimate(step, linear(*f)).projected_gradients);
@@ -115,7 +117,7 @@ TEST(ZerothOrder, ThreadsDoNotChangeTheWeights) {
 // A descent step on a linear loss lowers it by lr g^2 (z.z)-ish: with fp32 weights exactly lr g <G, z> = lr g^2.
 TEST(ZerothOrder, UpdateMovesDownTheProjectedGradient) {
   Fixture f(WeightType::f32);
-  ZerothOrderEngine engine(f.store, f.team,
+  ZerothOrderEngine engine(f.what, f.team,
                            {.direction = kernels::Direction::sign, .eps = 0x1p-6f, .evaluated_direction = false});
   const double before = linear_loss(f.values(BaseView(f.store), 0));
   const auto g = engine.estimate(0, linear(f)).projected_gradients;
@@ -133,7 +135,7 @@ TEST_P(Masks, FrozenWeightsKeepTheirBits) {
   const auto [rule, dynamic] = GetParam();
   Fixture f(WeightType::f32);
   const auto start = f.values(BaseView(f.store), 0);
-  ZerothOrderEngine engine(f.store, f.team, {.mask = rule, .sparsity = 0.75, .dynamic_mask = dynamic});
+  ZerothOrderEngine engine(f.what, f.team, {.mask = rule, .sparsity = 0.75, .dynamic_mask = dynamic});
   std::vector<std::vector<char>> ever(f.store.size());
   for (std::uint64_t step = 0; step < 5; ++step) {
     const auto now = f.values(BaseView(f.store), 0);
@@ -167,7 +169,7 @@ INSTANTIATE_TEST_SUITE_P(Rules, Masks,
 // loss, whose gradient is G: the mean of g^2 over steps is ||G||^2, since g = <G, z>.
 TEST(ZerothOrder, MeanSquareOfTheProjectedGradientIsTheGradientsNorm) {
   Fixture f(WeightType::f32);
-  ZerothOrderEngine engine(f.store, f.team, {.direction = kernels::Direction::gaussian, .eps = 0x1p-5f});
+  ZerothOrderEngine engine(f.what, f.team, {.direction = kernels::Direction::gaussian, .eps = 0x1p-5f});
   double norm = 0;
   for (std::size_t id = 0; id < f.store.size(); ++id) {
     for (std::int64_t i = 0; i < f.store.elements(id); ++i) {
@@ -193,7 +195,7 @@ TEST(ZerothOrder, NamesATensorThatIsNotFinite) {
   Fixture f(WeightType::f32);
   reinterpret_cast<float*>(f.store.bytes(2).data())[5] = NAN;
   try {
-    const ZerothOrderEngine engine(f.store, f.team, {});
+    const ZerothOrderEngine engine(f.what, f.team, {});
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find(f.store.spec(2).name), std::string::npos) << error.what();
