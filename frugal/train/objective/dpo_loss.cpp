@@ -145,7 +145,7 @@ double DpoLoss::loss_and_gradients(const WeightView& view, Indices examples, dou
   for (std::size_t begin = 0; begin < examples.size() && std::isfinite(sum);) {
     const Part part = this->part(examples, begin);
     begin += part.ends.size() / 2;
-    tape_.begin(gradients.lowest_layer(), keeps);
+    tape_.begin(gradients.lowest_layer(), keeps, gradients.next_part());
     decoder_.forward(view, part.batch, nullptr, &tape_);
     const auto found = answers(part, decoder_.log_probabilities(view, part.queries));
     std::vector<double> weights;  // of -log p, for every query

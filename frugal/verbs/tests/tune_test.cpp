@@ -177,34 +177,29 @@ TEST_F(Tune, KilledInterruptedDamagedAndReplayedRunsEndWithTheSameBits) {
 // Pairs trained by Sparse MeZO over a quantised base: any number of threads, a stop and a log alone give the same bits,
 // and the adapter that is written is the run's.
 TEST_F(Tune, PairsOverAQuantisedBaseReplayToTheSameBits) {
-  std::vector<std::string> pairs = {"--train", "lora", "--rank", "2", "--dora", "--lr", "1e-3"};
-  const auto start_run = [&](const std::string& name, const std::string& weights, const std::string& threads) {
-    std::vector<std::string> arguments = tune(name, pairs);
-    arguments.insert(arguments.end(), {"--weights", weights, "--threads", threads});
-    return start(arguments);
+  const auto start_run = [&](const std::string& name, const std::string& threads) {
+    return start(tune(
+        name, {"--train", "lora", "--rank", "2", "--dora", "--lr", "1e-3", "--weights", "nf4", "--threads", threads}));
   };
-  for (const std::string weights : {"stored", "nf4"}) {
-    ASSERT_EQ(wait(start_run("whole-" + weights, weights, "2")), 0);
-    const std::string expected = sha256("whole-" + weights);
-    ASSERT_EQ(expected.size(), 64u);
-    const pid_t child = start_run("stopped-" + weights, weights, "1");
-    const fs::path first = folder_ / ("stopped-" + weights) / "snapshots" / "step-000003.frugal";
-    for (int i = 0; i < 1200 && !fs::exists(first); ++i) std::this_thread::sleep_for(50ms);
-    ::kill(child, SIGINT);
-    const int code = wait(child);
-    ASSERT_TRUE(code == 130 || code == 0) << code;
-    ASSERT_EQ(wait(start(resume("stopped-" + weights))), 0);
-    EXPECT_EQ(sha256("stopped-" + weights), expected);
-    const std::string run = (folder_ / ("whole-" + weights)).string();
-    const std::string of_run = (folder_ / ("a-" + weights)).string(), of_log = (folder_ / ("b-" + weights)).string();
-    ASSERT_EQ(wait(start({"merge", kModel, run, "--adapter", "--out", of_run, "--dtype", "f32", "--quiet"})), 0);
-    ASSERT_EQ(wait(start({"merge", kModel, run + "/trajectory.bin", "--adapter", "--out", of_log, "--dtype", "f32",
-                          "--quiet"})),
-              0);
-    for (const char* file : {"adapter_model.safetensors", "adapter_config.json"})
-      EXPECT_EQ(std::system(("cmp " + of_run + "/" + file + " " + of_log + "/" + file).c_str()), 0);
-    EXPECT_LT(fs::file_size(run + "/trajectory.bin"), 4096u);
-  }
+  ASSERT_EQ(wait(start_run("whole", "2")), 0);
+  const std::string expected = sha256("whole"), run = (folder_ / "whole").string();
+  ASSERT_EQ(expected.size(), 64u);
+  const pid_t child = start_run("stopped", "1");
+  for (int i = 0; i < 1200 && !fs::exists(folder_ / "stopped" / "snapshots" / "step-000003.frugal"); ++i)
+    std::this_thread::sleep_for(50ms);
+  ::kill(child, SIGINT);
+  const int code = wait(child);
+  ASSERT_TRUE(code == 130 || code == 0) << code;
+  ASSERT_EQ(wait(start(resume("stopped"))), 0);
+  EXPECT_EQ(sha256("stopped"), expected);
+  const std::string of_run = (folder_ / "a").string(), of_log = (folder_ / "b").string();
+  ASSERT_EQ(wait(start({"merge", kModel, run, "--adapter", "--out", of_run, "--dtype", "f32", "--quiet"})), 0);
+  ASSERT_EQ(wait(start(
+                {"merge", kModel, run + "/trajectory.bin", "--adapter", "--out", of_log, "--dtype", "f32", "--quiet"})),
+            0);
+  for (const char* file : {"adapter_model.safetensors", "adapter_config.json"})
+    EXPECT_EQ(std::system(("cmp " + of_run + "/" + file + " " + of_log + "/" + file).c_str()), 0);
+  EXPECT_LT(fs::file_size(run + "/trajectory.bin"), 4096u);
 }
 
 TEST_F(Tune, ARefusedRunLeavesNoFolder) {
