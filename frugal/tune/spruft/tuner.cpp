@@ -14,7 +14,7 @@ void check_score(const SpruftConfig& config, const WeightStore& store, std::size
   if (type == "F32" || type == "F16" || type == "BF16") return;
   throw Error(Exit::usage,
               "--score is " + config.score + ", but " + store.spec(id).name + " is kept as " + type +
-                  ", whose weights have no gradient",
+                  ", and blocks as stored are not scored by gradients",
               "--score wanda, magnitude or quant-error; or --weights bf16");
 }
 
