@@ -15,13 +15,13 @@ import subprocess
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MODEL = os.path.join(ROOT, "build/models/SmolLM2-135M-Instruct.Q4_1.gguf")
 
-# Rates were chosen on validation data of SST-2 (three a method, one seed, 40 steps); BAdam takes a new layer every 5 steps, so that 100
+# Rates were chosen on validation data of SST-2 (two or three a method, one seed, 30 steps); BAdam takes a new layer every 5 steps, so that 100
 # steps reach 20 of 30.
 METHODS = {
     "full": "--method full --lr 1e-5",
     "lora": "--method lora --rank 8 --alpha 16 --lr 1e-3",
     "lora, stored": "--method lora --rank 8 --alpha 16 --lr 1e-3 --weights stored",
-    "badam": "--method badam --switch-every 5 --lr 1e-4",
+    "badam": "--method badam --switch-every 5 --lr 3e-4",
     "spruft taylor": "--method spruft --rows 16 --score taylor --lr 3e-4",
     "spruft magnitude": "--method spruft --rows 16 --score magnitude --lr 3e-4",
     "spruft random": "--method spruft --rows 16 --score random --lr 3e-4",

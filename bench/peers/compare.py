@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FRUGAL = os.path.join(HERE, "..", "..", "build", "bin", "frugal")
+FRUGAL = os.environ.get("FRUGAL", os.path.join(HERE, "..", "..", "build", "bin", "frugal"))
 GSM8K = "Question: {question}\nAnswer:"
 DTYPE = dict(bf16="bfloat16", f32="float32")
 

@@ -1,6 +1,7 @@
 #include "frugal/cli/inspect_data.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "frugal/base/log.h"
 #include "frugal/cli/inspect.h"
@@ -10,6 +11,16 @@
 namespace frugal {
 namespace {
 
+// The lengths' mean and standard deviation; extra: tokens that each has beside.
+void set_lengths(PlanRequest& request, const std::vector<std::size_t>& lengths, double extra = 0) {
+  double sum = 0, squares = 0;
+  for (const std::size_t length : lengths) sum += static_cast<double>(length);
+  const double mean = sum / static_cast<double>(lengths.size());
+  for (const std::size_t length : lengths) squares += std::pow(static_cast<double>(length) - mean, 2);
+  request.mean_length = mean + extra;
+  request.length_deviation = std::sqrt(squares / static_cast<double>(lengths.size()));
+}
+
 InspectedData inspect_labels(const std::string& model, const PromptConfig& config, const DataFiles& files,
                              const ComputeConfig& compute, Bytes memory) {
   const InspectedTask task(model, config);
@@ -17,7 +28,7 @@ InspectedData inspect_labels(const std::string& model, const PromptConfig& confi
   InspectedData found{.request = {},
                       .description = task.task().describe(train.records, train.data),
                       .text = task.task().describe_text(train.records, train.data)};
-  std::size_t longest = longest_prompt(train.data), all = 0;
+  std::size_t longest = longest_prompt(train.data);
   const auto measure = [&](const std::string& path, std::int64_t limit) {
     if (!path.empty())
       longest = std::max(longest, longest_prompt(task.encode(path, static_cast<std::size_t>(limit)).data));
@@ -25,10 +36,10 @@ InspectedData inspect_labels(const std::string& model, const PromptConfig& confi
   measure(files.dev, files.dev_size);
   measure(files.test, files.test_size);
   found.request = plan_request(task, longest, compute, memory);
-  for (const auto& example : train.data.examples) all += example.prompt.size();
+  std::vector<std::size_t> lengths;
+  for (const auto& example : train.data.examples) lengths.push_back(example.prompt.size());
   // The words of the labels branch from each prompt: as many tokens more as the longest has.
-  found.request.mean_length = static_cast<double>(all) / static_cast<double>(train.data.examples.size()) +
-                              static_cast<double>(found.request.length) - static_cast<double>(longest);
+  set_lengths(found.request, lengths, static_cast<double>(found.request.length) - static_cast<double>(longest));
   if (!task.task().has_single_token_options())
     note("some label words are several tokens; their mean log-probability is the score");
   for (std::size_t i = 0; i < train.data.label_counts.size(); ++i) {
@@ -60,7 +71,9 @@ InspectedData inspect_sequences(const std::string& path, const SequenceConfig& c
   if (!files.dev.empty()) measure(files.dev, files.dev_size);
   if (!files.test.empty()) measure(files.test, files.test_size);
   found.request.length = static_cast<std::int64_t>(longest);
-  found.request.mean_length = static_cast<double>(train.tokens) / static_cast<double>(train.sequences.size());
+  std::vector<std::size_t> lengths;
+  for (const Sequence& sequence : train.sequences) lengths.push_back(sequence.tokens.size());
+  set_lengths(found.request, lengths);
   return found;
 }
 
@@ -85,7 +98,9 @@ InspectedData inspect_pairs(const std::string& path, const SequenceConfig& confi
   if (!files.dev.empty()) measure(files.dev, files.dev_size);
   if (!files.test.empty()) measure(files.test, files.test_size);
   found.request.length = static_cast<std::int64_t>(longest);
-  found.request.mean_length = static_cast<double>(train.tokens) / static_cast<double>(train.pairs.size());
+  std::vector<std::size_t> lengths;
+  for (const PreferencePair& pair : train.pairs) lengths.push_back(pair.packed_tokens());
+  set_lengths(found.request, lengths);
   return found;
 }
 

@@ -1,4 +1,6 @@
 // Bytes by purpose and seconds of a forward and of a zeroth-order step.
+#include <cmath>
+
 #include "frugal/plan/sizes.h"
 
 namespace frugal {
@@ -75,6 +77,15 @@ double plan_sizes::forward_seconds(const PlanRequest& r, std::uint64_t branches,
   return (products +
           number(made) * number(work.forwards) / (is_perturbed ? r.rates.panel_weights : r.rates.plain_weights)) /
          team;
+}
+
+std::uint64_t tokens_of_step(const PlanRequest& r) {
+  const Size all = at_least_one(r.batch) * at_least_one(r.length);
+  if (r.mean_length <= 0) return all.count();
+  const double batch = number(at_least_one(r.batch));
+  const double most = std::ceil(batch * r.mean_length + 5 * r.length_deviation * std::sqrt(batch));
+  const Size likely = most < 0x1p62 ? static_cast<std::uint64_t>(most) : all.count();
+  return std::min(all, std::max(likely, at_least_one(r.length))).count();
 }
 
 std::uint64_t peak_of(const MethodPlan& plan) {

@@ -21,9 +21,9 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
   // Gradient of the residual stream; what products read; one layer's activations and their gradients.
   const Size backward = N * (C * 4 + (Size(4) * C + s.most_ffn + s.most_q_row + s.most_qkv_row) * T) +
                         (m.has_dropout ? N * (Size(3) * C + s.most_ffn) * T : Size(0));
-  // The head's gradients: normed rows and their gradient, logits of a block.
-  const Size head =
-      work.has_whole_head ? N * (C * 4 + (C + std::min(Size(r.shape.vocab), Size(kVocabularyBlock))) * T) : Size(0);
+  // The head's mean rows and the gradient of what it read; where it is trained, what it read and the logits of a block.
+  const Size own = m.trains_head ? (C + std::min(Size(r.shape.vocab), Size(kVocabularyBlock))) * T : Size(0),
+             head = work.has_whole_head ? N * (C * 8 + own) : Size(0);
   const Size attention =
       threads * (length * (Size(3) * s.most_q_row + Size(2) * s.most_qkv_row) * 4 + Size(2) * 128 * length * 4);
   // DoRA: a part's product a second time, twice with dropout; rows of a weight whose lengths are found together.

@@ -21,15 +21,19 @@ struct PlanRequest {
   std::string weights = "bf16";          // bf16, f32; nf4 and stored where they are not changed
   std::int64_t batch = 8, length = 128;  // sequences evaluated together, tokens of the longest
   std::int64_t threads = 2;
-  double mean_length = 0;          // tokens of a sequence on average, for the time of a step; 0: length
-  bool bf16_compute = false;       // products in bf16 instead of fp32
-  bool all_tokens = false;         // every token is a target; else label words after each sequence are
-  bool whole_head = false;         // label words of several tokens: scored against the whole vocabulary
+  double mean_length = 0, length_deviation = 0;  // of the examples' tokens; mean 0: all of `length`
+  bool bf16_compute = false;                     // products in bf16 instead of fp32
+  bool all_tokens = false;                       // every token is a target; else label words after each sequence are
+  bool whole_head = false;                       // label words of several tokens: scored against the whole vocabulary
   std::int64_t cached_tokens = 0;  // of all sequences that are generated at once: their keys and values are kept
   std::uint64_t floor = kLibTorchFloor;
   std::uint64_t memory = 0;  // --memory; 0: no limit
   MachineRates rates = machine_rates();
 };
+
+// The most tokens a step has: batch x length, or, where the lengths' mean is known, what a batch of independent lengths
+// exceeds with a chance below 1e-6 (mean and five deviations).
+std::uint64_t tokens_of_step(const PlanRequest& request);
 
 struct PlanPart {
   std::string purpose;
@@ -65,6 +69,7 @@ struct FirstOrderPlan {
   double depth = 1;                   // mean share of the layers a backward goes through
   double weight_gradients = 1;        // share of the linears' weight gradients that are made
   std::int64_t accumulation = 1;
+  bool trains_head = false;  // the head's own weights, or an embedding tied to it
   bool has_dropout = false;
   bool has_magnitudes = false;  // DoRA: lengths of rows are made in each pass, products again for their gradient
 };

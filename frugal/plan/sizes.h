@@ -57,7 +57,7 @@ struct Sizes {
 struct Work {
   explicit Work(const PlanRequest& r) : has_whole_head(r.all_tokens || r.whole_head) {
     const Size length = at_least_one(r.length), together = std::max(Size(kPackedTokens), length);
-    of_step = at_least_one(r.batch) * length;
+    of_step = tokens_of_step(r);
     of_forward = std::min(of_step, together);
     if (!r.all_tokens) of_evaluation = std::min(Size(kEvaluatedTogether) * length, together);
     forwards = ceil_divide(of_step, of_forward.count());

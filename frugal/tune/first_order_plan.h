@@ -35,8 +35,9 @@ std::uint64_t gradients_held(const FirstOrderConfig& c, const PlanRequest& reque
     else
       most = std::max(most, layers[layer] += count);
   }
-  const bool takes_turns = c.accumulation == 1 && c.max_grad_norm == 0 &&
-                           request.batch * request.length <= std::max<std::int64_t>(1024, request.length);
+  const bool takes_turns =
+      c.accumulation == 1 && c.max_grad_norm == 0 &&
+      tokens_of_step(request) <= static_cast<std::uint64_t>(std::max<std::int64_t>(1024, request.length));
   return takes_turns ? outside + most : all;
 }
 

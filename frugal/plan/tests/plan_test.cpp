@@ -56,6 +56,23 @@ PlanRow row_of(const PlanRequest& request, const std::string& method, const Zero
   throw std::runtime_error("no row " + method);
 }
 
+TEST(Plan, TokensOfAStepOfNaturalLengths) {
+  PlanRequest r = smollm();
+  r.batch = 16;
+  r.length = 200;
+  EXPECT_EQ(tokens_of_step(r), 3200u);
+  r.mean_length = 200;
+  EXPECT_EQ(tokens_of_step(r), 3200u);
+  r.mean_length = 30;
+  r.length_deviation = 10;
+  EXPECT_EQ(tokens_of_step(r), 16u * 30 + 5 * 10 * 4);
+  r.length_deviation = 1000;
+  EXPECT_EQ(tokens_of_step(r), 3200u);  // never more than all of the longest
+  r.batch = 1;
+  r.length_deviation = 0;
+  EXPECT_EQ(tokens_of_step(r), 200u);  // nor less than the longest alone
+}
+
 TEST(Plan, ClosedFormOfAZerothOrderStep) {
   const PlanRow row = row_of(smollm(), "mezo");
   // 28,311,552 embedding + 30 x (331,776 + 2 x 110,592 + 331,776 + 3 x 884,736) in linears, 61 gains of 576 in fp32.

@@ -28,6 +28,7 @@ MethodPlan plan_ratio(const PlanRequest& request, const BadamConfig& config) {
     return std::min(numbers_in(spec), rows * static_cast<std::uint64_t>(spec.cols));
   });
   method.weight_gradients = is_by_row ? config.ratio : 1;
+  method.trains_head = config.include_embedding || config.include_lm_head;
   return plan_first_order(request, method, config.first_order.activations);
 }
 
@@ -87,6 +88,7 @@ MethodPlan plan(const PlanRequest& request, const Json& settings, const BadamCon
   method.trained = method.gradients = most + size_of(partition.always);
   method.depth = partition.always.empty() ? (blocks + 1) / (2 * blocks) : 1;
   method.weight_gradients = 1 / blocks;
+  method.trains_head = !is_lora && (config.include_embedding || config.include_lm_head);
   if (!is_lora) method.lowest_layer = lowest_layer(request, settings, config, partition, names);
   if (config.keep_residual) {  // a byte a number that is ever trained, and a scale a row
     for (const ParameterBlock& block : partition.blocks) method.kept += size_of(block.members);

@@ -9,6 +9,7 @@ MethodPlan plan(const PlanRequest& request, const Json&, const FullConfig& confi
   FirstOrderPlan method = first_order_plan(config.first_order, request, true);
   method.trained = static_cast<std::uint64_t>(parameter_count(request.shape));
   method.gradients = gradients_held(config.first_order, request, numbers_in);
+  method.trains_head = true;
   return plan_first_order(request, method, config.first_order.activations);
 }
 
