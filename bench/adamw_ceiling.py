@@ -1,6 +1,7 @@
-"""What first-order training reaches on the same prompts and steps: AdamW on all weights in PyTorch, the ceiling for forward-only methods.
+"""What first-order training reaches on the same prompts and steps: AdamW in PyTorch on all weights, the ceiling for forward-only methods, or
+on PEFT's low-rank pairs.
 
-usage: python bench/adamw_ceiling.py HF_DIR TRAIN.jsonl DEV.jsonl TEMPLATE NEGATIVE,POSITIVE STEPS LR SEED [EVAL_EVERY]
+usage: python bench/adamw_ceiling.py HF_DIR TRAIN.jsonl DEV.jsonl TEMPLATE NEGATIVE,POSITIVE STEPS LR SEED [EVAL_EVERY [LORA_RANK]]
 Prints a JSON line per evaluation: step, seconds of training, accuracy and loss over the label words.
 """
 import json
@@ -16,9 +17,14 @@ steps, lr, seed = int(steps), float(lr), int(seed)
 every = int(sys.argv[9]) if len(sys.argv) > 9 else steps
 template = template.encode().decode("unicode_escape")
 labels = labels.split(",")
+rank = int(sys.argv[10]) if len(sys.argv) > 10 else 0
 torch.manual_seed(seed)
 tokenizer = AutoTokenizer.from_pretrained(folder)
 model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+if rank:
+    from peft import LoraConfig, get_peft_model
+    linears = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    model = get_peft_model(model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=linears)).base_model.model
 words = [tokenizer(" " + label, add_special_tokens=False)["input_ids"][0] for label in labels]
 
 
@@ -49,7 +55,7 @@ def evaluate(step, seconds):
 
 
 train, dev = read(train_file), read(dev_file)
-optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0)
+optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=lr, weight_decay=0)
 order, seconds = [], 0.0
 evaluate(0, 0)
 for step in range(1, steps + 1):

@@ -11,6 +11,7 @@ namespace frugal {
 
 AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights) {
   if (request.memory == 0) request.memory = available_memory();
+  const std::uint64_t limit = request.memory == 0 ? ~0ull : request.memory;  // 0: the system does not say
   std::vector<const MethodInfo*> order;
   for (const MethodInfo& method : methods().all()) order.push_back(&method);
   std::stable_sort(order.begin(), order.end(),
@@ -32,9 +33,9 @@ AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights) {
       PlanRequest with = request;
       with.weights = each;
       needed = plan_row(planner_of(*method), with).peak;
-      if (needed > request.memory) continue;
+      if (needed > limit) continue;
       std::string reason = std::string(method->name) + " with --weights " + each + " needs " + format_bytes(needed) +
-                           " of " + format_bytes(request.memory);
+                           (request.memory == 0 ? "" : " of " + format_bytes(request.memory));
       if (!before.empty()) reason += "; preferred but too large: " + before;
       return {std::string(method->name), each, reason};
     }

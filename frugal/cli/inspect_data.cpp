@@ -6,6 +6,7 @@
 #include "frugal/base/log.h"
 #include "frugal/cli/inspect.h"
 #include "frugal/cli/plan_request.h"
+#include "frugal/cli/validate.h"
 #include "frugal/data/preference_task.h"
 
 namespace frugal {
@@ -71,6 +72,7 @@ InspectedData inspect_sequences(const std::string& path, const SequenceConfig& c
   if (!files.dev.empty()) measure(files.dev, files.dev_size);
   if (!files.test.empty()) measure(files.test, files.test_size);
   found.request.length = static_cast<std::int64_t>(longest);
+  found.request.evaluates = !files.dev.empty() || !files.test.empty();
   std::vector<std::size_t> lengths;
   for (const Sequence& sequence : train.sequences) lengths.push_back(sequence.tokens.size());
   set_lengths(found.request, lengths);
@@ -98,6 +100,7 @@ InspectedData inspect_pairs(const std::string& path, const SequenceConfig& confi
   if (!files.dev.empty()) measure(files.dev, files.dev_size);
   if (!files.test.empty()) measure(files.test, files.test_size);
   found.request.length = static_cast<std::int64_t>(longest);
+  found.request.evaluates = true;  // the reference model judges every pair before the first step
   std::vector<std::size_t> lengths;
   for (const PreferencePair& pair : train.pairs) lengths.push_back(pair.packed_tokens());
   set_lengths(found.request, lengths);
@@ -112,8 +115,18 @@ SequenceConfig sequence_config(const Settings& settings) {
   return config;
 }
 
+void refuse_data_flags(const Settings& settings, const std::string& why) {
+  refuse_flags(settings,
+               {"template", "labels", "label_column", "columns", "max_length", "data_format", "completion", "loss_on",
+                "overlong"},
+               why);
+}
+
 InspectedData inspect_data(const std::string& model, const PromptConfig& prompts, const SequenceConfig& sequences,
                            const DataFiles& files, const ComputeConfig& compute, Bytes memory) {
+  if (!prompts.labels.empty() && files.are_pairs) {
+    throw Error(Exit::usage, "--labels is given, but --objective dpo takes pairs of answers", "leave one of them out");
+  }
   if (!prompts.labels.empty()) return inspect_labels(model, prompts, files, compute, memory);
   return files.are_pairs ? inspect_pairs(model, sequences, files, compute, memory)
                          : inspect_sequences(model, sequences, files, compute, memory);

@@ -31,6 +31,9 @@ struct InspectedData {
 // max_length as sequences have it where none is given: they are longer than prompts, which have the same option.
 SequenceConfig sequence_config(const Settings& settings);
 
+// Refuses flags that say how a file is read. why: "there is no --data".
+void refuse_data_flags(const Settings& settings, const std::string& why);
+
 // Labelled prompts where `prompts` has labels, else pairs of answers or sequences. Error: a model, a file or a record
 // that does not serve, more tokens than the model's context.
 InspectedData inspect_data(const std::string& model, const PromptConfig& prompts, const SequenceConfig& sequences,

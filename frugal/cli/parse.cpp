@@ -169,7 +169,7 @@ Parsed parse_arguments(const Verb& verb, const std::vector<std::string>& argumen
     }
     const std::string chosen = method != nullptr ? std::string(method->name) : std::string(verb.plain_method);
     throw Error(Exit::usage, shown + " is not an option of --method " + chosen,
-                "leave it out, or choose another --method");
+                method != nullptr ? "leave it out, or choose another --method" : "name a --method that has it");
   };
   for (const auto& [name, value] : file.items()) {
     check(name, "'" + name + "' in " + flags.config);

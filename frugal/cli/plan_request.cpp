@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <numeric>
 
 #include "frugal/base/processor.h"
@@ -39,11 +40,12 @@ std::string with_option(std::string advice, const std::string& length_option) {
 std::int64_t cached_tokens(const ModelSource& model, const SequenceDataset& data, const Tokenizer& tokenizer,
                            const AnswerConfig& answers, std::int64_t together) {
   const AnswerExamples examples = answer_examples(data, tokenizer, parse_match(answers.match));
-  const std::int64_t context = model.shape().context;
+  const std::int64_t context = model.shape().context, all = std::max<std::int64_t>(1, together);
+  const std::int64_t most_of_one = context > 0 ? context : std::numeric_limits<std::int64_t>::max() / all;
   std::vector<std::int64_t> lengths;
   for (const auto& prompt : examples.prompts) {
-    const std::int64_t length = static_cast<std::int64_t>(prompt.size()) + answers.max_new_tokens;
-    lengths.push_back(context > 0 ? std::min(length, context) : length);
+    const auto length = static_cast<std::int64_t>(prompt.size());
+    lengths.push_back(answers.max_new_tokens > most_of_one - length ? most_of_one : length + answers.max_new_tokens);
   }
   const auto most = std::min(lengths.size(), static_cast<std::size_t>(together));
   std::partial_sort(lengths.begin(), lengths.begin() + static_cast<std::ptrdiff_t>(most), lengths.end(),

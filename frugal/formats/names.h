@@ -16,6 +16,12 @@ inline bool is_tensor_name(std::string_view name) {
   return true;
 }
 
+// How --targets names tensors: by the end of the name at a dot, ".weight" left out or not ("up_proj", "mlp.up_proj"),
+// or by the whole name.
+inline bool is_named_by(const std::string& name, const std::string& target) {
+  return name == target || name.ends_with("." + target) || name.ends_with("." + target + ".weight");
+}
+
 // The name in quotes for a message: at most 60 characters, others than printable ASCII as '?'.
 inline std::string printable(std::string_view name) {
   std::string text = "'";

@@ -222,18 +222,17 @@ void Decoder::backward(const WeightView& view, const PackedBatch& batch, Tape& t
     throw Error(Exit::internal, "backward without the head's gradient", "report this with the command you ran");
   b.minus_sin.resize(s.sin.size());
   std::transform(s.sin.begin(), s.sin.end(), b.minus_sin.begin(), [](float x) { return -x; });
-  LayerTape again;
   for (auto l = static_cast<std::int64_t>(shape().layers.size()) - 1;
        l >= std::max<std::int64_t>(0, gradients.lowest_layer()); --l) {
     const auto layer = static_cast<std::size_t>(l);
     LayerTape& own = tape.at(layer);
-    if (!tape.keeps()) std::swap(again.input, own.input);  // one layer's intermediates serve all
-    LayerTape& of = tape.keeps() ? own : again;
+    if (!tape.keeps()) std::swap(b.again.input, own.input);  // one layer's intermediates serve all
+    LayerTape& of = tape.keeps() ? own : b.again;
     if (s.compute == Compute::f32)
       s.backward_layer<float>(view, batch, layer, of, tape.keeps(), tape.part(), gradients);
     else
       s.backward_layer<kernels::Bf16>(view, batch, layer, of, tape.keeps(), tape.part(), gradients);
-    if (!tape.keeps()) std::swap(again.input, own.input);
+    if (!tape.keeps()) std::swap(b.again.input, own.input);
   }
   if (const GradientSum embedding = gradients.of(s.ids.embedding);
       gradients.lowest_layer() < 0 && embedding.sum != nullptr) {

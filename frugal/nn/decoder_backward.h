@@ -1,9 +1,10 @@
-// Scratch of a backward pass: one layer's gradients, reused by each. Private to nn/.
+// Scratch of a backward pass: one layer's gradients, reused by each and by the next pass. Private to nn/.
 #pragma once
 #include <array>
 #include <vector>
 
 #include "frugal/nn/low_rank_layer.h"
+#include "frugal/nn/tape.h"
 
 namespace frugal {
 
@@ -16,6 +17,7 @@ struct BackwardState {
   std::array<Buffer, kSlots> u, du;       // [N, rank] T: a low-rank pair's inner values, scaled, and their gradient
   std::array<Buffer, kSlots> dropped;     // [N, in] T: what a pair read, when it has dropout
   std::array<Buffer, kSlots> dmagnitude;  // [chunks, out] fp32: each chunk's share; empty: not wanted
+  LayerTape again;                        // of the layer whose forward runs again, where the tape does not keep it
   Buffer dgains;                          // [chunks, 2 C] fp32: each chunk's share
   std::vector<float> minus_sin;           // rotates back
   std::vector<std::array<Buffer, 6>> attention;  // of a thread: q, k v, dout, dq, dk dv in fp32, and blocks of scores

@@ -39,8 +39,8 @@ class Generation {
                     "shorten the prompt");
       }
       batch.append(prompt);
-      running_.push_back({next_++, KvCache(decoder_.shape(), std::min(context, length + options_.max_new_tokens),
-                                           decoder_.compute())});
+      const std::int64_t most = options_.max_new_tokens > context - length ? context : length + options_.max_new_tokens;
+      running_.push_back({next_++, KvCache(decoder_.shape(), most, decoder_.compute())});
     }
     if (running_.size() == before) return false;
     advance(batch, std::span(running_).subspan(before));

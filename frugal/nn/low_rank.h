@@ -25,4 +25,9 @@ class LowRankView : public BaseView {
   Dropout dropout_;
 };
 
+// |W[i] + scale b[i] a| of rows [begin, begin + rows) of a linear's weight; w [rows, in] holds these rows of W and
+// takes those of the sum. a [rank, in], b [out, rank].
+void pair_row_norms(float* w, std::int64_t begin, std::int64_t rows, std::int64_t in, std::int64_t rank, float scale,
+                    const float* a, const float* b, float* norms);
+
 }  // namespace frugal

@@ -5,6 +5,7 @@
 #include "frugal/base/philox.h"
 #include "frugal/core/kernels/backward.h"
 #include "frugal/core/kernels/optimizers.h"
+#include "frugal/nn/low_rank.h"
 
 namespace frugal {
 namespace {

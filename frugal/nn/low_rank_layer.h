@@ -7,11 +7,6 @@
 
 namespace frugal {
 
-// |W[i] + scale b[i] a| of rows [begin, begin + rows) of a linear's weight; w [rows, in] holds these rows of W and
-// takes those of the sum. a [rank, in], b [out, rank].
-void pair_row_norms(float* w, std::int64_t begin, std::int64_t rows, std::int64_t in, std::int64_t rank, float scale,
-                    const float* a, const float* b, float* norms);
-
 // y[rows, cols] <- y factor[j] in column j; rows `stride` apart.
 template <class T>
 void scale_columns(T* y, std::int64_t rows, std::int64_t cols, std::int64_t stride, const float* factor);

@@ -1,6 +1,7 @@
 #include "frugal/nn/weight_store.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "frugal/base/error.h"
@@ -96,7 +97,13 @@ void WeightStore::encode(const Tensor& tensor, std::int64_t first, const std::ve
     nf4::encode(values.data(), static_cast<std::int64_t>(values.size()), codes(tensor) + first / 2,
                 scales(tensor) + first / nf4::kBlock);
   } catch (const Error& error) {
-    throw Error(error.code(), tensor.spec.name + ": " + error.what(), error.fix());
+    const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+    if (bad == values.end()) throw;
+    const std::int64_t at = first + (bad - values.begin()), cols = tensor.spec.cols;
+    throw Error(error.code(),
+                tensor.spec.name + ": row " + std::to_string(at / cols) + ", column " + std::to_string(at % cols) +
+                    " is " + std::to_string(*bad) + ", which NF4 cannot hold",
+                error.fix());
   }
 }
 

@@ -17,6 +17,12 @@ Size reading(const PlanRequest& r, const Sizes& s) {
   return tiles + static_cast<std::uint64_t>(std::min(share * static_cast<double>(r.file_bytes), 0x1p62));
 }
 
+// Weights that the products of a forward use.
+Size weights_read(const PlanRequest& r) {
+  const Sizes s(r.shape);
+  return s.linears + (Work(r).has_whole_head ? s.embedding : Size(0));
+}
+
 }  // namespace
 
 std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint64_t branches, bool changes_weights,
@@ -61,22 +67,23 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
   return parts;
 }
 
-double plan_sizes::forward_seconds(const PlanRequest& r, std::uint64_t branches, bool is_perturbed) {
-  const Sizes s(r.shape);
-  const Work work(r);
-  const double team = number(at_least_one(r.threads)),
-               length = r.mean_length > 0 ? r.mean_length : static_cast<double>(r.length),
+double plan_sizes::forward_flops(const PlanRequest& r) {
+  const double length = r.mean_length > 0 ? r.mean_length : static_cast<double>(r.length),
                tokens = number(at_least_one(r.batch)) * length;
-  const Size made = s.linears + (work.has_whole_head ? s.embedding : Size(0));  // weights that products use
-  double flops = 2 * number(made) * tokens;
+  double flops = 2 * number(weights_read(r)) * tokens;
   for (const LayerShape& layer : r.shape.layers) {  // attention: scores and sums over half the length on average
     flops += 2 * tokens * length * number(Size(layer.heads) * r.shape.head_dim);
   }
+  return flops;
+}
+
+double plan_sizes::panel_weights(const PlanRequest& r) { return number(weights_read(r)) * number(Work(r).forwards); }
+
+double plan_sizes::forward_seconds(const PlanRequest& r, std::uint64_t branches, bool is_perturbed) {
   const double products =
-      static_cast<double>(branches) * flops / (r.bf16_compute ? r.rates.bf16_flops : r.rates.f32_flops);
-  return (products +
-          number(made) * number(work.forwards) / (is_perturbed ? r.rates.panel_weights : r.rates.plain_weights)) /
-         team;
+      static_cast<double>(branches) * forward_flops(r) / (r.bf16_compute ? r.rates.bf16_flops : r.rates.f32_flops);
+  return (products + panel_weights(r) / (is_perturbed ? r.rates.panel_weights : r.rates.plain_weights)) /
+         number(at_least_one(r.threads));
 }
 
 std::uint64_t tokens_of_step(const PlanRequest& r) {

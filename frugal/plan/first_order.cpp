@@ -20,16 +20,18 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
              tape = keeps ? layers * (N * C * 4 + intermediates) : checkpoints;
   // Gradient of the residual stream; what products read; one layer's activations and their gradients.
   const Size backward = N * (C * 4 + (Size(4) * C + s.most_ffn + s.most_q_row + s.most_qkv_row) * T) +
-                        (m.has_dropout ? N * (Size(3) * C + s.most_ffn) * T : Size(0));
+                        (m.has_dropout ? N * (Size(5) * C + s.most_q_row + s.most_ffn) * T : Size(0));
   // The head's mean rows and the gradient of what it read; where it is trained, what it read and the logits of a block.
   const Size own = m.trains_head ? (C + std::min(Size(r.shape.vocab), Size(kVocabularyBlock))) * T : Size(0),
              head = work.has_whole_head ? N * (C * 8 + own) : Size(0);
   const Size attention =
       threads * (length * (Size(3) * s.most_q_row + Size(2) * s.most_qkv_row) * 4 + Size(2) * 128 * length * 4);
-  // DoRA: a part's product a second time, twice with dropout; rows of a weight whose lengths are found together.
+  // What a pair read, with dropout; DoRA's product a second time and its row factors; rows whose lengths are found
+  // together.
   const Size widest = std::max({s.most_ffn, s.most_q_row, C});
-  const Size lengths =
-      m.has_magnitudes ? threads * widest * (chunk_of(N, 1) * (m.has_dropout ? 2 : 1) * T + Size(64 * 4)) : Size(0);
+  const Size lengths = threads * widest *
+                       (chunk_of(N, 1) * ((m.has_magnitudes ? 2 : 0) + (m.has_dropout ? 1 : 0)) * T +
+                        Size(m.has_magnitudes ? 64 * 4 : 0));
   for (PlanPart& part : plan.parts) {
     if (part.purpose == "activations") part.bytes = (Size(part.bytes) + tape).count();
     if (part.purpose == "scratch") part.bytes = (Size(part.bytes) + backward + head + attention + lengths).count();

@@ -1,5 +1,8 @@
 // How fast products and memory are, as far as an estimate before the run needs to know.
 #pragma once
+#include <filesystem>
+
+#include "frugal/base/json.h"
 
 namespace frugal {
 
@@ -13,6 +16,15 @@ struct MachineRates {
   double update_weights = 1.3e9;               // weights a second that are updated
 };
 
-MachineRates machine_rates();  // the defaults, with AMX's rate of bf16 products where the processor has it
+// What `doctor --calibrate` has stored for this processor; else the defaults, with AMX's rate of bf16 products where
+// the processor has it.
+MachineRates machine_rates();
+
+// $XDG_CACHE_HOME/frugal/rates.json, or ~/.cache/...; empty where the environment has neither.
+std::filesystem::path rates_file();
+// As rates_file holds them: the processor's name, and the rates. A file of another processor, or of another form, is
+// not used.
+Json rates_json(const MachineRates& rates);
+void store_rates(const MachineRates& rates);  // Error(Exit::input): no place, or it cannot be written
 
 }  // namespace frugal

@@ -24,6 +24,7 @@ struct PlanRequest {
   double mean_length = 0, length_deviation = 0;  // of the examples' tokens; mean 0: all of `length`
   bool bf16_compute = false;                     // products in bf16 instead of fp32
   bool all_tokens = false;                       // every token is a target; else label words after each sequence are
+  bool evaluates = false;                        // with all_tokens: sequences are also evaluated, packed as prompts are
   bool whole_head = false;                       // label words of several tokens: scored against the whole vocabulary
   std::int64_t cached_tokens = 0;  // of all sequences that are generated at once: their keys and values are kept
   std::uint64_t floor = kLibTorchFloor;

@@ -59,7 +59,7 @@ struct Work {
     const Size length = at_least_one(r.length), together = std::max(Size(kPackedTokens), length);
     of_step = tokens_of_step(r);
     of_forward = std::min(of_step, together);
-    if (!r.all_tokens) of_evaluation = std::min(Size(kEvaluatedTogether) * length, together);
+    if (!r.all_tokens || r.evaluates) of_evaluation = std::min(Size(kEvaluatedTogether) * length, together);
     forwards = ceil_divide(of_step, of_forward.count());
   }
   bool has_whole_head;                      // every word of the vocabulary is scored
@@ -79,6 +79,8 @@ inline Size chunk_of(Size tokens, std::uint64_t branches) {
 // stored, and each branch has its own.
 std::vector<PlanPart> forward_memory(const PlanRequest& request, std::uint64_t branches, bool changes_weights,
                                      bool is_tuning);
+double forward_flops(const PlanRequest& request);  // of the products of a forward of one branch
+double panel_weights(const PlanRequest& request);  // that are made ready for them
 double forward_seconds(const PlanRequest& request, std::uint64_t branches, bool is_perturbed);
 
 }  // namespace frugal::plan_sizes

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "frugal/base/error.h"
+#include "frugal/base/sha256.h"
 #include "frugal/train/first_order/low_rank.h"
 #include "frugal/tune/low_rank_config.h"
 
@@ -37,12 +39,32 @@ inline std::unique_ptr<Parametrisation> trained_parts(const TrainedConfig& c, st
   return std::make_unique<WholeWeights>(store, threads, std::vector<bool>(store.size(), true));
 }
 
-// {} for all weights; else what `trained_parts` needs to make the same pairs again, from wherever it is read.
+// {} for all weights; else what `trained_parts` needs to make the same pairs again, from wherever it is read, and the
+// SHA-256 of the files of an adapter they go on from. Error(Exit::input): one cannot be read.
 inline Json describe_trained(TrainedConfig c) {
   if (!c.is_lora()) return Json::object();
-  if (!c.low_rank.adapter.empty())
-    c.low_rank.adapter = std::filesystem::absolute(c.low_rank.adapter).lexically_normal().string();
-  return {{"trained", to_json(c)}};
+  if (c.low_rank.adapter.empty()) return {{"trained", to_json(c)}};
+  const std::filesystem::path adapter = std::filesystem::absolute(c.low_rank.adapter).lexically_normal();
+  c.low_rank.adapter = adapter.string();
+  Json hashes;
+  for (const char* file : {"adapter_config.json", "adapter_model.safetensors"})
+    hashes[file] = sha256_file(adapter / file);
+  return {{"trained", to_json(c)}, {"adapter_sha256", hashes}};
+}
+
+// now, recorded: what describe_trained gives, and gave when the run began. Error(Exit::input): the adapter's files are
+// others by now. A log of before they were recorded has no hashes and passes.
+inline void require_same_adapter(const TrainedConfig& c, const Json& now, const Json& recorded) {
+  const Json none = Json::object(), there = now.value("adapter_sha256", none),
+             begun = recorded.value("adapter_sha256", none);
+  for (const auto& [file, sha256] : begun.items()) {
+    const std::string expected = sha256.is_string() ? sha256.get<std::string>() : "", found = there.value(file, "");
+    if (found == expected) continue;
+    throw Error(Exit::input,
+                file + " of " + c.low_rank.adapter + " has sha256 " + found.substr(0, 12) + "..., the run began with " +
+                    expected.substr(0, 12) + "...",
+                "put back the adapter the run went on from");
+  }
 }
 
 }  // namespace frugal

@@ -30,7 +30,7 @@ std::vector<Sequence> random_sequences(std::size_t count, std::size_t length, st
 
 }  // namespace
 
-int run_bench_step(const Json& settings) {
+Json measure_step(const Json& settings) {
   const std::string method = option(settings, "method");
   Session session(settings);
   const auto sequences = settings.value("batch", std::int64_t{8}), length = settings.value("length", std::int64_t{128});
@@ -74,29 +74,35 @@ int run_bench_step(const Json& settings) {
   for (std::size_t id = 0; id < session.store.size(); ++id) {
     if (session.store.type(id) != WeightType::stored) weight_bytes += session.store.bytes(id).size();
   }
-  const Json result = {{"method", method},
-                       {"seconds_median", times[times.size() / 2]},
-                       {"seconds_min", times.front()},
-                       {"seconds_max", times.back()},
-                       {"seconds", times},
-                       {"steps", steps},
-                       {"sequences", batch.size()},
-                       {"tokens", settings.value("tokens", sequences * length)},
-                       {"targets", objective.terms(batch)},
-                       {"loss", loss},
-                       {"threads", session.threads.count()},
-                       {"compute", name(session.decoder.compute())},
-                       {"isa", kernels::isa()},
-                       {"weight_bytes", weight_bytes},
-                       {"peak_rss_bytes", peak_rss_bytes()},
-                       {"floor_rss_bytes", session.floor_bytes}};
+  return {{"method", method},
+          {"seconds_median", times[times.size() / 2]},
+          {"seconds_min", times.front()},
+          {"seconds_max", times.back()},
+          {"seconds", times},
+          {"steps", steps},
+          {"sequences", batch.size()},
+          {"tokens", settings.value("tokens", sequences * length)},
+          {"targets", objective.terms(batch)},
+          {"loss", loss},
+          {"threads", session.threads.count()},
+          {"compute", name(session.decoder.compute())},
+          {"isa", kernels::isa()},
+          {"weight_bytes", weight_bytes},
+          {"peak_rss_bytes", peak_rss_bytes()},
+          {"floor_rss_bytes", session.floor_bytes}};
+}
+
+int run_bench_step(const Json& settings) {
+  const Json result = measure_step(settings);
   if (settings.value("json", false)) {
     print_line(result.dump());
-  } else {
-    std::printf("%s  median %.3f s  min %.3f s  loss %.4f  peak %s (floor %s, weights %s)\n", method.c_str(),
-                times[times.size() / 2], times.front(), loss, format_bytes(peak_rss_bytes()).c_str(),
-                format_bytes(session.floor_bytes).c_str(), format_bytes(weight_bytes).c_str());
+    return 0;
   }
+  const auto seconds = [&](const char* key) { return result[key].get<double>(); };
+  const auto size = [&](const char* key) { return format_bytes(result[key].get<std::uint64_t>()); };
+  std::printf("%s  median %.3f s  min %.3f s  loss %.4f  peak %s (floor %s, weights %s)\n",
+              option(settings, "method").c_str(), seconds("seconds_median"), seconds("seconds_min"), seconds("loss"),
+              size("peak_rss_bytes").c_str(), size("floor_rss_bytes").c_str(), size("weight_bytes").c_str());
   return 0;
 }
 

@@ -109,10 +109,9 @@ int run_generate(const Json& settings) {
   const GenerationOptions options = generation_options(settings, session);
   const auto prompt = session.tokenizer->encode_with_special(option(settings, "prompt"), false);
   if (prompt.empty()) throw Error(Exit::usage, "the prompt has no token", "give some text with --prompt");
-  KvCache cache(
-      session.store.shape(),
-      std::min(session.store.shape().context, static_cast<std::int64_t>(prompt.size()) + options.max_new_tokens),
-      session.decoder.compute());
+  const std::int64_t context = session.store.shape().context;
+  const auto most = static_cast<std::int64_t>(prompt.size()) + std::min(options.max_new_tokens, context);
+  KvCache cache(session.store.shape(), std::min(context, most), session.decoder.compute());
   const bool json = settings.value("json", false);
   const Generated out = run(session, cache, prompt, options, !json);
   const double rest = out.seconds - out.prompt_seconds;

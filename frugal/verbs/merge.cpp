@@ -46,7 +46,10 @@ Json measure(const Json& settings, const Json& record, const fs::path& out) {
   const Json run = record.value("settings", Json::object());
   Json task = run;
   for (const auto& [name, value] : settings.items()) task[name] = value;
-  if (option(run, "objective") == "dpo") return nullptr;  // its loss needs the model the run began with
+  if (option(run, "objective") == "dpo") {
+    note("the model is not measured: the loss of --objective dpo needs the model the run began with");
+    return nullptr;
+  }
   if (run.empty() && from_json<PromptConfig>(settings).prompt_template.empty()) return nullptr;
   std::string data = option(settings, "data"), size = "";
   if (data.empty()) data = option(run, "test"), size = "test_size";
@@ -94,9 +97,12 @@ std::unique_ptr<Tuner> tuner_of(const Json& record, const Trajectory* trajectory
   if (trajectory != nullptr) {
     const ZerothOrderOptions options = options_from_header(trajectory->header);
     const auto trained = from_json<TrainedConfig>(trajectory->header.value("trained", Json::object()));
+    validate(trained);
+    const Json description = describe_trained(trained);
+    require_same_adapter(trained, description, trajectory->header);
     return std::make_unique<ZerothOrderTuner>(trained_parts(trained, options.seed, session.store, session.threads),
                                               session.threads, nullptr, options, ZerothOrderTuner::Loss::cross_entropy,
-                                              1, describe_trained(trained));
+                                              1, description);
   }
   TunerRegistry tuners;
   register_tuners(tuners);

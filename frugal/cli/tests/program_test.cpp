@@ -101,6 +101,12 @@ TEST(Program, OptionsOfPairsAndQuantisedWeightsAreRefusedWhereTheyDoNotServe) {
   expect_refused(tune + " --method mezo --train lora --dropout 0.1", 2, "--dropout is 0.1, expected 0");
   expect_refused(tune + " --train lora --mask file:m.bits", 2, "--mask is 'file:m.bits', which masks weights");
   expect_refused(tune + " --method lora --adapter /nowhere --rank 4", 2, "--rank is given, but --adapter /nowhere has");
+  const std::string spruft = tune + " --method spruft --adapter ";
+  expect_refused(spruft + "rows.safetensors --axis in", 2,
+                 "--axis is given, but --adapter rows.safetensors says which rows are trained");
+  expect_refused(spruft + "rows.safetensors --targets q_proj", 2, "--targets is given, but --adapter rows.safetensors");
+  expect_refused(spruft + "rows.safetensors --rows 8", 2, "--adapter is \"rows.safetensors\", expected no --rows");
+  expect_refused(spruft + "folder", 2, "--adapter is \"folder\", expected a file of trained rows");
   expect_refused("bench step " + data_file("m", "x") + " --method badam --alpha 4", 2, "--alpha is given, but --train");
   EXPECT_FALSE(fs::exists(scratch() / "no-run"));
 }
@@ -283,6 +289,9 @@ TEST(Program, MergeChecksItsExamplesBeforeItLoads) {
   expect_refused(start + kTask, 2, "--template is given, but " + log);
   expect_refused(start + data + " --template 'Review: {txt}' --labels a,b", 3,
                  (scratch() / "d.jsonl").string() + " has no column 'txt'");
+  const std::string rows = data_file("rows.safetensors", "not looked at yet");
+  expect_refused("merge " + model_path() + " " + rows + " --step 3 --out " + out, 2,
+                 "--step is given, but " + rows + " is an adapter alone");
   // With a folder, the prompt is the run's unless it is given.
   const auto run = scratch() / "told";
   fs::create_directories(run);
@@ -291,6 +300,8 @@ TEST(Program, MergeChecksItsExamplesBeforeItLoads) {
   const std::string told = "merge " + model_path() + " " + run.string() + " --out " + out + data;
   expect_refused(told, 3, (scratch() / "d.jsonl").string() + " has no column 'no_such'");
   EXPECT_EQ(run_program(told + " --template '{text}'", "FRUGAL_TORCH_LIBRARY=/nowhere.so").code, 1);
+  write_file(run / "run.json", R"({"format": 1, "settings": {"objective": "dpo"}})");
+  expect_refused(told, 2, "--data is given, but " + run.string() + " is a run of --objective dpo");
   EXPECT_FALSE(fs::exists(out));
 }
 

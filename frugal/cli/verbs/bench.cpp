@@ -13,15 +13,20 @@ constexpr std::string_view kForward = "forward";
 // What LibTorch's side gets: with --data the settings of tune's training data, checked here.
 Json step_settings(const Settings& settings, const BenchConfig& c) {
   Json values = settings.values();
+  const std::string objective = values.value("objective", "ce");
   if (c.data.empty()) {
+    refuse_data_flags(settings, "there is no --data");
+    if (objective != "ce")
+      throw Error(Exit::usage, "--objective is " + objective + ", but random tokens have only ce", "give --data");
     check_context(*ModelSource::open(c.model), "--length", c.length);
     return values;
   }
   refuse_flags(settings, {"length"}, "--data decides it");
   if (c.task.labels.empty()) values["max_length"] = sequence_config(settings).max_length;
   values["train_size"] = c.batch;
-  const InspectedData found =
-      inspect_data(c.model, c.task, sequence_config(settings), {.data = c.data, .train_size = c.batch}, c.compute, {});
+  DataFiles files{.data = c.data, .train_size = c.batch};
+  files.are_pairs = objective == "dpo";
+  const InspectedData found = inspect_data(c.model, c.task, sequence_config(settings), files, c.compute, {});
   const auto tokens = static_cast<double>(c.batch) * found.request.mean_length;
   values["tokens"] = static_cast<std::int64_t>(tokens + 0.5);
   return values;

@@ -5,6 +5,7 @@
 #include "frugal/cli/validate.h"
 #include "frugal/tune/lora/config.h"
 #include "frugal/tune/registry.h"
+#include "frugal/tune/spruft/config.h"
 
 namespace frugal {
 
@@ -27,9 +28,19 @@ void refuse_unused_pair_options(const Settings& settings) {
   const auto is_given = [&](std::string_view name) {  // a name in the environment is left to the verb that has it
     return settings.is_given(name) && !settings.at(name).origin.starts_with("FRUGAL_");
   };
-  const bool has_train = settings.has("train"), has_pairs = settings.has("rank");
-  if (!has_pairs) return;
+  const bool has_train = settings.has("train"), has_pairs = settings.has("rank"),
+             has_rows = settings.has("score_batches");
+  if (!has_pairs && !has_rows) return;
   const auto adapter = settings.at("adapter").value.get<std::string>();
+  if (has_rows) {
+    for (const std::string_view name : SpruftConfig::kChoosing) {
+      if (adapter.empty() || !is_given(name)) continue;
+      const std::string flag = flag_name(name);
+      throw Error(Exit::usage, flag + " is given, but --adapter " + adapter + " says which rows are trained",
+                  "leave " + flag + " out, or --adapter");
+    }
+    return;
+  }
   for (const FieldInfo& info : describe_fields<LowRankConfig>()) {
     const std::string_view name = info.field.name;
     if (!is_given(name)) continue;

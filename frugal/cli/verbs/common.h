@@ -78,7 +78,8 @@ struct SamplingConfig {
 void validate(const ComputeConfig& config);
 // Error(Exit::usage) where a method changes weights that --weights keeps quantised.
 void require_changeable_weights(const std::string& method, const Json& settings);
-// Error(Exit::usage): an option of low-rank pairs where none are trained, or where an adapter says what they are.
+// Error(Exit::usage): an option of low-rank pairs where none are trained, or where an adapter says what they are; one
+// that chooses rows where an adapter says which they are.
 void refuse_unused_pair_options(const Settings& settings);
 void validate(const ExportConfig& config);
 void validate(const SamplingConfig& config);

@@ -17,6 +17,7 @@
 #include "frugal/cli/verbs/common.h"
 #include "frugal/cli/verbs/verbs.h"
 #include "frugal/core/kernels/kernels.h"
+#include "frugal/formats/model_source.h"
 
 namespace frugal {
 namespace {
@@ -24,9 +25,14 @@ namespace {
 namespace fs = std::filesystem;
 
 struct DoctorConfig {
+  std::string calibrate;
   OutputConfig output;
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
+    v({.name = "calibrate",
+       .help = "a model to measure this machine with (half a minute, alone on it): plans then give its seconds",
+       .group = "budget"},
+      c.calibrate);
     OutputConfig::fields(c.output, v);
   }
 };
@@ -84,6 +90,10 @@ Json examine() {
 }
 
 int doctor(const DoctorConfig& config) {
+  if (!config.calibrate.empty()) {
+    const auto model = ModelSource::open(config.calibrate);  // refused here when it is none
+    return run_torch("calibrate", {{"model", config.calibrate}, {"json", config.output.json}, {"quiet", true}});
+  }
   Json report = examine();
   if (report["torch"].contains("error")) {
     report.update({{"error", report["torch"]["error"]},
@@ -123,7 +133,7 @@ std::string compiler() { return FRUGAL_COMPILER; }
 Verb doctor_verb() {
   return {.name = "doctor",
           .summary = "what this machine has: cores, memory, instruction sets, LibTorch",
-          .examples = {"frugal doctor", "frugal doctor --json", "FRUGAL_ISA=AVX2 frugal doctor"},
+          .examples = {"frugal doctor", "frugal doctor --json", "frugal doctor --calibrate model.gguf"},
           .fields = describe_fields<DoctorConfig>(),
           .run = [](const Settings& settings) { return doctor(from_json<DoctorConfig>(settings.values())); }};
 }

@@ -30,8 +30,20 @@ Json with_run_task(const Settings& settings) {
   return values;
 }
 
+bool is_of_preferences(const std::string& run) {
+  if (!is_folder(run)) return false;
+  return RunFolder::read_record(run).value("settings", Json::object()).value("objective", "") == "dpo";
+}
+
 // Refuses examples that do not serve, and options for examples that are not there.
 void check_data(const Settings& settings, const MergeConfig& c) {
+  if (is_rows_adapter(c.run)) refuse_flags(settings, {"step"}, c.run + " is an adapter alone, which has no steps");
+  if (!c.data.empty() && is_of_preferences(c.run)) {
+    throw Error(
+        Exit::usage,
+        "--data is given, but " + c.run + " is a run of --objective dpo, whose loss needs the model it began with",
+        "leave --data out; frugal eval measures the written model on other examples");
+  }
   const std::string alone = c.run + (is_rows_adapter(c.run) ? ", an adapter alone," : ", a trajectory file alone,");
   if (c.data.empty()) {
     if (!is_folder(c.run)) {

@@ -18,11 +18,14 @@ namespace {
 PlanRequest request_of(const Settings& settings, const PlanConfig& c, Json& description) {
   if (!c.data.empty()) {
     refuse_flags(settings, {"length", "all_tokens"}, "--data decides it");
-    InspectedData found = inspect_data(c.model, c.task, sequence_config(settings),
-                                       {.data = c.data, .train_size = c.train_size}, c.compute, c.memory);
+    DataFiles files{.data = c.data, .train_size = c.train_size};
+    files.are_pairs = c.objective == "dpo";
+    InspectedData found = inspect_data(c.model, c.task, sequence_config(settings), files, c.compute, c.memory);
     description = std::move(found.description);
     return found.request;
   }
+  refuse_data_flags(settings, "there is no --data");
+  refuse_flags(settings, {"objective", "train_size"}, "there is no --data");
   const auto model = ModelSource::open(c.model);
   check_context(*model, "--length", c.length);
   PlanRequest request = plan_request(*model, c.compute, c.memory);

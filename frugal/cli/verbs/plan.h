@@ -10,6 +10,7 @@ struct PlanConfig {
   std::string model, data;
   PromptConfig task;
   SequenceConfig sequence;  // without --labels; shares template, columns and max_length with task
+  std::string objective = "ce";
   std::int64_t train_size = 0;
   std::int64_t batch = 16, length = 128;
   bool all_tokens = false;
@@ -26,6 +27,11 @@ struct PlanConfig {
       c.data);
     PromptConfig::fields(c.task, v);
     SequenceConfig::own_fields(c.sequence, v);
+    v({.name = "objective",
+       .help = "of tune: dpo takes --data with prompt, chosen and rejected",
+       .group = "data",
+       .choices = {"ce", "dpo"}},
+      c.objective);
     v({.name = "train_size", .help = "at most so many training examples, from the front; 0: all", .group = "data"},
       c.train_size);
     v({.name = "batch", .help = "sequences a step, >= 1", .group = "step"}, c.batch);

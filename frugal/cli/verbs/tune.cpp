@@ -72,9 +72,13 @@ void validate_data(const Settings& settings, const TuneConfig& c) {
   const bool is_dpo = settings.values().value("objective", "") == "dpo";
   if (!c.task.labels.empty() && is_dpo)
     throw Error(Exit::usage, "--labels is given, but --objective dpo takes pairs of answers", "leave one of them out");
+  if (!is_dpo) refuse_flags(settings, {"dpo_beta", "dpo_label_smoothing"}, "it is for --objective dpo");
+  if (!c.task.labels.empty())
+    refuse_flags(settings, {"completion", "data_format", "loss_on", "overlong"}, "it is for data without --labels");
+  else
+    refuse_flags(settings, {"balance", "label_column"}, "it is for data with --labels");
   if (!c.task.labels.empty()) return require_metric(c, "label words", {"loss", "accuracy", "balanced_accuracy", "f1"});
   if (!is_dpo) {
-    refuse_flags(settings, {"dpo_beta", "dpo_label_smoothing"}, "it is for --objective dpo");
     require_metric(c, "sequences", {"loss", "exact_match", "f1", "rougeL"});
     if (needs_answers(c.dev_metric) && c.sequence.loss_on != "answers") {
       throw Error(Exit::usage,

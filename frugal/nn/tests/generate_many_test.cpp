@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "frugal/base/error.h"
 #include "frugal/base/philox.h"
 #include "frugal/nn/generate.h"
@@ -96,6 +98,15 @@ TEST(GenerateGreedy, ACallbackThatThrowsStopsIt) {
                                  if (made > 20) throw Error(Exit::interrupted, "interrupted", "");
                                }),
                Error);
+}
+
+TEST(GenerateGreedy, MoreTokensThanAnyContextEndAtTheContext) {
+  Model m;
+  GreedyOptions options;
+  options.max_new_tokens = m.store.shape().context;
+  const auto expected = generate_greedy(m.decoder, m.view, m.prompts, options);
+  options.max_new_tokens = std::numeric_limits<std::int64_t>::max();
+  EXPECT_EQ(generate_greedy(m.decoder, m.view, m.prompts, options), expected);
 }
 
 }  // namespace

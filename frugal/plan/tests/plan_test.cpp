@@ -1,11 +1,16 @@
 #include "frugal/plan/plan.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "frugal/base/error.h"
 #include "frugal/base/units.h"
+#include "frugal/plan/calibration.h"
 #include "frugal/plan/saturating.h"
 
 namespace frugal {
@@ -54,6 +59,57 @@ PlanRow row_of(const PlanRequest& request, const std::string& method, const Zero
     if (row.method == method) return row;
   }
   throw std::runtime_error("no row " + method);
+}
+
+// Rates that made the times come back from them.
+TEST(Plan, FittedRatesGiveTheMeasuredSeconds) {
+  MachineRates truth;
+  truth.bf16_flops = 123e9;
+  truth.plain_weights = 3.1e9;
+  truth.panel_weights = 0.7e9;
+  truth.update_weights = truth.panel_weights * MachineRates().update_weights / MachineRates().panel_weights;
+  MeasuredSteps measured;
+  measured.many = measured.few = smollm();
+  measured.few.batch = 1;
+  measured.few.length = 32;
+  const auto seconds = [&](PlanRequest r, const auto& plan) {
+    r.rates = truth;
+    return plan(r).seconds_per_step;
+  };
+  const auto mezo = [](const PlanRequest& r) { return plan_zeroth_order(r, {}); };
+  measured.forward_many = seconds(measured.many, plan_forward);
+  measured.forward_few = seconds(measured.few, plan_forward);
+  measured.zeroth_order_few = seconds(measured.few, mezo);
+  const MachineRates found = fit_rates(measured);
+  EXPECT_NEAR(found.bf16_flops / truth.bf16_flops, 1, 1e-9);
+  EXPECT_NEAR(found.plain_weights / truth.plain_weights, 1, 1e-9);
+  EXPECT_NEAR(found.panel_weights / truth.panel_weights, 1, 1e-9);
+  EXPECT_NEAR(found.update_weights / truth.update_weights, 1, 1e-9);
+  EXPECT_EQ(found.f32_flops, truth.f32_flops);
+  measured.forward_few = measured.forward_many * 2;  // times that make no sense change nothing
+  EXPECT_EQ(fit_rates(measured).bf16_flops, smollm().rates.bf16_flops);
+}
+
+TEST(Plan, StoredRatesAreUsedWhenTheyAreWhole) {
+  const char* before = std::getenv("XDG_CACHE_HOME");
+  const std::string kept = before == nullptr ? "" : before;
+  const auto folder = std::filesystem::temp_directory_path() / ("frugal_rates_" + std::to_string(::getpid()));
+  ::setenv("XDG_CACHE_HOME", folder.c_str(), 1);
+  const double built_in = machine_rates().bf16_flops;
+  MachineRates rates;
+  rates.bf16_flops = 1.5e9;
+  store_rates(rates);
+  EXPECT_EQ(machine_rates().bf16_flops, 1.5e9);
+  for (const char* text : {"", "{", "[]", "{\"processor\": \"other\", \"bf16_flops\": 1}", "null"}) {
+    std::ofstream(rates_file()) << text;
+    EXPECT_EQ(machine_rates().bf16_flops, built_in) << text;
+  }
+  Json broken = rates_json(rates);
+  broken["update_weights"] = -1;
+  std::ofstream(rates_file()) << broken.dump();
+  EXPECT_EQ(machine_rates().bf16_flops, built_in);
+  std::filesystem::remove_all(folder);
+  before == nullptr ? ::unsetenv("XDG_CACHE_HOME") : ::setenv("XDG_CACHE_HOME", kept.c_str(), 1);
 }
 
 TEST(Plan, TokensOfAStepOfNaturalLengths) {

@@ -5,16 +5,12 @@
 
 #include "frugal/base/error.h"
 #include "frugal/base/philox.h"
-#include "frugal/core/kernels/optimizers.h"
+#include "frugal/formats/names.h"
 
 namespace frugal {
 namespace {
 
 constexpr std::uint32_t kDropoutSample = 0xfffffffd;  // beside the samples of a zeroth-order step
-
-bool matches(const std::string& name, const std::string& target) {
-  return name == target || name.ends_with("." + target) || name.ends_with("." + target + ".weight");
-}
 
 }  // namespace
 
@@ -25,6 +21,10 @@ LowRankPairs::LowRankPairs(const WeightStore& store, LowRankOptions options)
       pairs_(store.size()),
       view_(store, pairs_),
       training_view_(store, pairs_) {
+  if (options_.rank < 1) {
+    throw Error(Exit::usage, "--rank is " + std::to_string(options_.rank) + ", expected at least 1",
+                "--rank 8 suits most tasks");
+  }
   const DecoderIds ids(store.shape());
   std::vector<bool> found(options_.targets.size());
   for (const LayerIds& layer : ids.layers) {
@@ -32,7 +32,7 @@ LowRankPairs::LowRankPairs(const WeightStore& store, LowRankOptions options)
       const TensorSpec& spec = store.spec(linear.weight);
       bool is_target = options_.targets.empty();
       for (std::size_t t = 0; t < found.size(); ++t) {
-        if (matches(spec.name, options_.targets[t])) is_target = found[t] = true;
+        if (is_named_by(spec.name, options_.targets[t])) is_target = found[t] = true;
       }
       if (!is_target) continue;
       if (options_.rank > std::min(spec.rows, spec.cols)) {
@@ -128,14 +128,7 @@ void LowRankPairs::merged_lengths(std::size_t id, std::int64_t begin, std::int64
   const std::int64_t cols = store_.spec(id).cols;
   store_.read_rows(id, begin, end, w);
   const LowRankPair& pair = pairs_[id];
-  for (std::int64_t i = begin; i < end; ++i) {
-    float* row = w + (i - begin) * cols;
-    for (std::int64_t r = 0; r < pair.rank; ++r) {
-      const float factor = pair.scale * pair.b[i * pair.rank + r];
-      for (std::int64_t j = 0; j < cols; ++j) row[j] += factor * pair.a[r * cols + j];
-    }
-    lengths[i - begin] = static_cast<float>(std::sqrt(kernels::sum_of_squares(row, static_cast<std::size_t>(cols))));
-  }
+  pair_row_norms(w, begin, end - begin, cols, pair.rank, pair.scale, pair.a, pair.b, lengths);
 }
 
 void LowRankPairs::restart() {

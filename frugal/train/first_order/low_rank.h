@@ -13,10 +13,9 @@ namespace frugal {
 struct LowRankOptions {
   std::int64_t rank = 8;
   double alpha = 16, dropout = 0;
-  bool rank_stabilised = false;  // scale alpha / sqrt(rank) (rsLoRA, arXiv:2312.03732) instead of alpha / rank
-  bool dora = false;             // a magnitude for each row of a linear, which begins as the row's length
-  std::vector<std::string>
-      targets;  // last parts of linears' names: q_proj, v_proj, ...; empty: all linears of the layers
+  bool rank_stabilised = false;      // scale alpha / sqrt(rank) (rsLoRA, arXiv:2312.03732) instead of alpha / rank
+  bool dora = false;                 // a magnitude for each row of a linear, which begins as the row's length
+  std::vector<std::string> targets;  // q_proj, v_proj, ...: see is_named_by; empty: all linears of the layers
   std::uint64_t seed = 1;
 };
 
@@ -26,13 +25,14 @@ class LowRankPairs : public Parametrisation {
   // head.
   LowRankPairs(const WeightStore& store, LoraAdapter start, double dropout, std::uint64_t seed);
   // a from U(-1/sqrt(in), 1/sqrt(in)) and b 0, as PEFT begins: the model is unchanged at first.
-  // Error(Exit::usage): a target that matches no linear, a rank above a linear's smaller side (both named).
+  // Error(Exit::usage): a target that matches no linear, a rank below 1 or above a linear's smaller side (both named).
   LowRankPairs(const WeightStore& store, LowRankOptions options);
   const WeightView& view() const override { return view_; }
   const WeightView& training_view(std::uint64_t step) override;
   std::byte* values(std::size_t parameter) override;
   std::vector<NamedBytes> state() override;
   void restart() override;
+  bool has_pairs() const override { return true; }
   std::optional<LoraAdapter> adapter() const override;
   void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const override;
 

@@ -46,8 +46,9 @@ class Parametrisation {
   virtual std::byte* values(std::size_t parameter) = 0;
   // What is trained may change with each turn of a schedule: then parameters() does, but for ids and layers.
   virtual void begin_turn(std::uint64_t) {}
-  virtual std::vector<NamedBytes> state() = 0;  // all numbers that are trained
-  virtual void restart() = 0;                   // back to the start
+  virtual std::vector<NamedBytes> state() = 0;      // all numbers that are trained
+  virtual void restart() = 0;                       // back to the start
+  virtual bool has_pairs() const { return false; }  // adapter() has something, and copies it
   virtual std::optional<LoraAdapter> adapter() const { return {}; }
   virtual std::optional<RowsAdapter> rows_adapter() const { return {}; }
   virtual void merged_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const = 0;

@@ -56,6 +56,12 @@ void SelectedRows::place(const std::vector<std::vector<std::int32_t>>& chosen, b
   for (std::size_t id = 0; id < store_.size(); ++id) {
     if (chosen[id].empty()) continue;
     const TensorSpec& spec = store_.spec(id);
+    const std::int64_t layer = layer_of(ids, id);
+    // The gradients of an embedding, a head and of vectors are made whole, not by lines.
+    if (spec.is_vector || layer < 0 || layer == static_cast<std::int64_t>(ids.layers.size())) {
+      throw Error(Exit::input, spec.name + " has trained rows, expected them in the layers' linears alone",
+                  "give an adapter of the layers' linears alone");
+    }
     const auto lines = static_cast<std::int64_t>(chosen[id].size());
     const std::int64_t cols = is_columns ? lines : spec.cols, count = (is_columns ? spec.rows : lines) * cols;
     rows_[id].indices = chosen[id];
@@ -66,7 +72,7 @@ void SelectedRows::place(const std::vector<std::vector<std::int32_t>>& chosen, b
                            .rows = chosen[id],
                            .cols = cols,
                            .count = count,
-                           .layer = layer_of(ids, id)});
+                           .layer = layer});
     places_.push_back(end);
     end += static_cast<std::size_t>((count + 15) / 16 * 16);
   }

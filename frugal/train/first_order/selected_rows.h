@@ -33,9 +33,9 @@ class RowsView : public BaseView {
 class SelectedRows : public Parametrisation {
  public:
   // chosen: by tensor of the store, rising; empty: none. They begin as the model's file has them, exactly.
-  // Error(Exit::usage): none is chosen.
+  // Error(Exit::usage): none is chosen. Error(Exit::input): one of a tensor that is no linear of a layer.
   SelectedRows(const WeightStore& store, const std::vector<std::vector<std::int32_t>>& chosen, bool is_columns = false);
-  // Goes on from an adapter: its rows and their values.
+  // Goes on from an adapter: its rows and their values. Errors as above.
   SelectedRows(const WeightStore& store, RowsAdapter start);
   const WeightView& view() const override { return view_; }
   std::byte* values(std::size_t parameter) override;

@@ -32,13 +32,14 @@ std::vector<std::int32_t> covering_rows(Window& window, std::int64_t rows, std::
   return all;
 }
 
-}  // namespace
-
+// Numbers of a turn in a tensor of `rows` x `cols`: floor(ratio * size), at least 1, or whole rows of it.
 std::int64_t window_count(const WindowOptions& options, std::int64_t rows, std::int64_t cols) {
   if (rows * cols < WindowedWeights::kWhole) return rows * cols;
   const bool is_by_row = options.order == WindowOptions::Order::adjacent_rows && rows > 1;
   return is_by_row ? share(options.ratio, rows) * cols : share(options.ratio, rows * cols);
 }
+
+}  // namespace
 
 WindowedWeights::WindowedWeights(WeightStore& store, Threads& threads, const std::vector<bool>& chosen,
                                  WindowOptions options)

@@ -25,7 +25,4 @@ class WindowedWeights : public WholeWeights {
   std::int64_t layers_;
 };
 
-// Numbers of a turn in a tensor of `rows` x `cols`: floor(ratio * size), at least 1, or whole rows of it.
-std::int64_t window_count(const WindowOptions& options, std::int64_t rows, std::int64_t cols);
-
 }  // namespace frugal

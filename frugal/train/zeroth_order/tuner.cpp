@@ -53,7 +53,7 @@ ZerothOrderTuner::ZerothOrderTuner(std::unique_ptr<Parametrisation> what, Thread
       description_(std::move(description)) {}
 
 std::vector<double> ZerothOrderTuner::likely_rates() const {
-  if (what_->adapter()) return {1e-4, 3e-4, 1e-3, 3e-3};
+  if (what_->has_pairs()) return {1e-4, 3e-4, 1e-3, 3e-3};
   return {1e-5, 3e-5, 1e-4, 3e-4};
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 
 #include "frugal/tune/badam/pair_blocks.h"
 #include "frugal/tune/first_order_plan.h"
@@ -67,10 +68,12 @@ MethodPlan plan(const PlanRequest& request, const Json& settings, const BadamCon
   std::vector<std::uint64_t> sizes;
   std::vector<std::size_t> weights;
   const bool is_lora = config.trained.is_lora();
+  std::optional<PairSizes> pairs;
+  if (is_lora) pairs.emplace(request.shape, config.trained.low_rank);
   for (const TensorSpec& spec : tensor_specs(request.shape)) {
     names.push_back(spec.name);
-    const std::uint64_t own = is_lora ? low_rank_numbers(spec, config.trained.low_rank)
-                                      : static_cast<std::uint64_t>(spec.rows) * static_cast<std::uint64_t>(spec.cols);
+    const std::uint64_t own =
+        is_lora ? pairs->of(spec) : static_cast<std::uint64_t>(spec.rows) * static_cast<std::uint64_t>(spec.cols);
     if (own == 0) continue;
     sizes.push_back(own);
     weights.push_back(names.size() - 1);
@@ -96,7 +99,7 @@ MethodPlan plan(const PlanRequest& request, const Json& settings, const BadamCon
     for (const TensorSpec& spec : tensor_specs(request.shape)) method.kept += 4 * static_cast<std::uint64_t>(spec.rows);
   }
   if (is_lora) {
-    add_pairs(method, request.shape, config.trained.low_rank);
+    add_pairs(method, *pairs, config.trained.low_rank);
     method.weight_gradients /= blocks;
   }
   return plan_first_order(request, method, config.first_order.activations);

@@ -8,10 +8,11 @@ namespace {
 
 MethodPlan plan(const PlanRequest& request, const Json&, const LoraConfig& config) {
   FirstOrderPlan method = first_order_plan(config.first_order, request, false);
-  method.trained = low_rank_numbers(request.shape, config.low_rank);
-  method.gradients = gradients_held(config.first_order, request,
-                                    [&](const TensorSpec& spec) { return low_rank_numbers(spec, config.low_rank); });
-  add_pairs(method, request.shape, config.low_rank);
+  const PairSizes pairs(request.shape, config.low_rank);
+  method.trained = pairs.all();
+  method.gradients =
+      gradients_held(config.first_order, request, [&](const TensorSpec& spec) { return pairs.of(spec); });
+  add_pairs(method, pairs, config.low_rank);
   return plan_first_order(request, method, config.first_order.activations);
 }
 

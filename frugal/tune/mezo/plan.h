@@ -14,7 +14,7 @@ inline PlanRequest in_parts(PlanRequest request, const MezoConfig& config) {
 
 // Numbers in pairs that are trained instead of the weights; 0: the weights are.
 inline std::uint64_t pairs_of(const PlanRequest& request, const MezoConfig& config) {
-  return config.trained.is_lora() ? low_rank_numbers(request.shape, config.trained.low_rank) : 0;
+  return config.trained.is_lora() ? PairSizes(request.shape, config.trained.low_rank).all() : 0;
 }
 
 }  // namespace frugal

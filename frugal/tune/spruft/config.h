@@ -1,8 +1,10 @@
 // SPruFT: AdamW on the most important rows of each linear, chosen once (arXiv:2502.11439).
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "frugal/formats/adapter/rows_adapter.h"
 #include "frugal/tune/first_order_config.h"
 
 namespace frugal {
@@ -20,6 +22,10 @@ struct SpruftConfig {
   std::string adapter;
 
   static constexpr std::int64_t kDefaultRows = 64;
+  // What chooses the rows, which an adapter has chosen already.
+  static constexpr std::string_view kChoosing[] = {"rows",          "ratio",        "round_to",      "min_rows",
+                                                   "global",        "axis",         "score",         "aggregate",
+                                                   "score_batches", "score_layers", "zo_directions", "targets"};
   bool needs_gradients() const { return score == "taylor" || score == "fisher" || score == "qm-taylor"; }
 
   template <class Self, class Visitor>
@@ -93,6 +99,9 @@ inline void validate(const SpruftConfig& c) {
                   "--score-layers 0 scores all at once");
   require_setting(c.adapter.empty() || (c.rows == 0 && c.ratio == 0), "--adapter", c.adapter,
                   "no --rows and no --ratio beside it", "leave them out: the adapter says which rows are trained");
+  require_setting(c.adapter.empty() || is_rows_adapter(c.adapter), "--adapter", c.adapter,
+                  "a file of trained rows, which ends in .safetensors",
+                  "name a file that frugal merge RUN --adapter --out rows.safetensors wrote");
   require_setting(c.zo_directions >= 1, "--zo-directions", c.zo_directions, "at least 1",
                   "--zo-directions 64 is usual");
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "frugal/formats/names.h"
+
 namespace frugal {
 
 std::int64_t row_budget(const SpruftConfig& config, const std::string& name, std::int64_t rows) {
@@ -60,9 +62,8 @@ std::vector<std::vector<std::int32_t>> select_rows(const SpruftConfig& config, c
 
 bool is_target(const std::string& name, const std::vector<std::string>& targets) {
   if (name.find(".layers.") == std::string::npos || !name.ends_with("_proj.weight")) return false;
-  return targets.empty() || std::any_of(targets.begin(), targets.end(), [&](const std::string& target) {
-           return name.ends_with("." + target + ".weight");
-         });
+  return targets.empty() || std::any_of(targets.begin(), targets.end(),
+                                        [&](const std::string& target) { return is_named_by(name, target); });
 }
 
 }  // namespace frugal

@@ -18,6 +18,26 @@ void check_score(const SpruftConfig& config, const WeightStore& store, std::size
               "--score wanda, magnitude or quant-error; or --weights bf16");
 }
 
+// Rows of a tensor, or its columns, as a run's record has them, before they are believed.
+std::vector<std::int32_t> recorded_lines(const TensorSpec& spec, bool is_columns, const Json& recorded) {
+  const std::int64_t below = is_columns ? spec.cols : spec.rows;
+  std::vector<std::int32_t> lines;
+  std::int64_t before = -1;
+  for (const Json& line : recorded) {
+    const std::int64_t at = line.is_number_integer() ? line.get<std::int64_t>() : -1;
+    if (at <= before || at >= below) {
+      throw Error(Exit::input,
+                  std::string("the run's record has ") + (is_columns ? "column " : "row ") + line.dump() + " of " +
+                      spec.name + " after " + std::to_string(before) + ", expected them rising from 0 to " +
+                      std::to_string(below - 1),
+                  "the run's folder is damaged; copy it again, or tune again");
+    }
+    lines.push_back(static_cast<std::int32_t>(at));
+    before = at;
+  }
+  return lines;
+}
+
 // The rows of a run: chosen at its start and recorded, by the names of their tensors.
 std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const Json& settings,
                                                TunerContext& context) {
@@ -45,7 +65,7 @@ std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const
   }
   for (std::size_t id = 0; id < store.size(); ++id) {
     const auto found = context.chosen["rows"].find(store.spec(id).name);
-    if (found != context.chosen["rows"].end()) all[id] = found->get<std::vector<std::int32_t>>();
+    if (found != context.chosen["rows"].end()) all[id] = recorded_lines(store.spec(id), config.axis == "in", *found);
   }
   return all;
 }

@@ -62,6 +62,20 @@ TEST_F(TrainedRows, AreTheRunAsAFile) {
   EXPECT_EQ(frugal(base + at("run") + " --adapter --out " + at("folder")), 2) << "rows are one file";
   EXPECT_EQ(frugal(base + at("run") + " --out " + at("model.safetensors")), 2) << "a model is a folder or GGUF";
   EXPECT_EQ(frugal(base + at("rows.safetensors") + " --adapter --out " + at("b.safetensors")), 2);
+
+  // Rows that a record names are not believed: none, out of range, not rising.
+  std::ifstream in(folder_ / "run" / "run.json");
+  Json record = Json::parse(in);
+  const Json first = record["chosen"]["rows"].begin().value();
+  for (const Json& wrong : {Json::array({"3"}), Json::array({-1}), Json::array({4294967296}), Json::array({1000000}),
+                            Json::array({5, 5})}) {
+    record["chosen"]["rows"].begin().value() = wrong;
+    std::ofstream(folder_ / "run" / "run.json") << record.dump();
+    EXPECT_EQ(frugal(base + at("run") + " --out " + at("wrong")), 3) << wrong;
+  }
+  record["chosen"]["rows"].begin().value() = first;
+  std::ofstream(folder_ / "run" / "run.json") << record.dump();
+  EXPECT_EQ(frugal(base + at("run") + " --out " + at("right")), 0);
 }
 
 TEST_F(TrainedRows, AreRefusedWhereTheyCannotBe) {

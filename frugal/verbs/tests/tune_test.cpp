@@ -200,6 +200,15 @@ TEST_F(Tune, PairsOverAQuantisedBaseReplayToTheSameBits) {
   for (const char* file : {"adapter_model.safetensors", "adapter_config.json"})
     EXPECT_EQ(std::system(("cmp " + of_run + "/" + file + " " + of_log + "/" + file).c_str()), 0);
   EXPECT_LT(fs::file_size(run + "/trajectory.bin"), 4096u);
+
+  // A run that went on from an adapter replays from the same files alone.
+  ASSERT_EQ(wait(start(tune("on", {"--train", "lora", "--adapter", of_run, "--lr", "1e-3", "--weights", "nf4"}))), 0);
+  const auto merge_on = [&](const std::string& out) {
+    return wait(start({"merge", kModel, (folder_ / "on").string(), "--adapter", "--out", (folder_ / out).string()}));
+  };
+  EXPECT_EQ(merge_on("c"), 0);
+  std::ofstream(of_run + "/adapter_config.json", std::ios::app) << "\n";
+  EXPECT_EQ(merge_on("d"), 3);
 }
 
 TEST_F(Tune, ARefusedRunLeavesNoFolder) {

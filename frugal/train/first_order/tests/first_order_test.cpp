@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "frugal/core/kernels/optimizers.h"
+#include "frugal/formats/tests/small_model.h"
 #include "frugal/train/first_order/tests/small_tuning.h"
 
 namespace frugal {
@@ -108,6 +109,39 @@ TEST(FirstOrder, AdaptersOfRowsComeBack) {
     EXPECT_EQ(trained, bits_of(tuner->result()));
     again.restart();
     EXPECT_EQ(bits_of(again.state()), trained) << "back to the adapter's values";
+  }
+}
+
+// A file may hold rows of any matrix; those of an embedding, whose gradient is made whole, are refused.
+TEST(FirstOrder, RowsOfNoLinearOfALayerAreRefused) {
+  Fixture f;
+  const formats_tests::TemporaryFolder folder;
+  const auto cols = static_cast<std::size_t>(f.store.shape().hidden);
+  RowsAdapter made;
+  made.parts.push_back({"model.embed_tokens.weight", false, {1}, std::vector<float>(cols, 0.5f)});
+  write_rows_adapter(made, f.store.shape(), folder / "rows.safetensors");
+  const RowsAdapter read = read_rows_adapter(folder / "rows.safetensors", f.store.shape());
+  EXPECT_TRUE(formats_tests::error_of([&] {
+                SelectedRows(f.store, read);
+              }).starts_with("model.embed_tokens.weight has trained rows"));
+  std::vector<std::vector<std::int32_t>> vectors(f.store.size());
+  for (std::size_t id = 0; id < f.store.size(); ++id) {
+    if (f.store.spec(id).name == "model.layers.0.input_layernorm.weight") vectors[id] = {0};
+  }
+  EXPECT_TRUE(formats_tests::error_of([&] {
+                SelectedRows(f.store, vectors);
+              }).starts_with("model.layers.0.input_layernorm.weight has trained rows"));
+}
+
+TEST(FirstOrder, PairsHaveARankAndTargetsAreNamedByTheirEnds) {
+  Fixture f;
+  LowRankOptions pairs;
+  pairs.rank = 0;
+  EXPECT_EQ(formats_tests::error_of([&] { LowRankPairs(f.store, pairs); }), "--rank is 0, expected at least 1");
+  pairs.rank = 2;
+  for (const char* target : {"up_proj", "mlp.up_proj", "up_proj.weight", "model.layers.0.mlp.up_proj.weight"}) {
+    pairs.targets = {target};
+    EXPECT_EQ(LowRankPairs(f.store, pairs).parameters()[0].name, "model.layers.0.mlp.up_proj.lora_A.weight") << target;
   }
 }
 

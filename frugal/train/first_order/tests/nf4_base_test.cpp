@@ -139,15 +139,17 @@ TEST(Nf4Base, WeightsThemselvesAreNotTrainedOnIt) {
   EXPECT_TRUE(error.starts_with("--weights is nf4, but model.layers.0.self_attn.q_proj.weight")) << error;
 }
 
-// The weight that cannot be held is named with its tensor.
+// The weight that cannot be held is named by its place in its tensor, wherever the tile begins.
 TEST(Nf4Base, NamesTheTensorOfAWeightItCannotHold) {
-  auto model = std::make_shared<SmallModel>(small_shape(false));
+  ModelShape shape = small_shape(false);
+  shape.layers[1].ffn = 5000;
+  auto model = std::make_shared<SmallModel>(shape);
   for (std::size_t id = 0; id < model->tensors().size(); ++id) {
-    if (model->tensors()[id].name == "model.layers.1.mlp.up_proj.weight") model->values(id)[70] = INFINITY;
+    if (model->tensors()[id].name == "model.layers.1.mlp.up_proj.weight") model->values(id)[4999 * 64 + 6] = INFINITY;
   }
   Threads team(2, single_threaded_torch);
   const std::string error = formats_tests::error_of([&] { WeightStore(model, WeightType::nf4, team); });
-  EXPECT_TRUE(error.starts_with("model.layers.1.mlp.up_proj.weight: element 70 is inf")) << error;
+  EXPECT_TRUE(error.starts_with("model.layers.1.mlp.up_proj.weight: row 4999, column 6 is inf")) << error;
 }
 
 }  // namespace

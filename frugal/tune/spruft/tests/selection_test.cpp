@@ -57,6 +57,8 @@ TEST(SpruftSelection, TargetsAreLinearsOfLayers) {
   EXPECT_FALSE(is_target("model.layers.0.mlp.up_proj.bias", {}));
   EXPECT_FALSE(is_target("lm_head.weight", {}));
   EXPECT_FALSE(is_target("model.layers.0.mlp.up_proj.weight", {"down_proj"}));
+  for (const char* target : {"up_proj", "mlp.up_proj", "up_proj.weight", "model.layers.0.mlp.up_proj.weight"})
+    EXPECT_TRUE(is_target("model.layers.0.mlp.up_proj.weight", {target})) << target;
 }
 
 }  // namespace
