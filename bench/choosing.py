@@ -31,8 +31,8 @@ METHODS = {
 TASKS = {
     "sst2": dict(metric="accuracy", steps=100, batch=16, test="dev.jsonl", options=[
         "--template", "Review: {text}\nSentiment:", "--labels", "negative,positive", "--train-size", "1000"]),
-    "gsm8k": dict(metric="perplexity", steps=60, batch=8, test="test.jsonl", options=[
-        "--template", "Question: {question}\nAnswer:", "--completion", "answer", "--train-size", "1000", "--test-size", "100"]),
+    "gsm8k": dict(metric="perplexity", steps=30, batch=8, test="test.jsonl", options=[
+        "--template", "Question: {question}\nAnswer:", "--completion", "answer", "--train-size", "1000", "--test-size", "50"]),
 }
 
 
@@ -66,9 +66,9 @@ def result_bytes(program, folder, method):
     if "mezo" in method:
         return os.path.getsize(os.path.join(folder, "trajectory.bin"))
     if method.startswith(("lora", "spruft")):
-        out = os.path.join(folder, "adapter")
+        out = os.path.join(folder, "rows.safetensors" if method.startswith("spruft") else "adapter")
         subprocess.run([program, "merge", MODEL, folder, "--adapter", "--out", out, "--dtype", "f32", "--json"], check=True, stdout=subprocess.DEVNULL)
-        return sum(os.path.getsize(os.path.join(out, name)) for name in os.listdir(out))
+        return os.path.getsize(out) if os.path.isfile(out) else sum(os.path.getsize(os.path.join(out, name)) for name in os.listdir(out))
     return None  # a whole model
 
 
@@ -91,7 +91,7 @@ def collect(out):
             rows.append(dict(
                 task=task, method=method, metric=what["metric"], seeds=len(done), quality=statistics.mean(quality),
                 spread=statistics.stdev(quality) if len(quality) > 1 else None, values=quality,
-                seconds=statistics.median(r["results"]["seconds"] for r in done),
+                seconds=min(r["results"]["seconds"] for r in done),
                 peak_bytes=max(r["results"]["peak_rss_bytes"] for r in done), planned_bytes=done[0].get("settings", {}).get("plan", {}).get("peak") or done[0].get("plan", {}).get("peak"),
                 result_bytes=done[0]["result_bytes"], machine=done[0]["machine"]["cpu"] + ", " + done[0]["machine"]["isa"]))
     return rows
@@ -110,7 +110,7 @@ def table(args):
         mine = [r for r in rows if r["task"] == task]
         if not mine:
             continue
-        text += f"\n| {task}, {what['steps']} steps of {what['batch']} | {what['metric']} | each seed | tuning s | peak MiB | planned MiB | result |\n"
+        text += f"\n| {task}, {what['steps']} steps of {what['batch']} | {what['metric']} | each seed | least s | peak MiB | planned MiB | result |\n"
         text += "| --- | --- | --- | --- | --- | --- | --- |\n"
         for r in mine:
             planned = f"{r['planned_bytes'] / 2**20:.0f}" if r["planned_bytes"] else "?"
