@@ -58,6 +58,15 @@ void require_writable_parent(const std::string& option, const std::string& path)
                 "check its permissions, or name another place");
 }
 
+void require_writable_file(const std::string& option, const std::string& path) {
+  require_writable_parent(option, path);
+  std::error_code failed;
+  if (const fs::path folder = fs::path(path).parent_path(); !folder.empty() && !fs::exists(folder, failed)) {
+    throw Error(Exit::input, option + ": the folder " + folder.string() + " does not exist",
+                "make it first: mkdir -p " + folder.string());
+  }
+}
+
 void require_new_folder(const std::string& path) {
   std::error_code failed;
   if (!fs::exists(path, failed)) return;

@@ -15,7 +15,8 @@ void require_file(const std::string& option, const std::string& path);  // a rea
 void require_model(const std::string& path);                            // given, and something is there
 // The folder that `path` would be made in, or the nearest above it that is there, is a folder one may write to.
 void require_writable_parent(const std::string& option, const std::string& path);
-void require_new_folder(const std::string& path);  // absent or an empty folder
+void require_writable_file(const std::string& option, const std::string& path);  // the same, and its folder is there
+void require_new_folder(const std::string& path);                                // absent or an empty folder
 // Refuses those of `names` that are given as flags, which this use of the verb would pass over. Files and the
 // environment may hold settings for other uses. why: "--text takes none of the prompt's options".
 void refuse_flags(const Settings& settings, std::initializer_list<std::string_view> names, const std::string& why);

@@ -34,6 +34,10 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
                         Size(m.has_magnitudes ? 64 * 4 : 0));
   for (PlanPart& part : plan.parts) {
     if (part.purpose == "activations") part.bytes = (Size(part.bytes) + tape).count();
+    // Products of a backward and of pairs have other shapes than those of a forward, and kernels and operands of their
+    // own.
+    if (part.purpose == "threads")
+      part.bytes = (Size(part.bytes) + threads * kProductsThread * (m.has_pairs ? 2 : 1)).count();
     if (part.purpose == "scratch") part.bytes = (Size(part.bytes) + backward + head + attention + lengths).count();
   }
   const auto add = [&](const char* purpose, Size bytes) {

@@ -71,6 +71,7 @@ struct FirstOrderPlan {
   double weight_gradients = 1;        // share of the linears' weight gradients that are made
   std::int64_t accumulation = 1;
   bool trains_head = false;  // the head's own weights, or an embedding tied to it
+  bool has_pairs = false;    // low-rank: their products are of kinds of their own
   bool has_dropout = false;
   bool has_magnitudes = false;  // DoRA: lengths of rows are made in each pass, products again for their gradient
 };

@@ -53,6 +53,7 @@ class PairSizes {
 inline void add_pairs(FirstOrderPlan& method, const PairSizes& pairs, const LowRankConfig& c) {
   method.beside = 4 * pairs.all();
   method.weight_gradients = 0.1;  // of the factors alone
+  method.has_pairs = true;
   method.has_dropout = c.dropout > 0;
   method.has_magnitudes = pairs.has_magnitudes();
 }

@@ -63,11 +63,7 @@ void validate(const ExportConfig& config) {
   if (out.ends_with(".gguf") || out.ends_with(".safetensors")) {
     std::error_code failed;
     if (fs::exists(out, failed)) throw Error(Exit::input, "--out: " + out + " is there already", "name another file");
-    if (const fs::path folder = fs::path(out).parent_path(); !folder.empty() && !fs::exists(folder, failed)) {
-      throw Error(Exit::input, "--out: the folder " + folder.string() + " does not exist",
-                  "make it first: mkdir -p " + folder.string());
-    }
-    return;
+    return require_writable_file("--out", out);
   }
   while (out.size() > 1 && out.ends_with('/')) out.pop_back();
   if (config.dtype == "q8_0")

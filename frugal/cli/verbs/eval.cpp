@@ -53,7 +53,7 @@ void validate(const EvalConfig& c) {
   require_file("--data", c.data);
   require_file("--text", c.text);
   if (!c.data.empty() && !c.task.labels.empty()) validate(c.task);
-  if (!c.predictions.empty()) require_writable_parent("--predictions", c.predictions);
+  if (!c.predictions.empty()) require_writable_file("--predictions", c.predictions);
   require_at_least("--max-new-tokens", c.answers.max_new_tokens, 1);
   require_at_least("--limit", c.limit, 0);
   require_at_least("--batch", c.batch, 1);
