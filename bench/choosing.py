@@ -93,7 +93,7 @@ def collect(out):
                 spread=statistics.stdev(quality) if len(quality) > 1 else None, values=quality,
                 seconds=min(r["results"]["seconds"] for r in done),
                 peak_bytes=max(r["results"]["peak_rss_bytes"] for r in done), planned_bytes=done[0].get("settings", {}).get("plan", {}).get("peak") or done[0].get("plan", {}).get("peak"),
-                result_bytes=done[0]["result_bytes"], machine=done[0]["machine"]["cpu"] + ", " + done[0]["machine"]["isa"]))
+                result_bytes=next((r["result_bytes"] for r in done if r["result_bytes"]), None), machine=done[0]["machine"]["cpu"] + ", " + done[0]["machine"]["isa"]))
     return rows
 
 
