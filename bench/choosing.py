@@ -4,11 +4,12 @@ docs/choosing.md.
 usage: python bench/choosing.py run OUT --sst2 FOLDER --gsm8k FOLDER [--only TASK/METHOD,...] [--seeds 1,2,3]
        python bench/choosing.py table OUT [--docs docs]
 FOLDER of --sst2: train.jsonl, validation.jsonl, dev.jsonl as bench/sst2_jsonl.py writes them; of --gsm8k: train.jsonl, test.jsonl.
-Runs that are there are kept, so a stopped call goes on where it was. `table` needs matplotlib for the plots and does without.
+Runs that have ended are kept and one that was stopped goes on, so the same call can be made again. `table` needs matplotlib for the plots and does without.
 """
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 
@@ -20,7 +21,7 @@ MODEL = os.path.join(ROOT, "build/models/SmolLM2-135M-Instruct.Q4_1.gguf")
 METHODS = {
     "full": "--method full --lr 1e-5",
     "lora": "--method lora --rank 8 --alpha 16 --lr 1e-3",
-    "lora, stored": "--method lora --rank 8 --alpha 16 --lr 1e-3 --weights stored",
+    "lora stored": "--method lora --rank 8 --alpha 16 --lr 1e-3 --weights stored",
     "badam": "--method badam --switch-every 5 --lr 3e-4",
     "spruft taylor": "--method spruft --rows 16 --score taylor --lr 3e-4",
     "spruft magnitude": "--method spruft --rows 16 --score magnitude --lr 3e-4",
@@ -37,7 +38,7 @@ TASKS = {
 
 
 def folder_of(out, task, method, seed):
-    return os.path.join(out, task, method.replace(", ", "-").replace(" ", "-") + f"-{seed}")
+    return os.path.join(out, task, method.replace(" ", "-") + f"-{seed}")
 
 
 def run(args):
@@ -48,17 +49,17 @@ def run(args):
             data = getattr(args, task)
             for method, options in METHODS.items():
                 folder = folder_of(args.out, task, method, seed)
-                if not data or (only and f"{task}/{method}" not in only and task not in only) or os.path.exists(folder):
+                if not data or (only and f"{task}/{method}" not in only and task not in only) or os.path.exists(os.path.join(folder, "size.json")):
                     continue
                 os.makedirs(os.path.dirname(folder), exist_ok=True)
-                subprocess.run([program, "tune", MODEL, "--data", os.path.join(data, "train.jsonl"), "--test", os.path.join(data, what["test"]),
+                begun = os.path.exists(os.path.join(folder, "run.json"))
+                subprocess.run([program, "tune", "--resume", folder, "--quiet"] if begun else [program, "tune", MODEL, "--data", os.path.join(data, "train.jsonl"), "--test", os.path.join(data, what["test"]),
                                 *what["options"], *options.split(), "--steps", str(what["steps"]), "--batch", str(what["batch"]), "--seed", seed,
                                 "--checkpoint-every", "1000", "--out", folder, "--quiet", "--json"], check=True)
-                newest = max(os.listdir(os.path.join(folder, "snapshots")), default=None)
                 size = result_bytes(program, folder, method)
                 with open(os.path.join(folder, "size.json"), "w", encoding="utf-8") as file:
-                    json.dump(dict(result_bytes=size, newest=newest), file)
-                subprocess.run(["rm", "-rf", os.path.join(folder, "snapshots")], check=True)
+                    json.dump(dict(result_bytes=size), file)
+                shutil.rmtree(os.path.join(folder, "snapshots"))
 
 
 def result_bytes(program, folder, method):

@@ -1,6 +1,6 @@
 """Our steps and the same steps in PyTorch, PEFT, badam and the published MeZO loop, interleaved in one run on one machine.
 
-usage: python bench/peers/compare.py MODEL.gguf HF_DIR OUT [--rounds 3] [--steps 3] [--rows NAME,...] [--dtypes bf16,f32] [--gsm8k FILE]
+usage: python bench/peers/compare.py MODEL.gguf HF_DIR OUT [--rounds 3] [--steps 3] [--rows "NAME;NAME"] [--dtypes bf16,f32] [--gsm8k FILE]
 Runs in the peers' environment (make bench-peers makes it). Each row runs ours, then theirs, in processes of their own, once a round.
 Writes OUT/results.json (every time measured) and OUT/table.md: medians over all rounds, ratio = theirs / ours.
 """
