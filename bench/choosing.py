@@ -52,10 +52,12 @@ def run(args):
                 if not data or (only and f"{task}/{method}" not in only and task not in only) or os.path.exists(os.path.join(folder, "size.json")):
                     continue
                 os.makedirs(os.path.dirname(folder), exist_ok=True)
-                begun = os.path.exists(os.path.join(folder, "run.json"))
-                subprocess.run([program, "tune", "--resume", folder, "--quiet"] if begun else [program, "tune", MODEL, "--data", os.path.join(data, "train.jsonl"), "--test", os.path.join(data, what["test"]),
-                                *what["options"], *options.split(), "--steps", str(what["steps"]), "--batch", str(what["batch"]), "--seed", seed,
-                                "--checkpoint-every", "1000", "--out", folder, "--quiet", "--json"], check=True)
+                command = [program, "tune", "--resume", folder]
+                if not os.path.exists(os.path.join(folder, "run.json")):
+                    command = [program, "tune", MODEL, "--data", os.path.join(data, "train.jsonl"), "--test", os.path.join(data, what["test"]),
+                               *what["options"], *options.split(), "--steps", str(what["steps"]), "--batch", str(what["batch"]), "--seed", seed,
+                               "--checkpoint-every", "1000", "--out", folder, "--json"]
+                subprocess.run([*command, "--quiet"], check=True)
                 size = result_bytes(program, folder, method)
                 with open(os.path.join(folder, "size.json"), "w", encoding="utf-8") as file:
                     json.dump(dict(result_bytes=size), file)
