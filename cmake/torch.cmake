@@ -17,7 +17,7 @@ add_library(frugal_torch SHARED ${verb_sources})
 target_link_libraries(frugal_torch PRIVATE frugal_tuners)
 add_dependencies(frugal frugal_torch)
 
-frugal_tests(core frugal_core)
+frugal_tests(core frugal_core frugal_formats)
 frugal_tests(nn frugal_nn)
 frugal_tests(train frugal_train)
 frugal_tests(tune frugal_tuners)

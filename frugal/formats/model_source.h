@@ -35,6 +35,8 @@ class ModelSource {
 
   // Rows [begin, end) of tensor `index` as fp32 into out[(end - begin) * cols], the same bits on every instruction set.
   virtual void read_rows(std::size_t index, std::int64_t begin, std::int64_t end, float* out) const = 0;
+  // Row `row` of a matrix as stored: cols elements of the tensor's type, one after the other.
+  virtual const std::byte* stored_row(std::size_t index, std::int64_t row) const = 0;
   // Lets the kernel take back the resident pages of tensor `index` (madvise); the next read loads them again.
   virtual void release(std::size_t index) const = 0;
   virtual std::unique_ptr<Tokenizer> tokenizer() const = 0;  // Error(Exit::input) when there is none

@@ -1,5 +1,5 @@
 // The forward of a few tokens, as in generation: bound by reading the weights once, so each product is split by rows of
-// the weight over the threads and reads bf16 or fp32 weights directly. See decoder_state.h for the letters.
+// the weight over the threads and reads the weights as they lie. See decoder_state.h for the letters.
 #include <cstring>
 
 #include "frugal/nn/decoder_state.h"
@@ -18,32 +18,6 @@ struct Product {  // y[N, y_stride] at column `column` = x w^T + bias
   std::int64_t y_stride;
 };
 
-void rows_times(const WeightStore& store, std::size_t id, std::int64_t begin, std::int64_t end, const Product& p,
-                std::int64_t N) {
-  const std::int64_t cols = store.spec(id).cols;
-  const auto n = static_cast<std::size_t>(N), m = static_cast<std::size_t>(end - begin),
-             k = static_cast<std::size_t>(cols);
-  const auto stride = static_cast<std::size_t>(p.y_stride);
-  const auto times = [&](const auto* w) {
-    for (std::size_t t = 0; t < n; t += kMatvecTokens) {
-      kernels::matvec(w, p.x + t * k, p.y + begin + static_cast<std::size_t>(t) * stride,
-                      std::min(kMatvecTokens, n - t), m, k, stride);
-    }
-  };
-  switch (store.type(id)) {
-    case WeightType::bf16:
-      return times(store.bf16(id) + begin * cols);
-    case WeightType::f32:
-      return times(store.f32(id) + begin * cols);
-    case WeightType::nf4:
-    case WeightType::stored: {
-      std::vector<float> rows(m * k);
-      store.read_rows(id, begin, end, rows.data());
-      return times(rows.data());
-    }
-  }
-}
-
 void run_products(Threads& threads, const WeightStore& store, std::span<const Product> products, std::int64_t N) {
   struct Item {
     const Product* product;
@@ -57,7 +31,8 @@ void run_products(Threads& threads, const WeightStore& store, std::span<const Pr
   }
   threads.run(static_cast<std::int64_t>(items.size()), [&](std::int64_t item, int) {
     const auto& [p, begin, end] = items[static_cast<std::size_t>(item)];
-    rows_times(store, p->ids.weight, begin, end, *p, N);
+    store.matvec(p->ids.weight, begin, end, p->x, static_cast<std::size_t>(N), p->y + begin,
+                 static_cast<std::size_t>(p->y_stride));
     if (p->ids.bias == kNoTensor) return;
     for (std::int64_t t = 0; t < N; ++t) {
       kernels::add(p->y + t * p->y_stride + begin, store.f32(p->ids.bias) + begin,

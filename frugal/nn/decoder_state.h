@@ -87,7 +87,6 @@ class LowRankLayer;
 template <class T>
 class WeightGradients;
 
-inline constexpr std::size_t kMatvecTokens = 8;         // the most that kernels::matvec takes
 inline constexpr std::int64_t kVocabularyBlock = 2048;  // rows of the head made at a time
 
 struct Decoder::State {

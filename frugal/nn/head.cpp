@@ -182,19 +182,14 @@ std::vector<float> Decoder::State::final_rows(const WeightView& view, std::span<
 
 void Decoder::State::word_logits(const WeightView& view, const float* x, std::int64_t n, std::int64_t begin,
                                  std::int64_t end, float* out) const {
-  const WeightStore& store = view.store();
   const auto c = static_cast<std::size_t>(shape.hidden), m = static_cast<std::size_t>(end - begin),
              count = static_cast<std::size_t>(n);
-  const auto times = [&](const auto* w) {
-    for (std::size_t i = 0; i < count; i += kMatvecTokens)
-      kernels::matvec(w, x + i * c, out + i * m, std::min(kMatvecTokens, count - i), m, c, m);
-  };
-  if (view.is_plain() && store.type(ids.head) == WeightType::bf16)
-    return times(store.bf16(ids.head) + begin * shape.hidden);
+  if (view.is_plain()) return view.store().matvec(ids.head, begin, end, x, count, out, m);
   std::vector<float> made(m * c);
   float* to[1] = {made.data()};
   view.rows(ids.head, begin, end, to);
-  times(made.data());
+  for (std::size_t i = 0; i < count; i += kernels::kMatvecTokens)
+    kernels::matvec(made.data(), x + i * c, out + i * m, std::min(kernels::kMatvecTokens, count - i), m, c, m);
 }
 
 namespace {

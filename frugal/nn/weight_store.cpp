@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 
 #include "frugal/base/error.h"
@@ -53,6 +54,7 @@ WeightStore::WeightStore(std::shared_ptr<const ModelSource> source, WeightType t
     const WeightType own = type_of(tensor, type);
     const std::size_t bytes = bytes_of(tensor.rows * tensor.cols, own);
     tensors_.push_back({tensor, own, total, bytes});
+    if (own == WeightType::stored) tensors_.back().blocks = kernels::find_block_format(tensor.type);
     total += (bytes + 63) / 64 * 64;
   }
   memory_ = Buffer(total);
@@ -116,11 +118,31 @@ std::span<std::byte> WeightStore::bytes(std::size_t id) {
   return {memory_.data() + tensor.offset, tensor.bytes};
 }
 
+template <class T>
+void WeightStore::read_stored(std::size_t id, std::int64_t begin, std::int64_t end, T* out) const {
+  const Tensor& tensor = tensors_[id];
+  const auto cols = static_cast<std::size_t>(tensor.spec.cols);
+  if (tensor.blocks) {
+    const std::size_t count = cols / kernels::block_elements(*tensor.blocks);
+    for (std::int64_t row = begin; row < end; ++row, out += cols)
+      kernels::dequantize(*tensor.blocks, source_->stored_row(id, row), count, out);
+  } else if constexpr (std::is_same_v<T, float>) {
+    source_->read_rows(id, begin, end, out);
+  } else if (source_->tensors()[id].type == "BF16") {
+    for (std::int64_t row = begin; row < end; ++row, out += cols)
+      std::memcpy(out, source_->stored_row(id, row), cols * sizeof(T));
+  } else {
+    std::vector<float> values(static_cast<std::size_t>(end - begin) * cols);
+    source_->read_rows(id, begin, end, values.data());
+    kernels::to_bf16(values.data(), out, values.size());
+  }
+}
+
 void WeightStore::read_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const {
   const Tensor& tensor = tensors_[id];
   const std::int64_t at = begin * tensor.spec.cols, n = (end - begin) * tensor.spec.cols;
   if (tensor.type == WeightType::stored)
-    source_->read_rows(id, begin, end, out);
+    read_stored(id, begin, end, out);
   else if (tensor.type == WeightType::nf4)
     nf4::decode(codes(tensor), scales(tensor), at, at + n, out);
   else if (tensor.type == WeightType::f32)
@@ -136,11 +158,34 @@ void WeightStore::read_rows(std::size_t id, std::int64_t begin, std::int64_t end
     std::copy_n(bf16(id) + at, n, out);
   } else if (tensor.type == WeightType::f32) {
     kernels::to_bf16(f32(id) + at, out, static_cast<std::size_t>(n));
+  } else if (tensor.type == WeightType::stored) {
+    read_stored(id, begin, end, out);
   } else {
     std::vector<float> values(static_cast<std::size_t>(n));
     read_rows(id, begin, end, values.data());
     kernels::to_bf16(values.data(), out, values.size());
   }
+}
+
+void WeightStore::matvec(std::size_t id, std::int64_t begin, std::int64_t end, const float* x, std::size_t tokens,
+                         float* y, std::size_t y_stride) const {
+  const Tensor& tensor = tensors_[id];
+  const auto cols = static_cast<std::size_t>(tensor.spec.cols), rows = static_cast<std::size_t>(end - begin);
+  if (tensor.blocks) {
+    std::vector<const std::byte*> at(rows);
+    for (std::size_t r = 0; r < rows; ++r) at[r] = source_->stored_row(id, begin + static_cast<std::int64_t>(r));
+    return kernels::matvec(*tensor.blocks, at.data(), rows, x, y, tokens, cols, y_stride);
+  }
+  const auto times = [&](const auto* w) {
+    for (std::size_t t = 0; t < tokens; t += kernels::kMatvecTokens)
+      kernels::matvec(w, x + t * cols, y + t * y_stride, std::min(kernels::kMatvecTokens, tokens - t), rows, cols,
+                      y_stride);
+  };
+  if (tensor.type == WeightType::bf16) return times(bf16(id) + begin * tensor.spec.cols);
+  if (tensor.type == WeightType::f32) return times(f32(id) + begin * tensor.spec.cols);
+  std::vector<float> values(rows * cols);
+  read_rows(id, begin, end, values.data());
+  times(values.data());
 }
 
 }  // namespace frugal

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "frugal/core/buffer.h"
+#include "frugal/core/kernels/blocks.h"
 #include "frugal/core/kernels/kernels.h"
 #include "frugal/core/threads.h"
 #include "frugal/formats/model_source.h"
@@ -45,13 +46,20 @@ class WeightStore {
   // Rows [begin, end) in either type, converted as needed.
   void read_rows(std::size_t id, std::int64_t begin, std::int64_t end, float* out) const;
   void read_rows(std::size_t id, std::int64_t begin, std::int64_t end, kernels::Bf16* out) const;
+  // y[t * y_stride + r - begin] = sum_c w[r, c] x[t, c] for rows r of [begin, end) and `tokens` rows x [cols];
+  // quantised blocks are multiplied as they lie. For generation, where reading the weights is what costs.
+  void matvec(std::size_t id, std::int64_t begin, std::int64_t end, const float* x, std::size_t tokens, float* y,
+              std::size_t y_stride) const;
 
  private:
   struct Tensor {
     TensorSpec spec;
     WeightType type;
     std::size_t offset = 0, bytes = 0;
+    std::optional<kernels::BlockFormat> blocks = {};  // of a tensor kept as stored
   };
+  template <class T>
+  void read_stored(std::size_t id, std::int64_t begin, std::int64_t end, T* out) const;
   std::uint8_t* codes(const Tensor& tensor) const {
     return reinterpret_cast<std::uint8_t*>(memory_.data() + tensor.offset);
   }

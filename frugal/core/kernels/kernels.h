@@ -99,7 +99,9 @@ void add(Bf16* h, const Bf16* y, std::size_t n);
 // logits.
 void log_sum_exp(const float* logits, std::size_t rows, std::size_t cols, std::size_t stride, float* max, float* sum);
 void log_sum_exp(const Bf16* logits, std::size_t rows, std::size_t cols, std::size_t stride, float* max, float* sum);
-// y[t, r] = sum_c w[r, c] x[t, c] for few rows of x (tokens <= 8): reads w once. For generation, bound by memory.
+inline constexpr std::size_t kMatvecTokens = 8;
+// y[t, r] = sum_c w[r, c] x[t, c] for few rows of x (tokens <= kMatvecTokens): reads w once. For generation, bound by
+// memory.
 void matvec(const Bf16* w, const float* x, float* y, std::size_t tokens, std::size_t rows, std::size_t cols,
             std::size_t y_stride);
 void matvec(const float* w, const float* x, float* y, std::size_t tokens, std::size_t rows, std::size_t cols,

@@ -62,6 +62,12 @@ class GgufModel : public ModelSource {
       tensor.type->dequantize(tensor.data.data() + gguf_row(row, shape_.head_dim) * row_bytes, blocks, out);
     }
   }
+  const std::byte* stored_row(std::size_t index, std::int64_t row) const override {
+    const SourceTensor& spec = tensors_[index];
+    const GgufTensor& tensor = *stored_[index];
+    const std::int64_t row_bytes = spec.cols / tensor.type->elements * tensor.type->bytes;
+    return tensor.data.data() + (is_rotary_[index] ? gguf_row(row, shape_.head_dim) : row) * row_bytes;
+  }
   void release(std::size_t index) const override { map_.release(stored_[index]->data); }
   std::unique_ptr<Tokenizer> tokenizer() const override {
     return std::make_unique<Tokenizer>(tokenizer_from_gguf(file_, path_.string()));

@@ -110,6 +110,9 @@ class HfModel : public ModelSource {
     const std::int64_t cols = tensors_[index].cols;
     type->dequantize(data.data() + begin * cols * type->bytes, (end - begin) * cols, out);
   }
+  const std::byte* stored_row(std::size_t index, std::int64_t row) const override {
+    return stored_[index].data.data() + row * tensors_[index].cols * stored_[index].type->bytes;
+  }
   void release(std::size_t index) const override { maps_[stored_[index].map].release(stored_[index].data); }
 
   std::unique_ptr<Tokenizer> tokenizer() const override {
