@@ -1,7 +1,7 @@
 # make demo: install what is missing, build, fine-tune a real model on real text. make test: the same set-up, then every test.
 #   TORCH_DIR=/path/to/libtorch   use a LibTorch that is there
 #   JOBS=N                        parallel compilers (each needs up to 1.5 GB); default: the number of cores
-.PHONY: build test demo model fuzz sanitize bench-peers setup clean
+.PHONY: build test demo model fuzz sanitize bench-peers bench-generation setup clean
 .DEFAULT_GOAL := build
 JOBS ?= $(shell nproc)
 BUILD := build
@@ -41,6 +41,12 @@ bench-peers: build model
 	@scripts/setup.sh peers
 	@[ -d $(BUILD)/peers/model ] || $(BUILD)/bin/frugal convert $$(scripts/setup.sh model) --out $(BUILD)/peers/model --dtype f32
 	@$(BUILD)/peers/venv/bin/python bench/peers/compare.py $$(scripts/setup.sh model) $(BUILD)/peers/model $(BUILD)/peers/results $(if $(GSM8K),--gsm8k $(GSM8K))
+
+# Text from the same weights: ours, llama.cpp (built here, ten minutes) and PyTorch, interleaved.
+bench-generation: build model
+	@scripts/setup.sh llama_cpp
+	@[ -d $(BUILD)/peers/model ] || $(BUILD)/bin/frugal convert $$(scripts/setup.sh model) --out $(BUILD)/peers/model --dtype f32
+	@$(BUILD)/peers/venv/bin/python bench/peers/generation.py $$(scripts/setup.sh model) $(BUILD)/peers/model $(BUILD)/peers/results
 
 # One minute for each parser.
 fuzz:

@@ -1,14 +1,19 @@
 """All methods on the same tasks: quality, seconds, peak memory and bytes of the result, from run records. Makes the table and plots of
 docs/choosing.md.
 
-usage: python bench/choosing.py run OUT --sst2 FOLDER --gsm8k FOLDER [--only TASK/METHOD,...] [--seeds 1,2,3]
+usage: python bench/choosing.py data OUT --banking77 FOLDER    jsonl of banking77's train.csv and test.csv, shuffled
+       python bench/choosing.py run OUT [--sst2 FOLDER] [--gsm8k FOLDER] [--banking77 FOLDER] [--only TASK/METHOD,...] [--seeds 1,2,3]
        python bench/choosing.py table OUT [--docs docs]
-FOLDER of --sst2: train.jsonl, validation.jsonl, dev.jsonl as bench/sst2_jsonl.py writes them; of --gsm8k: train.jsonl, test.jsonl.
-Runs that have ended are kept and one that was stopped goes on, so the same call can be made again. `table` needs matplotlib for the plots and does without.
+FOLDER of --sst2: train.jsonl, validation.jsonl, dev.jsonl as bench/sst2_jsonl.py writes them; of --gsm8k: train.jsonl, test.jsonl; of
+--banking77: what `data` wrote. Runs that have ended are kept and one that was stopped goes on, so the same call can be made again. `table`
+takes the runs of OUT into docs/choosing.json, beside those that are there, so that a table can grow over days and machines; it needs
+matplotlib for the plots and does without.
 """
 import argparse
+import csv
 import json
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -30,11 +35,27 @@ METHODS = {
     "sparse-mezo": "--method sparse-mezo --lr 1e-4",
 }
 TASKS = {
-    "sst2": dict(metric="accuracy", steps=100, batch=16, test="dev.jsonl", options=[
-        "--template", "Review: {text}\nSentiment:", "--labels", "negative,positive", "--train-size", "1000"]),
-    "gsm8k": dict(metric="perplexity", steps=30, batch=8, test="test.jsonl", options=[
-        "--template", "Question: {question}\nAnswer:", "--completion", "answer", "--train-size", "1000", "--test-size", "50"]),
+    "sst2": dict(metric="accuracy", steps=100, batch=16, options=[
+        "--template", "Review: {text}\nSentiment:", "--labels", "negative,positive", "--train-size", "1000"],
+        held_out=["--test", "dev.jsonl"]),
+    "gsm8k": dict(metric="perplexity", steps=30, batch=8, options=[
+        "--template", "Question: {question}\nAnswer:", "--completion", "answer", "--train-size", "1000"],
+        held_out=["--test", "test.jsonl", "--test-size", "50"]),
+    "banking77": dict(metric="exact_match", steps=100, batch=16, options=[
+        "--template", "Question: {text}\nIntent:", "--completion", "category", "--max-new-tokens", "16", "--dev-metric", "exact_match",
+        "--eval-every", "100000"],
+        held_out=["--dev", "dev.jsonl"]),
 }
+
+
+def data(args):
+    os.makedirs(args.out, exist_ok=True)
+    for name, to, most in (("train.csv", "train.jsonl", 3000), ("test.csv", "dev.jsonl", 200)):
+        with open(os.path.join(args.banking77, name), encoding="utf-8", newline="") as file:
+            rows = [dict(text=row["text"], category=row["category"].replace("_", " ")) for row in csv.DictReader(file)]
+        random.Random(0).shuffle(rows)
+        with open(os.path.join(args.out, to), "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows[:most])
 
 
 def folder_of(out, task, method, seed):
@@ -46,15 +67,16 @@ def run(args):
     only = args.only.split(",") if args.only else []
     for seed in args.seeds.split(","):
         for task, what in TASKS.items():
-            data = getattr(args, task)
+            folder_of_data = getattr(args, task)
+            held_out = [os.path.join(folder_of_data or "", word) if word.endswith(".jsonl") else word for word in what["held_out"]]
             for method, options in METHODS.items():
                 folder = folder_of(args.out, task, method, seed)
-                if not data or (only and f"{task}/{method}" not in only and task not in only) or os.path.exists(os.path.join(folder, "size.json")):
+                if not folder_of_data or (only and f"{task}/{method}" not in only and task not in only) or os.path.exists(os.path.join(folder, "size.json")):
                     continue
                 os.makedirs(os.path.dirname(folder), exist_ok=True)
                 command = [program, "tune", "--resume", folder]
                 if not os.path.exists(os.path.join(folder, "run.json")):
-                    command = [program, "tune", MODEL, "--data", os.path.join(data, "train.jsonl"), "--test", os.path.join(data, what["test"]),
+                    command = [program, "tune", MODEL, "--data", os.path.join(folder_of_data, "train.jsonl"), *held_out,
                                *what["options"], *options.split(), "--steps", str(what["steps"]), "--batch", str(what["batch"]), "--seed", seed,
                                "--checkpoint-every", "1000", "--out", folder, "--json"]
                 subprocess.run([*command, "--quiet"], check=True)
@@ -76,27 +98,41 @@ def result_bytes(program, folder, method):
 
 
 def collect(out):
-    rows = []
+    """One entry a run that has ended."""
+    entries = []
     for task, what in TASKS.items():
         for method in METHODS:
-            records = []
             for seed in range(1, 100):
-                path = os.path.join(folder_of(out, task, method, seed), "run.json")
-                if os.path.exists(path):
-                    record = json.load(open(path, encoding="utf-8"))
-                    size = os.path.join(os.path.dirname(path), "size.json")
-                    record["result_bytes"] = json.load(open(size, encoding="utf-8"))["result_bytes"] if os.path.exists(size) else None
-                    records.append(record)
-            done = [r for r in records if r.get("status") == "done"]
-            if not done:
+                folder = folder_of(out, task, method, seed)
+                if not os.path.exists(os.path.join(folder, "size.json")):
+                    continue
+                record = json.load(open(os.path.join(folder, "run.json"), encoding="utf-8"))
+                results = record["results"]
+                quality = (results["test"] if "--test" in what["held_out"] else results["dev"])[what["metric"]]
+                entries.append(dict(
+                    task=task, method=method, seed=seed, metric=what["metric"], quality=quality, seconds=results["seconds"],
+                    peak_bytes=results["peak_rss_bytes"],
+                    planned_bytes=record.get("settings", {}).get("plan", {}).get("peak") or record.get("plan", {}).get("peak"),
+                    result_bytes=json.load(open(os.path.join(folder, "size.json"), encoding="utf-8"))["result_bytes"],
+                    machine=record["machine"]["cpu"] + ", " + record["machine"]["isa"]))
+    return entries
+
+
+def summarise(entries):
+    """A row a task and method, in the order of TASKS and METHODS."""
+    rows = []
+    for task in TASKS:
+        for method in METHODS:
+            mine = sorted((e for e in entries if (e["task"], e["method"]) == (task, method)), key=lambda e: e["seed"])
+            if not mine:
                 continue
-            quality = [r["results"]["test"][what["metric"]] for r in done]
+            quality = [e["quality"] for e in mine]
             rows.append(dict(
-                task=task, method=method, metric=what["metric"], seeds=len(done), quality=statistics.mean(quality),
-                spread=statistics.stdev(quality) if len(quality) > 1 else None, values=quality,
-                seconds=min(r["results"]["seconds"] for r in done),
-                peak_bytes=max(r["results"]["peak_rss_bytes"] for r in done), planned_bytes=done[0].get("settings", {}).get("plan", {}).get("peak") or done[0].get("plan", {}).get("peak"),
-                result_bytes=next((r["result_bytes"] for r in done if r["result_bytes"]), None), machine=done[0]["machine"]["cpu"] + ", " + done[0]["machine"]["isa"]))
+                task=task, method=method, quality=statistics.mean(quality), values=quality, seeds=[e["seed"] for e in mine],
+                error=statistics.stdev(quality) / len(quality) ** 0.5 if len(quality) > 1 else None,
+                seconds=min(e["seconds"] for e in mine), peak_bytes=max(e["peak_bytes"] for e in mine),
+                planned_bytes=max((e["planned_bytes"] or 0 for e in mine)),
+                result_bytes=next((e["result_bytes"] for e in mine if e["result_bytes"]), None)))
     return rows
 
 
@@ -107,26 +143,29 @@ def size_text(size):
 
 
 def table(args):
-    rows = collect(args.out)
+    path = os.path.join(args.docs, "choosing.json")
+    entries = {(e["task"], e["method"], e["seed"]): e for e in (json.load(open(path, encoding="utf-8")) if os.path.exists(path) else [])}
+    entries.update({(e["task"], e["method"], e["seed"]): e for e in collect(args.out)})
+    rows = summarise(entries.values())
     text = ""
     for task, what in TASKS.items():
         mine = [r for r in rows if r["task"] == task]
         if not mine:
             continue
-        text += f"\n| {task}, {what['steps']} steps of {what['batch']} | {what['metric']} | each seed | least s | peak MiB | planned MiB | result |\n"
-        text += "| --- | --- | --- | --- | --- | --- | --- |\n"
+        text += f"\n| {task}, {what['steps']} steps of {what['batch']} | {what['metric']} | its error | each seed | least s | peak MiB | planned MiB | result |\n"
+        text += "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
         for r in mine:
-            planned = f"{r['planned_bytes'] / 2**20:.0f}" if r["planned_bytes"] else "?"
-            text += (f"| {r['method']} | {r['quality']:.4f} | {' '.join(f'{v:.4f}' for v in r['values'])} | {r['seconds']:.0f} | "
-                     f"{r['peak_bytes'] / 2**20:.0f} | {planned} | {size_text(r['result_bytes'])} |\n")
+            error = f"{r['error']:.4f}" if r["error"] is not None else ""
+            text += (f"| {r['method']} | {r['quality']:.4f} | {error} | {' '.join(f'{v:.4f}' for v in r['values'])} | {r['seconds']:.0f} | "
+                     f"{r['peak_bytes'] / 2**20:.0f} | {r['planned_bytes'] / 2**20:.0f} | {size_text(r['result_bytes'])} |\n")
     page = os.path.join(args.docs, "choosing.md")
     begin, end = "<!-- table -->", "<!-- end of table -->"
     old = open(page, encoding="utf-8").read() if os.path.exists(page) else f"{begin}\n{end}\n"
     head, rest = old.split(begin, 1)
     with open(page, "w", encoding="utf-8") as file:
         file.write(head + begin + "\n" + text + "\n" + end + rest.split(end, 1)[1])
-    with open(os.path.join(args.docs, "choosing.json"), "w", encoding="utf-8") as file:
-        json.dump(rows, file, indent=1)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(sorted(entries.values(), key=lambda e: (list(TASKS).index(e["task"]), list(METHODS).index(e["method"]), e["seed"])), file, indent=1)
     print(text)
     plot(rows, args.docs)
 
@@ -145,7 +184,7 @@ def plot(rows, docs):
     for axis, task in zip(axes[0], tasks):
         for r in (r for r in rows if r["task"] == task):
             peak = r["peak_bytes"] / 2**20
-            axis.errorbar(peak, r["quality"], yerr=r["spread"] or 0, fmt="o", capsize=3)
+            axis.errorbar(peak, r["quality"], yerr=r["error"] or 0, fmt="o", capsize=3)
             axis.annotate(r["method"], (peak, r["quality"]), textcoords="offset points", xytext=(6, 4), fontsize=8)
         axis.set_title(task)
         axis.set_xlabel("peak resident size, MiB")
@@ -156,8 +195,11 @@ def plot(rows, docs):
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
+    raw = verbs.add_parser("data")
+    raw.add_argument("out")
+    raw.add_argument("--banking77", required=True)
     one = verbs.add_parser("run")
     one.add_argument("out")
     for name in TASKS:
@@ -168,7 +210,7 @@ def main():
     two.add_argument("out")
     two.add_argument("--docs", default=os.path.join(ROOT, "docs"))
     args = parser.parse_args()
-    (run if args.verb == "run" else table)(args)
+    dict(data=data, run=run, table=table)[args.verb](args)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing and says what it installs: system packages (as root or through sudo), and LibTorch into build/venv.
-# usage: scripts/setup.sh packages [fuzz] | torch | model | peers
+# usage: scripts/setup.sh packages [fuzz] | torch | model | peers | llama_cpp
 #   TORCH_DIR=/path/to/libtorch   use a LibTorch that is there instead of the wheel
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -74,11 +74,24 @@ peers() {
   build/peers/venv/bin/pip install -q --disable-pip-version-check --no-deps badam==1.4
 }
 
+# Built for what this processor has, but never for more than the kernel lets a process use.
+llama_cpp() {
+  peers
+  build/peers/venv/bin/python -c 'import llama_cpp' 2>/dev/null && return
+  local flags=(-DGGML_NATIVE=OFF) pair
+  for pair in avx2:AVX2 fma:FMA f16c:F16C bmi2:BMI2 avx512f:AVX512 avx512_vnni:AVX512_VNNI avx512_bf16:AVX512_BF16; do
+    if grep -qw "${pair%%:*}" /proc/cpuinfo; then flags+=("-DGGML_${pair##*:}=ON"); fi
+  done
+  say "building llama.cpp (llama-cpp-python 0.3.36; ${flags[*]}): ten minutes"
+  CMAKE_ARGS="${flags[*]}" build/peers/venv/bin/pip install -q --disable-pip-version-check --no-binary llama-cpp-python llama-cpp-python==0.3.36
+}
+
 mkdir -p build
 case "${1:-}" in
   packages) packages $packages_build; if [ "${2:-}" = fuzz ]; then packages $packages_fuzz; fi ;;
   torch) torch ;;
   model) get_model ;;
   peers) peers ;;
-  *) die "unknown step '${1:-}'" "scripts/setup.sh packages | torch | model | peers" ;;
+  llama_cpp) llama_cpp ;;
+  *) die "unknown step '${1:-}'" "scripts/setup.sh packages | torch | model | peers | llama_cpp" ;;
 esac

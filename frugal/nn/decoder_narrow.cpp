@@ -77,22 +77,23 @@ void Decoder::State::forward_narrow(const WeightStore& store, const PackedBatch&
     kernels::rope(projected.data(), cos.data(), sin.data(), static_cast<std::size_t>(N),
                   static_cast<std::size_t>(layer.heads + layer.kv_heads), static_cast<std::size_t>(D),
                   static_cast<std::size_t>(width));
-    std::vector<T> query(static_cast<std::size_t>(N * q_width)), seen(static_cast<std::size_t>(N * q_width));
-    threads.run(static_cast<std::int64_t>(caches.size()), [&](std::int64_t item, int) {
-      KvCache& cache = *caches[static_cast<std::size_t>(item)];
-      const Segment& segment = batch.segments[static_cast<std::size_t>(item)];
+    const std::int64_t group = layer.heads / layer.kv_heads;
+    threads.run(static_cast<std::int64_t>(caches.size()) * layer.kv_heads, [&](std::int64_t item, int) {
+      KvCache& cache = *caches[static_cast<std::size_t>(item / layer.kv_heads)];
+      const Segment& segment = batch.segments[static_cast<std::size_t>(item / layer.kv_heads)];
+      const std::int64_t head = item % layer.kv_heads * D;
+      T *keys = cache.keys<T>(l) + head, *values = cache.values<T>(l) + head;
+      std::vector<float> scores(static_cast<std::size_t>(group * (cache.length + segment.length)));
       for (std::int64_t t = 0; t < segment.length; ++t) {
         const float* row = projected.data() + (segment.begin + t) * width;
-        convert(row, query.data() + (segment.begin + t) * q_width, q_width);
-        convert(row + q_width, cache.keys<T>(l) + (cache.length + t) * kv_width, kv_width);
-        convert(row + q_width + kv_width, cache.values<T>(l) + (cache.length + t) * kv_width, kv_width);
+        const std::int64_t at = cache.length + t;
+        convert(row + q_width + head, keys + at * kv_width, D);
+        convert(row + q_width + kv_width + head, values + at * kv_width, D);
+        kernels::attend(row + group * head, keys, values, x.data() + (segment.begin + t) * q_width + group * head,
+                        static_cast<std::size_t>(group), static_cast<std::size_t>(at + 1), static_cast<std::size_t>(D),
+                        static_cast<std::size_t>(kv_width), scores.data());
       }
-      attention(
-          query.data() + segment.begin * q_width, cache.keys<T>(l), cache.values<T>(l),
-          seen.data() + segment.begin * q_width,
-          {segment.length, cache.length + segment.length, layer.heads, layer.kv_heads, D, q_width, kv_width, q_width});
     });
-    convert(seen.data(), x.data(), N * q_width);
 
     const Product o[] = {{id[kO], x.data(), y.data(), C}};
     run_products(threads, store, o, N);

@@ -19,30 +19,42 @@ std::int32_t sample_token(std::span<const float> logits, const SamplingOptions& 
     const float x = logits[static_cast<std::size_t>(a)], y = logits[static_cast<std::size_t>(b)];
     return x > y || (x == y && a < b);
   };
-  std::size_t kept = ids.size();
-  if (options.top_k > 0) kept = std::min(kept, static_cast<std::size_t>(options.top_k));
-  if (kept < ids.size())
-    std::nth_element(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(kept), ids.end(), likelier);
-  std::sort(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(kept), likelier);
-  std::vector<double> weights(kept);
-  double sum = 0;
-  for (std::size_t i = 0; i < kept; ++i) {
-    const double difference = static_cast<double>(logits[static_cast<std::size_t>(ids[i])]) -
-                              static_cast<double>(logits[static_cast<std::size_t>(ids[0])]);
-    sum += weights[i] = std::exp(difference / options.temperature);
+  // Puts the n likeliest of `ids` in front, in order, given that the first `ordered` are already.
+  const auto order = [&](std::size_t ordered, std::size_t n) {
+    const auto at = [&](std::size_t i) { return ids.begin() + static_cast<std::ptrdiff_t>(i); };
+    if (n < ids.size()) std::nth_element(at(ordered), at(n), ids.end(), likelier);
+    std::sort(at(ordered), at(n), likelier);
+  };
+  if (options.top_k > 0 && static_cast<std::size_t>(options.top_k) < ids.size()) {
+    order(0, static_cast<std::size_t>(options.top_k));
+    ids.resize(static_cast<std::size_t>(options.top_k));
   }
-  if (options.top_p < 1) {
+  const float largest = *std::max_element(logits.begin(), logits.end());
+  const auto weight = [&](std::int32_t id) {
+    return std::exp((static_cast<double>(logits[static_cast<std::size_t>(id)]) - static_cast<double>(largest)) /
+                    options.temperature);
+  };
+  double sum = 0;
+  for (const std::int32_t id : ids) sum += weight(id);
+  if (options.top_p < 1) {  // the nucleus is small as a rule, so no more is put in order than it takes
     double reached = 0;
-    std::size_t n = 0;
-    while (n < kept && reached < options.top_p * sum) reached += weights[n++];
-    kept = std::max<std::size_t>(n, 1);
-    sum = std::accumulate(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(kept), 0.0);
+    std::size_t kept = 0, ordered = options.top_k > 0 ? ids.size() : 0;
+    while (kept < ids.size() && (kept == 0 || reached < options.top_p * sum)) {
+      if (kept == ordered) {
+        const std::size_t more = std::min(ids.size(), std::max<std::size_t>(64, 4 * ordered));
+        order(ordered, more);
+        ordered = more;
+      }
+      reached += weight(ids[kept++]);
+    }
+    ids.resize(kept);
+    sum = reached;
   }
   double at = random.uniform() * sum;
-  for (std::size_t i = 0; i < kept; ++i) {
-    if ((at -= weights[i]) < 0) return ids[i];
+  for (const std::int32_t id : ids) {
+    if ((at -= weight(id)) < 0) return id;
   }
-  return ids[kept - 1];
+  return ids.back();
 }
 
 std::vector<std::int32_t> generate(Decoder& decoder, const WeightView& view, KvCache& cache,

@@ -106,6 +106,13 @@ void matvec(const Bf16* w, const float* x, float* y, std::size_t tokens, std::si
             std::size_t y_stride);
 void matvec(const float* w, const float* x, float* y, std::size_t tokens, std::size_t rows, std::size_t cols,
             std::size_t y_stride);
+// Attention of one token, for `heads` query heads that share a key head: out[h] = sum_k p[h, k] values[k], p[h] =
+// softmax_k(q[h] . keys[k] / sqrt(head_dim)) over `count` >= 1 keys; key and value k at k * stride. q, out [heads,
+// head_dim]; scores: room for [heads, count].
+void attend(const float* q, const Bf16* keys, const Bf16* values, float* out, std::size_t heads, std::size_t count,
+            std::size_t head_dim, std::size_t stride, float* scores);
+void attend(const float* q, const float* keys, const float* values, float* out, std::size_t heads, std::size_t count,
+            std::size_t head_dim, std::size_t stride, float* scores);
 
 std::string isa();                         // the instruction set in use, Highway's name
 std::vector<std::string> isa_available();  // what this processor can run of what was compiled

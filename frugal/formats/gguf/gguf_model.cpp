@@ -40,6 +40,7 @@ class GgufModel : public ModelSource {
       tensors_.push_back(std::move(entry));
       stored_.push_back(tensor);
       is_rotary_.push_back(has_rotary_rows(spec.name));
+      row_bytes_.push_back(spec.cols / tensor->type->elements * tensor->type->bytes);
     }
   }
 
@@ -48,7 +49,7 @@ class GgufModel : public ModelSource {
     const SourceTensor& spec = tensors_[index];
     const GgufTensor& tensor = *stored_[index];
     const std::int64_t blocks = spec.cols / tensor.type->elements;
-    const auto row_bytes = blocks * tensor.type->bytes;
+    const std::int64_t row_bytes = row_bytes_[index];
     if (!is_rotary_[index])
       return tensor.type->dequantize(tensor.data.data() + begin * row_bytes, (end - begin) * blocks, out);
     if (spec.is_vector) {  // a bias: its elements are the rows
@@ -63,10 +64,8 @@ class GgufModel : public ModelSource {
     }
   }
   const std::byte* stored_row(std::size_t index, std::int64_t row) const override {
-    const SourceTensor& spec = tensors_[index];
-    const GgufTensor& tensor = *stored_[index];
-    const std::int64_t row_bytes = spec.cols / tensor.type->elements * tensor.type->bytes;
-    return tensor.data.data() + (is_rotary_[index] ? gguf_row(row, shape_.head_dim) : row) * row_bytes;
+    const std::int64_t at = is_rotary_[index] ? gguf_row(row, shape_.head_dim) : row;
+    return stored_[index]->data.data() + at * row_bytes_[index];
   }
   void release(std::size_t index) const override { map_.release(stored_[index]->data); }
   std::unique_ptr<Tokenizer> tokenizer() const override {
@@ -96,6 +95,7 @@ class GgufModel : public ModelSource {
   GgufFile file_;
   std::vector<const GgufTensor*> stored_;
   std::vector<bool> is_rotary_;
+  std::vector<std::int64_t> row_bytes_;
 };
 
 const BlockType& export_type(const std::string& dtype) {

@@ -259,5 +259,44 @@ void check_matvec() {
 TEST(Matvec, Float) { check_matvec<float>(); }
 TEST(Matvec, Bf16) { check_matvec<Bf16>(); }
 
+template <class T>
+void check_attend() {
+  on_every_isa([] {
+    for (const std::size_t head_dim : {2u, 20u, 64u, 128u}) {
+      for (const std::size_t count : {1u, 2u, 17u, 130u}) {
+        for (const std::size_t heads : {1u, 3u, 5u}) {
+          const std::size_t stride = 2 * head_dim + 3;
+          const std::vector<T> keys = as<T>(numbers(count * stride, 1)), values = as<T>(numbers(count * stride, 1, 5));
+          const std::vector<float> q = numbers(heads * head_dim, 1, 9);
+          std::vector<float> out(heads * head_dim + 1, 7.0f), scores(heads * count);
+          attend(q.data(), keys.data(), values.data(), out.data(), heads, count, head_dim, stride, scores.data());
+          for (std::size_t h = 0; h < heads; ++h) {
+            std::vector<double> p(count);
+            for (std::size_t k = 0; k < count; ++k) {
+              for (std::size_t i = 0; i < head_dim; ++i)
+                p[k] += double{q[h * head_dim + i]} * reference::value(keys[k * stride + i]);
+              p[k] /= std::sqrt(static_cast<double>(head_dim));
+            }
+            const double largest = *std::max_element(p.begin(), p.end());
+            double sum = 0;
+            for (double& each : p) sum += each = std::exp(each - largest);
+            for (std::size_t i = 0; i < head_dim; ++i) {
+              double want = 0, size = 0;
+              for (std::size_t k = 0; k < count; ++k) {
+                const double term = p[k] / sum * reference::value(values[k * stride + i]);
+                want += term, size += std::abs(term);
+              }
+              ASSERT_NEAR(out[h * head_dim + i], want, 2e-5 * size + 1e-12) << head_dim << " " << count << " " << heads;
+            }
+          }
+          EXPECT_EQ(out[heads * head_dim], 7.0f) << "wrote past the end";
+        }
+      }
+    }
+  });
+}
+TEST(Attend, Float) { check_attend<float>(); }
+TEST(Attend, Bf16) { check_attend<Bf16>(); }
+
 }  // namespace
 }  // namespace frugal::kernels
