@@ -36,11 +36,12 @@ sanitize:
 demo: build model
 	@scripts/demo.sh
 
-# Ours against PyTorch, PEFT, badam and the published MeZO loop, interleaved; GSM8K=train.jsonl adds answers of natural lengths.
+# Ours against PyTorch, PEFT, badam and the published MeZO loop, interleaved; GSM8K=train.jsonl and SST2=train.jsonl add natural
+# lengths.
 bench-peers: build model
 	@scripts/setup.sh peers
 	@[ -d $(BUILD)/peers/model ] || $(BUILD)/bin/frugal convert $$(scripts/setup.sh model) --out $(BUILD)/peers/model --dtype f32
-	@$(BUILD)/peers/venv/bin/python bench/peers/compare.py $$(scripts/setup.sh model) $(BUILD)/peers/model $(BUILD)/peers/results $(if $(GSM8K),--gsm8k $(GSM8K))
+	@$(BUILD)/peers/venv/bin/python bench/peers/compare.py $$(scripts/setup.sh model) $(BUILD)/peers/model $(BUILD)/peers/results $(if $(GSM8K),--gsm8k $(GSM8K)) $(if $(SST2),--sst2 $(SST2))
 
 # Text from the same weights: ours, llama.cpp (built here, ten minutes) and PyTorch, interleaved.
 bench-generation: build model

@@ -1,6 +1,9 @@
 """Our steps and the same steps in PyTorch, PEFT, badam and the published MeZO loop, interleaved in one run on one machine.
 
 usage: python bench/peers/compare.py MODEL.gguf HF_DIR OUT [--rounds 3] [--steps 3] [--rows "NAME;NAME"] [--dtypes bf16,f32] [--gsm8k FILE]
+           [--sst2 FILE] [--isa avx2]
+  --gsm8k, --sst2   jsonl of question and answer, of text and label: rows of natural lengths
+  --isa avx2        both sides as on a machine without AVX-512 (in fp32: --dtypes f32)
 Runs in the peers' environment (make bench-peers makes it). Each row runs ours, then theirs, in processes of their own, once a round.
 Writes OUT/results.json (every time measured) and OUT/table.md: medians over all rounds, ratio = theirs / ours.
 """
@@ -13,6 +16,10 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FRUGAL = os.environ.get("FRUGAL", os.path.join(HERE, "..", "..", "build", "bin", "frugal"))
+SST2 = "Review: {text}\nSentiment:"
+LABELS = ["negative", "positive"]
+EMULATED = {"": {}, "avx2": dict(FRUGAL_ISA="avx2", FRUGAL_COMPUTE="f32", ONEDNN_MAX_CPU_ISA="AVX2", ATEN_CPU_CAPABILITY="avx2",
+                                 MKL_ENABLE_INSTRUCTIONS="AVX2")}
 GSM8K = "Question: {question}\nAnswer:"
 DTYPE = dict(bf16="bfloat16", f32="float32")
 
@@ -28,7 +35,9 @@ ROWS = {
     "lora, checkpoint": [(LORA + " --activations checkpoint", "lora")],
     "badam, blocks 0 15 29": [(f"--method badam --switch-mode fixed --start-block {b}", f"badam --block {b}") for b in (0, 15, 29)],
     "spruft against lora": [("--method spruft --rows 16 --score magnitude", "lora")],
-    "lora, 8 GSM8K answers": [(LORA + " --data {gsm8k}", "lora --data {tokens}")],
+    "lora, 8 GSM8K answers": [(LORA + " --data {gsm8k}", "lora --data {gsm8k_tokens}")],
+    # The published loop scores candidates as sequences of their own: 32 of them.
+    "mezo, 16 SST-2 prompts, two label words": [("--method mezo --data {sst2} --batch 16", "mezo --data {sst2_tokens} --batch 32")],
 }
 
 
@@ -40,31 +49,42 @@ def run(command, environment):
 
 
 def ours(args, options, dtype):
-    environment = {"FRUGAL_COMPUTE": "f32"} if dtype == "f32" else {}
+    environment = {**EMULATED[args.isa], **({"FRUGAL_COMPUTE": "f32"} if dtype == "f32" else {})}
+    words = [w.replace("{gsm8k}", args.gsm8k or "").replace("{sst2}", args.sst2 or "") for w in options.split()]
     shape = [] if "--data" in options else ["--length", str(args.length)]
-    words = [w.replace("{gsm8k}", args.gsm8k or "") for w in options.split()]
-    if "--data" in options:
+    shape += ["--batch", str(args.batch)] if "--batch" not in options else []
+    if "{gsm8k}" in options:
         shape += ["--template", GSM8K, "--completion", "answer"]
-    return run([FRUGAL, "bench", "step", args.model, *words, *shape, "--batch", str(args.batch), "--threads", str(args.threads),
-                "--repeats", str(args.steps), "--weights", dtype, "--json", "--quiet"], environment)
+    if "{sst2}" in options:
+        shape += ["--template", SST2, "--labels", ",".join(LABELS)]
+    return run([FRUGAL, "bench", "step", args.model, *words, *shape, "--threads", str(args.threads), "--repeats", str(args.steps),
+                "--weights", dtype, "--json", "--quiet"], environment)
 
 
 def theirs(args, options, dtype):
-    words = options.replace("{tokens}", os.path.join(args.out, "gsm8k.jsonl")).split()
-    return run([sys.executable, os.path.join(HERE, "peer_step.py"), words[0], args.folder, *words[1:], "--dtype", DTYPE[dtype],
-                "--batch", str(args.batch), "--length", str(args.length), "--steps", str(args.steps), "--threads", str(args.threads)], {})
+    for name in ("gsm8k", "sst2"):
+        options = options.replace("{" + name + "_tokens}", os.path.join(args.out, name + ".jsonl"))
+    words = options.split()
+    return run([sys.executable, os.path.join(HERE, "peer_step.py"), words[0], args.folder, "--dtype", DTYPE[dtype], "--batch", str(args.batch),
+                "--length", str(args.length), "--steps", str(args.steps), "--threads", str(args.threads), *words[1:]], EMULATED[args.isa])
 
 
 def write_tokens(args):
-    """The first examples as the peers' tokenizer sees them: prompt, a space and the answer, end of text."""
+    """The examples as the peers' tokenizer sees them: prompt, a space and the answer (with end of text), or each label in turn."""
     from transformers import AutoTokenizer
     tokenizer = AutoTokenizer.from_pretrained(args.folder)
-    rows = [json.loads(line) for line in open(args.gsm8k, encoding="utf-8")][: args.batch]
-    with open(os.path.join(args.out, "gsm8k.jsonl"), "w", encoding="utf-8") as file:
-        for row in rows:
-            prompt = tokenizer(f"Question: {row['question']}\nAnswer:", add_special_tokens=False)["input_ids"]
-            answer = tokenizer(" " + row["answer"], add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
-            file.write(json.dumps(dict(tokens=prompt + answer, targets_from=len(prompt))) + "\n")
+
+    def write(name, sequences):
+        with open(os.path.join(args.out, name + ".jsonl"), "w", encoding="utf-8") as file:
+            for prompt, answer, end in sequences:
+                head, tail = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (prompt, " " + answer))
+                file.write(json.dumps(dict(tokens=head + tail + end, targets_from=len(head))) + "\n")
+    if args.gsm8k:
+        rows = [json.loads(line) for line in open(args.gsm8k, encoding="utf-8")][: args.batch]
+        write("gsm8k", [(f"Question: {row['question']}\nAnswer:", row["answer"], [tokenizer.eos_token_id]) for row in rows])
+    if args.sst2:
+        rows = [json.loads(line) for line in open(args.sst2, encoding="utf-8")][:16]
+        write("sst2", [(SST2.replace("{text}", row["text"]), label, []) for row in rows for label in LABELS])
 
 
 def summary(runs):
@@ -95,11 +115,12 @@ def main():
     parser.add_argument("--rows", default="")
     parser.add_argument("--dtypes", default="bf16,f32")
     parser.add_argument("--gsm8k")
+    parser.add_argument("--sst2")
+    parser.add_argument("--isa", default="", choices=EMULATED)
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
-    names = [n for n in ROWS if (not args.rows or n in args.rows.split(";")) and (args.gsm8k or "GSM8K" not in n)]
-    if args.gsm8k:
-        write_tokens(args)
+    names = [n for n in ROWS if (not args.rows or n in args.rows.split(";")) and (args.gsm8k or "GSM8K" not in n) and (args.sst2 or "SST-2" not in n)]
+    write_tokens(args)
     pairs = [(name, dtype, ([[] for _ in ROWS[name]], [[] for _ in ROWS[name]])) for dtype in args.dtypes.split(",") for name in names]
     for turn in range(args.rounds):
         for name, dtype, (a, b) in pairs:
@@ -109,7 +130,7 @@ def main():
                 print(f"round {turn + 1}  {dtype}  {name}: ours {a[i][-1]['seconds_median']:.2f} s, theirs {b[i][-1]['seconds_median']:.2f} s",
                       file=sys.stderr, flush=True)
     doctor = run([FRUGAL, "doctor", "--json"], {})
-    results = dict(machine={k: doctor[k] for k in ("processor", "cores", "instruction_set", "avx512_bf16", "amx_bf16", "version")},
+    results = dict(isa=args.isa, machine={k: doctor[k] for k in ("processor", "cores", "instruction_set", "avx512_bf16", "amx_bf16", "version")},
                    batch=args.batch, length=args.length, rounds=args.rounds, steps=args.steps,
                    rows=[dict(name=n, dtype=d, ours=summary(a), theirs=summary(b), runs=dict(ours=a, theirs=b)) for n, d, (a, b) in pairs])
     with open(os.path.join(args.out, "results.json"), "w", encoding="utf-8") as file:

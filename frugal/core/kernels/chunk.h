@@ -3,6 +3,7 @@
 // in turn. In blocks of 16 words (64 bytes), l counting words:
 //   sign            512 weights a block: weight 16 v + l = bit 31 - v of word l, 1 means -1
 //   gaussian         64 weights a block: weight 16 v + l = byte v (from the low end) of word l
+//   gaussian16       32 weights a block: weight 16 v + l = 16-bit half v (from the low end) of word l
 //   gaussian_exact   32 weights two blocks (one group): words l and 16 + l make weights l (cosine) and 16 + l (sine)
 //   rounding, mask   32 weights a block: weight 16 v + l = 16-bit half v (from the low end) of word l
 // So the bits of a weight depend on its index alone, never on vector width or on how a tensor is cut into ranges.
@@ -13,9 +14,8 @@
 
 namespace frugal::kernels {
 
-inline constexpr std::size_t kChunk = 1024;              // weights
-inline constexpr std::size_t kGroup = 32;                // words of one Philox group
-inline constexpr float kTableDeviation = 0.0354107116f;  // 1 / sqrt(797.5), the variance of the two tables' sum
+inline constexpr std::size_t kChunk = 1024;  // weights
+inline constexpr std::size_t kGroup = 32;    // words of one Philox group
 
 // Elements [begin, end) of chunk `index`; `offset`: where `begin` lies in the caller's range.
 struct Piece {

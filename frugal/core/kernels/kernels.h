@@ -14,9 +14,15 @@ struct Bf16 {
   std::uint16_t bits;
 };
 
-// +-1; 8-bit two-table Gaussian (115 levels); Box-Muller of 2 x 24 bits (absolute error below 2.1e-6, largest 5.77).
-// Layout of the random bits: chunk.h.
-enum class Direction { sign, gaussian, gaussian_exact };
+// +-1; Gaussians of 8 bits from two tables (115 levels, largest 2.58) and of 16 bits from four (largest 4.30);
+// Box-Muller of 2 x 24 bits (absolute error below 2.1e-6, largest 5.77). Layout of the random bits: chunk.h.
+enum class Direction { sign, gaussian, gaussian16, gaussian_exact };
+// 1 / standard deviation of the tables' integer sums; 1 for the others.
+constexpr double table_deviation(Direction direction) {
+  return direction == Direction::gaussian     ? 0.0354107116  // 1 / sqrt(797.5)
+         : direction == Direction::gaussian16 ? 0.0169188027  // 1 / sqrt(3493.5)
+                                              : 1.0;
+}
 
 // Which weights take part. small/large compare |w| (of the unperturbed weight) with threshold: |w| <= t, |w| > t.
 // random: a weight takes part with probability `density` (rounded to a multiple of 2^-16), decided by Philox(key,
@@ -33,11 +39,11 @@ struct Noise {
   Direction direction = Direction::gaussian;
   std::uint64_t key = 0;     // of the (seed, step, sample) triple
   std::uint32_t tensor = 0;  // id of the tensor
-  float eps = 0x1p-10f;      // table Gaussians use eps * scale rounded once to 16 significant bits; see effective_eps
+  float eps = 0x1p-10f;      // table Gaussians use eps * scale rounded once to 16 significant bits
 };
 
 // The scale the kernel really uses: w +- effective z_int for tables; `eps` itself for the others.
-float table_scale(float eps);  // eps * 0.0354107116 rounded to 16 significant bits
+float table_scale(Direction direction, float eps);  // eps * table_deviation rounded to 16 significant bits
 
 // z of elements [first, first + n) of the tensor, in units of one standard deviation.
 void directions(const Noise& noise, std::uint64_t first, std::size_t n, float* z);

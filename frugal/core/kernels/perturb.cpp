@@ -92,9 +92,9 @@ HWY_EXPORT(perturb_floats);
 HWY_EXPORT(perturb_floats_to_bf16);
 HWY_EXPORT(directions_of);
 
-float table_scale(float eps) {
+float table_scale(Direction direction, float eps) {
   int power = 0;
-  const double fraction = std::frexp(static_cast<double>(eps) * 0.0354107116, &power);
+  const double fraction = std::frexp(static_cast<double>(eps) * table_deviation(direction), &power);
   return static_cast<float>(std::ldexp(std::nearbyint(fraction * 65536), power - 16));
 }
 

@@ -10,8 +10,10 @@ namespace {
 using kernels::Direction;
 using Rule = kernels::Mask::Rule;
 
-constexpr std::pair<const char*, Direction> kDirections[] = {
-    {"sign", Direction::sign}, {"gaussian", Direction::gaussian}, {"gaussian-exact", Direction::gaussian_exact}};
+constexpr std::pair<const char*, Direction> kDirections[] = {{"sign", Direction::sign},
+                                                             {"gaussian", Direction::gaussian},
+                                                             {"gaussian16", Direction::gaussian16},
+                                                             {"gaussian-exact", Direction::gaussian_exact}};
 constexpr std::pair<const char*, Rule> kRules[] = {{"none", Rule::none},
                                                    {"small", Rule::small},
                                                    {"large", Rule::large},

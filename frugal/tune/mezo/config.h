@@ -32,9 +32,9 @@ struct MezoConfig {
       c.lr);
     v({.name = "eps", .help = "half-step of the finite difference, > 0", .group = "method"}, c.eps);
     v({.name = "direction",
-       .help = "random directions: 8-bit table Gaussian, signs, or exact Gaussian (Box-Muller)",
+       .help = "random directions: Gaussian of 8 or 16 bits from tables, signs, or Box-Muller",
        .group = "method",
-       .choices = {"gaussian", "sign", "gaussian-exact"}},
+       .choices = {"gaussian", "sign", "gaussian16", "gaussian-exact"}},
       c.direction);
     v({.name = "samples",
        .help = "directions averaged a step (n-SPSA), >= 1; each costs two forward passes",

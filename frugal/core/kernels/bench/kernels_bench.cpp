@@ -48,8 +48,10 @@ void register_all() {
   static std::vector<float> w32 = weights<float>(), z(kWeights), gain(kCols, 1.0f), x(8 * kCols, 0.5f), y(8 * kRows),
                             log_max(kRows), log_sum(kRows);
   static const std::vector<std::uint8_t> bits(kWeights / 8, 0x5A);
-  const std::pair<Direction, const char*> all[] = {
-      {Direction::sign, "sign"}, {Direction::gaussian, "gaussian"}, {Direction::gaussian_exact, "gaussian_exact"}};
+  const std::pair<Direction, const char*> all[] = {{Direction::sign, "sign"},
+                                                   {Direction::gaussian, "gaussian"},
+                                                   {Direction::gaussian16, "gaussian16"},
+                                                   {Direction::gaussian_exact, "gaussian_exact"}};
   for (const auto& [direction, name] : all) {
     const Noise noise{.direction = direction, .key = 42, .tensor = 3};
     add_benchmark(std::string("directions/") + name, kWeights, 4 * kWeights,

@@ -55,12 +55,14 @@ Moments moments(Direction direction, std::size_t n) {
 // One standard error at 2^24 values: mean 2.4e-4, variance 3.5e-4, kurtosis 1.2e-3 (Gaussian). Bounds are 3 to 8 of
 // them.
 TEST(Directions, MomentsOfTheGaussians) {
-  for (const Direction direction : {Direction::gaussian, Direction::gaussian_exact}) {
+  for (const Direction direction : {Direction::gaussian, Direction::gaussian16, Direction::gaussian_exact}) {
     const Moments m = moments(direction, std::size_t{1} << 24);
     EXPECT_NEAR(m.mean, 0, 1e-3);
     EXPECT_NEAR(m.variance, 1, 1e-3);
     EXPECT_NEAR(m.kurtosis, 3, 0.01);
-    EXPECT_LT(m.largest, direction == Direction::gaussian ? 73 * 0.03541072 : std::sqrt(48 * std::log(2)) + 1e-5);
+    EXPECT_LT(m.largest, direction == Direction::gaussian     ? 73 * 0.03541072
+                         : direction == Direction::gaussian16 ? 254 * 0.01691881
+                                                              : std::sqrt(48 * std::log(2)) + 1e-5);
   }
 }
 
@@ -92,6 +94,29 @@ TEST(Directions, TableIsSymmetricWithTheStatedVariance) {
   EXPECT_NEAR(0.0354107116, 1 / std::sqrt(797.5), 5e-11);
 }
 
+// Over the 65,536 halves: symmetric, the stated variance, kurtosis and distance from the normal distribution.
+TEST(Directions, SixteenBitTablesAreCloseToNormal) {
+  std::vector<int> counts(509);
+  double square = 0, fourth = 0;
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    const double s = reference::table16(bits);
+    EXPECT_EQ(s, -reference::table16(65535 - bits));
+    ++counts[static_cast<std::size_t>(s + 254)];
+    square += s * s, fourth += s * s * s * s;
+  }
+  EXPECT_EQ(square / 65536, 3493.5);
+  EXPECT_NEAR(table_deviation(Direction::gaussian16), 1 / std::sqrt(3493.5), 5e-11);
+  EXPECT_NEAR(fourth / 65536 / (3493.5 * 3493.5), 3.006, 1e-3);
+  double below = 0, worst = 0;  // largest difference of the distribution functions, at the middle of each step
+  for (int s = -254; s <= 254; ++s) {
+    const double share = counts[static_cast<std::size_t>(s + 254)] / 65536.0;
+    const double normal = 0.5 * std::erfc(-s / std::sqrt(2 * 3493.5));
+    worst = std::max(worst, std::abs(below + share / 2 - normal));
+    below += share;
+  }
+  EXPECT_LT(worst, 8e-4);
+}
+
 // fp32 roundings: r carries about 4 ulp (2^-24 relative each), the trigonometric part about 3 ulp of 1.
 TEST(Directions, BoxMullerAgreesWithDouble) {
   constexpr std::size_t n = 1 << 18;
@@ -104,10 +129,13 @@ TEST(Directions, BoxMullerAgreesWithDouble) {
 }
 
 TEST(Directions, TableScaleHasSixteenBits) {
-  for (float eps = 0x1p-14f; eps < 0.1f; eps *= 1.37f) {
-    const float scale = table_scale(eps);
-    EXPECT_EQ(std::bit_cast<std::uint32_t>(scale) & 0xFF, 0u);
-    EXPECT_NEAR(scale, eps * 0.0354107116, eps * 0.0354107116 * 0x1p-16);
+  for (const Direction direction : {Direction::gaussian, Direction::gaussian16}) {
+    for (float eps = 0x1p-14f; eps < 0.1f; eps *= 1.37f) {
+      const float scale = table_scale(direction, eps);
+      const double exact = static_cast<double>(eps) * table_deviation(direction);
+      EXPECT_EQ(std::bit_cast<std::uint32_t>(scale) & 0xFF, 0u);
+      EXPECT_NEAR(static_cast<double>(scale), exact, exact * 0x1p-16);
+    }
   }
 }
 

@@ -33,6 +33,23 @@ inline int table_sum(std::uint64_t key, std::uint32_t tensor, std::uint64_t i) {
   return low[byte & 15] + high[byte >> 4];
 }
 
+inline int table16(std::uint32_t bits) {
+  constexpr int positive[4][8] = {{2, 8, 16, 18, 23, 28, 34, 69},
+                                  {1, 2, 4, 11, 16, 20, 25, 58},
+                                  {4, 6, 11, 13, 18, 26, 27, 67},
+                                  {7, 16, 18, 26, 29, 36, 41, 60}};
+  int sum = 0;
+  for (const auto& table : positive) {
+    const std::uint32_t nibble = bits & 15;
+    sum += nibble < 8 ? -table[7 - nibble] : table[nibble - 8];
+    bits >>= 4;
+  }
+  return sum;
+}
+inline int table16_sum(std::uint64_t key, std::uint32_t tensor, std::uint64_t i) {
+  return table16(half(key, tensor, Stream::direction, i));
+}
+
 // Box-Muller in double, without the roundings of the kernel.
 inline double exact(std::uint64_t key, std::uint32_t tensor, std::uint64_t i) {
   const std::uint64_t first = i / 32 * 32 + i % 16;
@@ -45,12 +62,16 @@ inline double exact(std::uint64_t key, std::uint32_t tensor, std::uint64_t i) {
 inline float z(const Noise& n, std::uint64_t i) {
   if (n.direction == Direction::sign) return static_cast<float>(sign(n.key, n.tensor, i));
   if (n.direction == Direction::gaussian) return static_cast<float>(table_sum(n.key, n.tensor, i)) * 0.0354107116f;
+  if (n.direction == Direction::gaussian16) return static_cast<float>(table16_sum(n.key, n.tensor, i)) * 0.0169188027f;
   float value;
   directions(n, i, 1, &value);
   return value;
 }
 inline float step(const Noise& n, std::uint64_t i) {
-  if (n.direction == Direction::gaussian) return static_cast<float>(table_sum(n.key, n.tensor, i)) * table_scale(n.eps);
+  if (n.direction == Direction::gaussian)
+    return static_cast<float>(table_sum(n.key, n.tensor, i)) * table_scale(n.direction, n.eps);
+  if (n.direction == Direction::gaussian16)
+    return static_cast<float>(table16_sum(n.key, n.tensor, i)) * table_scale(n.direction, n.eps);
   return z(n, i) * n.eps;
 }
 

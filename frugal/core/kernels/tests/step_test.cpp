@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t kMost = 576 * 7, kLongestFirst = 70000;
 constexpr std::uint64_t kFirsts[] = {0, 1, 576, 1000, 1023, 1024, 33 * 576, 65536 + 5};
 constexpr std::size_t kLengths[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, 576, 1023, 1024, 1025, kMost};
-constexpr Direction kDirections[] = {Direction::sign, Direction::gaussian, Direction::gaussian_exact};
+constexpr Direction kDirections[] = {Direction::sign, Direction::gaussian, Direction::gaussian16,
+                                     Direction::gaussian_exact};
 
 std::vector<Mask> masks() {
   static const std::vector<std::uint8_t> bits = [] {

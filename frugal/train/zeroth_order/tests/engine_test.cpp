@@ -65,8 +65,8 @@ ZerothOrderEngine::Loss linear(const Fixture& f) {
 
 // On a linear loss the two-sided difference is <G, z> for every eps, up to fp32 rounding of w +- eps z.
 TEST(ZerothOrder, ProjectedGradientOfALinearLossIsItsSlopeAlongZ) {
-  for (const auto direction :
-       {kernels::Direction::sign, kernels::Direction::gaussian, kernels::Direction::gaussian_exact}) {
+  for (const auto direction : {kernels::Direction::sign, kernels::Direction::gaussian, kernels::Direction::gaussian16,
+                               kernels::Direction::gaussian_exact}) {
     for (const float eps : {0x1p-4f, 0x1p-7f}) {
       Fixture f(WeightType::f32);
       ZerothOrderEngine engine(f.what, f.team, {.direction = direction, .eps = eps, .seed = 5});
