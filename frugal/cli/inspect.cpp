@@ -26,14 +26,16 @@ void check_context(const ModelSource& model, const char* option, std::int64_t le
   }
 }
 
-void check_prompt(const ModelSource& model, const std::string& prompt) {
-  const auto tokens = static_cast<std::int64_t>(model.tokenizer()->encode_with_special(prompt).size());
+void check_prompts(const ModelSource& model, const std::vector<std::string>& prompts) {
+  const auto tokenizer = model.tokenizer();
   const std::int64_t context = model.shape().context;
-  if (context > 0 && tokens > context) {
-    throw Error(
-        Exit::input,
-        "the prompt has " + std::to_string(tokens) + " tokens, but the model's context is " + std::to_string(context),
-        "shorten the prompt");
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const auto tokens = static_cast<std::int64_t>(tokenizer->encode_with_special(prompts[i]).size());
+    if (context <= 0 || tokens <= context) continue;
+    throw Error(Exit::input,
+                (prompts.size() == 1 ? "the prompt" : "prompt " + std::to_string(i + 1)) + " has " +
+                    std::to_string(tokens) + " tokens, but the model's context is " + std::to_string(context),
+                "shorten the prompt");
   }
 }
 

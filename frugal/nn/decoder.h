@@ -32,11 +32,14 @@ class KvCache {
     return keys<T>(layer) + capacity_ * widths_[layer];
   }
   std::int64_t width(std::size_t layer) const { return widths_[layer]; }
+  KvCache copy() const;  // of what it holds, with the same capacity
 
  private:
-  std::int64_t capacity_;
+  KvCache() = default;
+  std::int64_t capacity_ = 0;
   std::vector<std::int64_t> widths_;
   std::vector<std::size_t> offsets_;  // elements
+  std::size_t element_ = 0;           // bytes
   Buffer memory_;
 };
 
@@ -79,8 +82,9 @@ class Decoder {
   // head are made.
   std::vector<float> candidate_logits(const WeightView& view, std::span<const std::int64_t> rows,
                                       std::span<const std::int32_t> candidates);
-  // All logits after one row of branch 0, [vocab].
-  std::vector<float> logits(const WeightView& view, std::int64_t row);
+  // All logits after each row of branch 0, [rows, vocab]. Reads the head's weights once.
+  std::vector<float> logits(const WeightView& view, std::span<const std::int64_t> rows);
+  std::vector<float> logits(const WeightView& view, std::int64_t row) { return logits(view, std::span(&row, 1)); }
   // The token with the highest logit after each row of branch 0; ties go to the lower id. Reads the head's weights
   // once.
   std::vector<std::int32_t> likeliest(const WeightView& view, std::span<const std::int64_t> rows);

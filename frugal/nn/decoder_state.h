@@ -159,9 +159,9 @@ struct Decoder::State {
   std::vector<float> final_gain(const WeightView& view);
   // Branch 0's `rows` after the final norm, [rows, C].
   std::vector<float> final_rows(const WeightView& view, std::span<const std::int64_t> rows);
-  // Logits of n such rows x for the words [begin, end): out[n, end - begin]. Any thread may call it.
+  // Logits of n such rows x for the words [begin, end): row i at out + i * stride. Any thread may call it.
   void word_logits(const WeightView& view, const float* x, std::int64_t n, std::int64_t begin, std::int64_t end,
-                   float* out) const;
+                   float* out, std::size_t stride) const;
 };
 
 std::vector<std::int64_t> distinct_rows(std::span<const Decoder::Query> queries);  // rising

@@ -1,6 +1,7 @@
 #include "frugal/nn/generate_many.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "frugal/base/error.h"
@@ -9,38 +10,36 @@ namespace frugal {
 namespace {
 
 struct Running {
-  std::size_t index;  // of the prompt
+  std::size_t answer;
   KvCache cache;
-  std::int32_t last = 0;  // token the cache does not hold yet
+  PhiloxSequence random;
+  std::int32_t last = 0;  // token the cache does not hold yet; -1: the answer has ended
 };
 
 class Generation {
  public:
   Generation(Decoder& decoder, const WeightView& view, std::span<const std::vector<std::int32_t>> prompts,
-             const GreedyOptions& options)
-      : answers(prompts.size()), decoder_(decoder), view_(view), prompts_(prompts), options_(options) {}
+             const ManyOptions& options)
+      : answers(prompts.size() * static_cast<std::size_t>(options.continuations)),
+        decoder_(decoder),
+        view_(view),
+        prompts_(prompts),
+        options_(options) {}
 
   std::vector<std::vector<std::int32_t>> answers;
   std::size_t ended = 0, made = 0;
-  bool is_done() const { return ended == prompts_.size(); }
+  bool is_done() const { return ended == answers.size(); }
 
-  // Prompts in the free places, as many as go through one forward.
+  // Prompts in the free places, as many as go through one forward; false: there is none.
   bool admit() {
+    if (options_.continuations > 1) return admit_continuation();
     const std::size_t before = running_.size();
     PackedBatch batch;
-    while (next_ < prompts_.size() && static_cast<std::int64_t>(running_.size()) < options_.together) {
-      const std::vector<std::int32_t>& prompt = prompts_[next_];
-      const auto length = static_cast<std::int64_t>(prompt.size()), context = decoder_.shape().context;
+    while (next_ < answers.size() && has_place()) {
+      const auto length = static_cast<std::int64_t>(prompts_[next_].size());
       if (batch.size() > 0 && batch.size() + length > options_.packed_tokens) break;
-      if (length > context) {
-        throw Error(Exit::input,
-                    "prompt " + std::to_string(next_ + 1) + " has " + std::to_string(length) +
-                        " tokens but the context is " + std::to_string(context),
-                    "shorten the prompt");
-      }
-      batch.append(prompt);
-      const std::int64_t most = options_.max_new_tokens > context - length ? context : length + options_.max_new_tokens;
-      running_.push_back({next_++, KvCache(decoder_.shape(), most, decoder_.compute())});
+      batch.append(prompts_[next_]);
+      running_.push_back(begin());
     }
     if (running_.size() == before) return false;
     advance(batch, std::span(running_).subspan(before));
@@ -55,6 +54,47 @@ class Generation {
   }
 
  private:
+  struct Prefix {  // what a prompt with several continuations left
+    KvCache cache;
+    std::vector<float> logits;
+  };
+
+  bool has_place() const { return static_cast<std::int64_t>(running_.size()) < options_.together; }
+
+  Running begin() {
+    const auto continuations = static_cast<std::size_t>(options_.continuations);
+    const auto length = static_cast<std::int64_t>(prompts_[next_ / continuations].size()),
+               context = decoder_.shape().context;
+    if (length > context) {
+      throw Error(Exit::input,
+                  "prompt " + std::to_string(next_ / continuations + 1) + " has " + std::to_string(length) +
+                      " tokens but the context is " + std::to_string(context),
+                  "shorten the prompt");
+    }
+    const std::int64_t most = options_.max_new_tokens > context - length ? context : length + options_.max_new_tokens;
+    const std::uint64_t seed = options_.sampling.seed + next_ % continuations;
+    return {next_++, KvCache(decoder_.shape(), most, decoder_.compute()), PhiloxSequence(seed, Stream::sampling)};
+  }
+
+  bool admit_continuation() {
+    if (next_ == answers.size() || !has_place()) return false;
+    const auto& prompt = prompts_[next_ / static_cast<std::size_t>(options_.continuations)];
+    const bool is_first = next_ % static_cast<std::size_t>(options_.continuations) == 0;
+    Running& one = running_.emplace_back(begin());
+    if (is_first) {
+      PackedBatch batch;
+      batch.append(prompt);
+      decoder_.forward(view_, batch, &one.cache);
+      const std::int64_t row = batch.size() - 1;
+      prefix_.emplace(Prefix{one.cache.copy(), decoder_.logits(view_, std::span(&row, 1))});
+    } else {
+      one.cache = prefix_->cache.copy();
+    }
+    take(one, sample_token(prefix_->logits, options_.sampling, one.random));
+    drop_ended();
+    return true;
+  }
+
   void advance(const PackedBatch& batch, std::span<Running> sequences) {
     std::vector<KvCache*> caches;
     std::vector<std::int64_t> rows;
@@ -63,13 +103,22 @@ class Generation {
       rows.push_back(batch.segments[s].begin + batch.segments[s].length - 1);
     }
     decoder_.forward(view_, batch, caches);
-    const auto tokens = decoder_.likeliest(view_, rows);
-    for (std::size_t s = 0; s < sequences.size(); ++s) take(sequences[s], tokens[s]);
-    std::erase_if(running_, [&](const Running& each) { return each.last < 0; });
+    if (options_.sampling.temperature <= 0) {
+      const auto tokens = decoder_.likeliest(view_, rows);
+      for (std::size_t s = 0; s < sequences.size(); ++s) take(sequences[s], tokens[s]);
+    } else {
+      const auto logits = decoder_.logits(view_, rows);
+      const auto vocab = static_cast<std::size_t>(decoder_.shape().vocab);
+      for (std::size_t s = 0; s < sequences.size(); ++s) {
+        const auto mine = std::span(logits).subspan(s * vocab, vocab);
+        take(sequences[s], sample_token(mine, options_.sampling, sequences[s].random));
+      }
+    }
+    drop_ended();
   }
 
   void take(Running& sequence, std::int32_t token) {
-    std::vector<std::int32_t>& answer = answers[sequence.index];
+    std::vector<std::int32_t>& answer = answers[sequence.answer];
     const auto& stops = options_.stop_tokens;
     const bool stops_here = std::find(stops.begin(), stops.end(), token) != stops.end();
     if (!stops_here) answer.push_back(token), ++made;
@@ -78,20 +127,24 @@ class Generation {
     sequence.last = stops_here || is_full ? -1 : token;
     ended += sequence.last < 0;
   }
+  void drop_ended() {
+    std::erase_if(running_, [](const Running& each) { return each.last < 0; });
+  }
 
   Decoder& decoder_;
   const WeightView& view_;
   std::span<const std::vector<std::int32_t>> prompts_;
-  const GreedyOptions& options_;
+  const ManyOptions& options_;
   std::vector<Running> running_;
-  std::size_t next_ = 0;  // prompt
+  std::optional<Prefix> prefix_;
+  std::size_t next_ = 0;  // answer to begin
 };
 
 }  // namespace
 
-std::vector<std::vector<std::int32_t>> generate_greedy(
+std::vector<std::vector<std::int32_t>> generate_many(
     Decoder& decoder, const WeightView& view, std::span<const std::vector<std::int32_t>> prompts,
-    const GreedyOptions& options, const std::function<void(std::size_t, std::size_t)>& after_forward) {
+    const ManyOptions& options, const std::function<void(std::size_t, std::size_t)>& after_forward) {
   Generation all(decoder, view, prompts, options);
   while (!all.is_done()) {
     if (!all.admit()) all.step();

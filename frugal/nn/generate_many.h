@@ -1,4 +1,4 @@
-// Greedy answers to many prompts, several at a time: the weights are read once for a token of each.
+// Answers to many prompts, several at a time: the weights are read once for a token of each.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -6,22 +6,26 @@
 #include <vector>
 
 #include "frugal/nn/decoder.h"
+#include "frugal/nn/generate.h"
 
 namespace frugal {
 
-struct GreedyOptions {
+struct ManyOptions {
+  SamplingOptions sampling{.temperature = 0};
+  std::int64_t continuations = 1;  // of every prompt, >= 1; the i-th draws as if the seed were seed + i
   std::int64_t max_new_tokens = 256;
   std::int64_t together = 8;                // sequences that are generated at once, >= 1; each has its own KvCache
   std::int64_t packed_tokens = 1024;        // of prompts in one forward; a longer prompt goes alone
   std::vector<std::int32_t> stop_tokens{};  // end an answer and are left out of it
 };
 
-// The likeliest tokens after each prompt (none empty) until a stop token, max_new_tokens or the end of the model's
-// context, in the order of the prompts. A prompt takes the place of an answer that has ended, so no place waits.
+// What follows each prompt (none empty) until a stop token, max_new_tokens or the end of the model's context, in the
+// order of the prompts, the continuations of one beside each other: they share its forward. A prompt takes the place of
+// an answer that has ended, so no place waits.
 // after_forward(answers that have ended, tokens made) is called after each forward and may throw to stop. An answer
 // depends on the others only by the rounding of products that share a forward.
-std::vector<std::vector<std::int32_t>> generate_greedy(
+std::vector<std::vector<std::int32_t>> generate_many(
     Decoder& decoder, const WeightView& view, std::span<const std::vector<std::int32_t>> prompts,
-    const GreedyOptions& options, const std::function<void(std::size_t, std::size_t)>& after_forward = {});
+    const ManyOptions& options, const std::function<void(std::size_t, std::size_t)>& after_forward = {});
 
 }  // namespace frugal

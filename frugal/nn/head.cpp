@@ -181,28 +181,30 @@ std::vector<float> Decoder::State::final_rows(const WeightView& view, std::span<
 }
 
 void Decoder::State::word_logits(const WeightView& view, const float* x, std::int64_t n, std::int64_t begin,
-                                 std::int64_t end, float* out) const {
+                                 std::int64_t end, float* out, std::size_t stride) const {
   const auto c = static_cast<std::size_t>(shape.hidden), m = static_cast<std::size_t>(end - begin),
              count = static_cast<std::size_t>(n);
-  if (view.is_plain()) return view.store().matvec(ids.head, begin, end, x, count, out, m);
+  if (view.is_plain()) return view.store().matvec(ids.head, begin, end, x, count, out, stride);
   std::vector<float> made(m * c);
   float* to[1] = {made.data()};
   view.rows(ids.head, begin, end, to);
   for (std::size_t i = 0; i < count; i += kernels::kMatvecTokens)
-    kernels::matvec(made.data(), x + i * c, out + i * m, std::min(kernels::kMatvecTokens, count - i), m, c, m);
+    kernels::matvec(made.data(), x + i * c, out + i * stride, std::min(kernels::kMatvecTokens, count - i), m, c,
+                    stride);
 }
 
 namespace {
 constexpr std::int64_t kWords = 512;  // of the vocabulary in one work item
 }
 
-std::vector<float> Decoder::logits(const WeightView& view, std::int64_t row) {
-  const std::int64_t V = shape().vocab;
-  const std::vector<float> x = state_->final_rows(view, std::span(&row, 1));
-  std::vector<float> result(static_cast<std::size_t>(V));
+std::vector<float> Decoder::logits(const WeightView& view, std::span<const std::int64_t> rows) {
+  const std::int64_t V = shape().vocab, n = static_cast<std::int64_t>(rows.size());
+  const std::vector<float> x = state_->final_rows(view, rows);
+  std::vector<float> result(static_cast<std::size_t>(n * V));
   threads().run((V + kWords - 1) / kWords, [&](std::int64_t item, int) {
     const std::int64_t begin = item * kWords;
-    state_->word_logits(view, x.data(), 1, begin, std::min(V, begin + kWords), result.data() + begin);
+    state_->word_logits(view, x.data(), n, begin, std::min(V, begin + kWords), result.data() + begin,
+                        static_cast<std::size_t>(V));
   });
   return result;
 }
@@ -220,7 +222,7 @@ std::vector<std::int32_t> Decoder::likeliest(const WeightView& view, std::span<c
     const std::int64_t begin = item * kWords, end = std::min(V, begin + kWords);
     const auto m = static_cast<std::size_t>(end - begin);
     std::vector<float> block(n * m);
-    state_->word_logits(view, x.data(), static_cast<std::int64_t>(n), begin, end, block.data());
+    state_->word_logits(view, x.data(), static_cast<std::int64_t>(n), begin, end, block.data(), m);
     for (std::size_t i = 0; i < n; ++i) {
       const float* row = block.data() + i * m;
       const float* most = std::max_element(row, row + m);

@@ -56,7 +56,7 @@ Json complete(Session& session, const Json& settings, BudgetGuard& guard) {
   if (settings.value("generate", false)) {
     const auto answers = from_json<AnswerConfig>(settings);
     const std::string predictions = option(settings, "predictions");
-    GreedyOptions generation;
+    ManyOptions generation;
     generation.max_new_tokens = answers.max_new_tokens;
     generation.together = together;
     generation.stop_tokens = stop_tokens(session);

@@ -9,7 +9,10 @@
 #include "frugal/base/error.h"
 #include "frugal/base/interrupt.h"
 #include "frugal/base/log.h"
+#include "frugal/base/progress.h"
+#include "frugal/data/prompts.h"
 #include "frugal/formats/chat_template.h"
+#include "frugal/nn/generate_many.h"
 #include "frugal/verbs/verbs.h"
 
 namespace frugal {
@@ -101,10 +104,49 @@ std::string require_template(const Session& session) {
   return text;
 }
 
+// Many texts at once; each is printed when all are written, in the order of the prompts.
+int generate_all(const Json& settings, Session& session, const std::vector<std::string>& prompts) {
+  const GenerationOptions one = generation_options(settings, session);
+  ManyOptions options{.sampling = one.sampling,
+                      .continuations = settings.value("samples", std::int64_t{1}),
+                      .max_new_tokens = one.max_new_tokens,
+                      .together = settings.value("batch", std::int64_t{8}),
+                      .stop_tokens = one.stop_tokens};
+  std::vector<std::vector<std::int32_t>> ids;
+  for (const std::string& prompt : prompts) ids.push_back(session.tokenizer->encode_with_special(prompt, false));
+  const auto texts = ids.size() * static_cast<std::size_t>(options.continuations);
+  Progress progress(texts, "texts");
+  const auto answers =
+      generate_many(session.decoder, session.view, ids, options, [&](std::size_t ended, std::size_t made) {
+        throw_if_interrupted();
+        progress.update(ended, std::to_string(made) + " tokens");
+      });
+  const bool json = settings.value("json", false);
+  for (std::size_t i = 0; i < texts; ++i) {
+    const std::size_t prompt = i / static_cast<std::size_t>(options.continuations);
+    const std::string text = session.tokenizer->decode(answers[i]);
+    if (json) {
+      print_line(Json{{"prompt", prompts[prompt]},
+                      {"sample", i % static_cast<std::size_t>(options.continuations)},
+                      {"text", text},
+                      {"new_tokens", answers[i].size()}}
+                     .dump(-1, ' ', false, Json::error_handler_t::replace));
+    } else {
+      std::printf("%s%s%s\n", i == 0 ? "" : "---\n", prompts[prompt].c_str(), text.c_str());
+    }
+  }
+  std::fflush(stdout);
+  return 0;
+}
+
 }  // namespace
 
 int run_generate(const Json& settings) {
   Session session(settings);
+  const std::string file = option(settings, "prompts");
+  if (!file.empty()) return generate_all(settings, session, read_prompts(file));
+  if (settings.value("samples", std::int64_t{1}) > 1)
+    return generate_all(settings, session, {option(settings, "prompt")});
   throw_if_interrupted();
   const GenerationOptions options = generation_options(settings, session);
   const auto prompt = session.tokenizer->encode_with_special(option(settings, "prompt"), false);

@@ -49,7 +49,7 @@ std::unique_ptr<Objective> TuneData::open(const std::string& path, std::int64_t 
   }
   split.sequences = sequences_->load(path, static_cast<std::size_t>(limit));
   if (is_judge && needs_answers(dev_metric_)) {
-    GreedyOptions generation;
+    ManyOptions generation;
     generation.max_new_tokens = answers_.max_new_tokens;
     generation.together = kAnswersTogether;
     generation.stop_tokens = stop_tokens(session_);

@@ -1,11 +1,12 @@
-// frugal generate: text that goes on from a prompt, streamed to stdout.
+// frugal generate: text that goes on from a prompt, streamed to stdout; or from many, several at a time.
 #pragma once
 #include "frugal/cli/verbs/common.h"
 
 namespace frugal {
 
 struct GenerateConfig {
-  std::string model, prompt;
+  std::string model, prompt, prompts;
+  std::int64_t samples = 1, batch = 8;
   SamplingConfig sampling;
   ComputeConfig compute;
   OutputConfig output;
@@ -14,6 +15,14 @@ struct GenerateConfig {
   static void fields(Self& c, Visitor&& v) {
     v({.name = "model", .help = "a GGUF file or a Hugging Face folder", .group = "arguments"}, c.model);
     v({.name = "prompt", .help = "the text to go on from", .group = "text"}, c.prompt);
+    v({.name = "prompts",
+       .help = "a file of prompts instead: .txt with one a line, or jsonl, csv, tsv with a column \"prompt\"",
+       .group = "text"},
+      c.prompts);
+    v({.name = "samples", .help = "texts from each prompt, >= 1; the i-th draws with --seed + i", .group = "text"},
+      c.samples);
+    v({.name = "batch", .help = "texts written at once, >= 1: more are faster and take more memory", .group = "budget"},
+      c.batch);
     SamplingConfig::fields(c.sampling, v);
     ComputeConfig::fields(c.compute, v);
     OutputConfig::fields(c.output, v);

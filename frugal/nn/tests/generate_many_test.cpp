@@ -50,7 +50,7 @@ struct Model {
   std::vector<std::vector<std::int32_t>> prompts;
 };
 
-TEST(GenerateGreedy, TogetherIsAsAlone) {
+TEST(GenerateMany, TogetherIsAsAlone) {
   Model m, one(1);
   // A stop token that ends some answers early and not all.
   const auto free = m.plainly(m.prompts[0], 12, -1);
@@ -66,47 +66,66 @@ TEST(GenerateGreedy, TogetherIsAsAlone) {
   ASSERT_LT(shortest, longest);
   for (const std::int64_t together : {1, 2, 5, 9, 40}) {
     std::size_t ended = 0, made = 0;
-    const GreedyOptions options{.max_new_tokens = 12, .together = together, .packed_tokens = 20, .stop_tokens = {stop}};
+    const ManyOptions options{.max_new_tokens = 12, .together = together, .packed_tokens = 20, .stop_tokens = {stop}};
     const auto count = [&](std::size_t done, std::size_t so_far) {
       EXPECT_GE(done, ended);
       ended = done, made = so_far;
     };
-    EXPECT_EQ(generate_greedy(m.decoder, m.view, m.prompts, options, count), expected) << together;
+    EXPECT_EQ(generate_many(m.decoder, m.view, m.prompts, options, count), expected) << together;
     EXPECT_EQ(ended, m.prompts.size());
     EXPECT_EQ(made, tokens);
-    EXPECT_EQ(generate_greedy(one.decoder, one.view, one.prompts, options), expected) << "one thread";
+    EXPECT_EQ(generate_many(one.decoder, one.view, one.prompts, options), expected) << "one thread";
   }
 }
 
-TEST(GenerateGreedy, EndsWithTheContextAndRefusesALongerPrompt) {
+TEST(GenerateMany, ContinuationsAreThoseOfTheirSeeds) {
+  Model m;
+  const std::vector<std::vector<std::int32_t>> prompts(m.prompts.begin(), m.prompts.begin() + 3);
+  ManyOptions options{.sampling = {.temperature = 1.5, .top_k = 20, .seed = 5}, .max_new_tokens = 9};
+  std::vector<std::vector<std::int32_t>> expected(12);
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    options.sampling.seed = 5 + i;
+    const auto alone = generate_many(m.decoder, m.view, prompts, options);
+    for (std::size_t p = 0; p < prompts.size(); ++p) expected[4 * p + i] = alone[p];
+  }
+  EXPECT_NE(expected[0], expected[1]);
+  options.sampling.seed = 5;
+  options.continuations = 4;
+  for (const std::int64_t together : {1, 3, 20}) {
+    options.together = together;
+    EXPECT_EQ(generate_many(m.decoder, m.view, prompts, options), expected) << together;
+  }
+}
+
+TEST(GenerateMany, EndsWithTheContextAndRefusesALongerPrompt) {
   Model m;
   const std::int64_t context = m.store.shape().context;
   const std::vector<std::vector<std::int32_t>> prompts = {
       std::vector<std::int32_t>(static_cast<std::size_t>(context - 3), 5), {7}};
-  const auto answers = generate_greedy(m.decoder, m.view, prompts, {.max_new_tokens = 6});
+  const auto answers = generate_many(m.decoder, m.view, prompts, {.max_new_tokens = 6});
   EXPECT_EQ(answers[0].size(), 4u);  // the last token is not run any more
   EXPECT_EQ(answers[1].size(), 6u);
   const std::vector<std::vector<std::int32_t>> longer = {
       std::vector<std::int32_t>(static_cast<std::size_t>(context + 1), 5)};
-  EXPECT_THROW(generate_greedy(m.decoder, m.view, longer, {}), Error);
+  EXPECT_THROW(generate_many(m.decoder, m.view, longer, {}), Error);
 }
 
-TEST(GenerateGreedy, ACallbackThatThrowsStopsIt) {
+TEST(GenerateMany, ACallbackThatThrowsStopsIt) {
   Model m;
-  EXPECT_THROW(generate_greedy(m.decoder, m.view, m.prompts, {},
-                               [](std::size_t, std::size_t made) {
-                                 if (made > 20) throw Error(Exit::interrupted, "interrupted", "");
-                               }),
+  EXPECT_THROW(generate_many(m.decoder, m.view, m.prompts, {},
+                             [](std::size_t, std::size_t made) {
+                               if (made > 20) throw Error(Exit::interrupted, "interrupted", "");
+                             }),
                Error);
 }
 
-TEST(GenerateGreedy, MoreTokensThanAnyContextEndAtTheContext) {
+TEST(GenerateMany, MoreTokensThanAnyContextEndAtTheContext) {
   Model m;
-  GreedyOptions options;
+  ManyOptions options;
   options.max_new_tokens = m.store.shape().context;
-  const auto expected = generate_greedy(m.decoder, m.view, m.prompts, options);
+  const auto expected = generate_many(m.decoder, m.view, m.prompts, options);
   options.max_new_tokens = std::numeric_limits<std::int64_t>::max();
-  EXPECT_EQ(generate_greedy(m.decoder, m.view, m.prompts, options), expected);
+  EXPECT_EQ(generate_many(m.decoder, m.view, m.prompts, options), expected);
 }
 
 }  // namespace

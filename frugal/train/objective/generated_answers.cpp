@@ -6,7 +6,7 @@
 namespace frugal {
 
 GeneratedAnswers::GeneratedAnswers(Decoder& decoder, const Tokenizer& tokenizer, const SequenceDataset& data,
-                                   Match match, GreedyOptions generation)
+                                   Match match, ManyOptions generation)
     : SequenceLoss(decoder, data.sequences),
       decoder_(decoder),
       tokenizer_(tokenizer),
@@ -22,7 +22,7 @@ Json GeneratedAnswers::evaluate(const WeightView& view, const std::string& what)
   Progress progress(examples_.prompts.size(), "answers");
   std::size_t new_tokens = 0;
   const auto found =
-      generate_greedy(decoder_, view, examples_.prompts, generation_, [&](std::size_t ended, std::size_t made) {
+      generate_many(decoder_, view, examples_.prompts, generation_, [&](std::size_t ended, std::size_t made) {
         throw_if_interrupted();
         after_forward();
         new_tokens = made;

@@ -14,7 +14,7 @@ class GeneratedAnswers : public SequenceLoss {
   // data: with the loss on answers alone; see answer_examples. An answer ends at the stop tokens of `generation` and at
   // those that end references. tokenizer and data outlive the objective.
   GeneratedAnswers(Decoder& decoder, const Tokenizer& tokenizer, const SequenceDataset& data, Match match,
-                   GreedyOptions generation);
+                   ManyOptions generation);
 
   // Those of SequenceLoss; means over the examples: exact_match, f1 and rougeL, see answer_metrics.h; new_tokens.
   Json evaluate(const WeightView& view, const std::string& what) override;
@@ -24,7 +24,7 @@ class GeneratedAnswers : public SequenceLoss {
   Decoder& decoder_;
   const Tokenizer& tokenizer_;
   Match match_;
-  GreedyOptions generation_;
+  ManyOptions generation_;
   AnswerExamples examples_;
 };
 
