@@ -108,7 +108,7 @@ def collect(out):
                     continue
                 record = json.load(open(os.path.join(folder, "run.json"), encoding="utf-8"))
                 results = record["results"]
-                quality = (results["test"] if "--test" in what["held_out"] else results["dev"])[what["metric"]]
+                quality = results["test"][what["metric"]] if "--test" in what["held_out"] else results["best"]["metric"]
                 entries.append(dict(
                     task=task, method=method, seed=seed, metric=what["metric"], quality=quality, seconds=results["seconds"],
                     peak_bytes=results["peak_rss_bytes"],
