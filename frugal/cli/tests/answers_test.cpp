@@ -103,6 +103,27 @@ TEST_F(Answers, OptionsThatDoNotBelongTogetherAreRefused) {
   expect_refused(eval("--data " + chats + " --generate --memory 300MiB"), 4, "eval needs", "--");
 }
 
+// auto takes of the methods that have the objective; other options still need a method's name.
+TEST_F(Answers, AutoChoosesAmongTheMethodsOfAnObjective) {
+  const std::string pairs = file("p.jsonl", R"({"prompt": "Sky?", "chosen": "Blue.", "rejected": "Green."})");
+  const std::string labels = "--template '{text}:' --labels a,b --data " + file("l.csv", "text,label\nx,a\ny,b\n");
+  const auto method_of = [](const std::string& more) {
+    const Outcome o = run_program(tune("--method auto --memory 2GiB --dry-run --json " + more));
+    const Json report = Json::parse(o.out, nullptr, false);
+    return report.is_object() && o.code == 0
+               ? report["settings"].value("method", "") + " " + report["settings"].value("objective", "")
+               : o.err;
+  };
+  EXPECT_EQ(method_of("--objective dpo --data " + pairs), "lora dpo");
+  EXPECT_EQ(method_of(labels), "lora ce");
+  EXPECT_EQ(method_of("--objective accuracy " + labels), "mezo accuracy");
+  expect_refused(tune("--method auto --objective speed " + labels), 2, "--objective is 'speed', expected one of ce",
+                 "");
+  expect_refused(tune("--method auto --objective accuracy --data " + pairs), 2, "but the data has no labels",
+                 "give --labels");
+  expect_refused(tune("--method auto --lr 1e-4 " + labels), 2, "--lr is not an option of --method auto", "name a");
+}
+
 TEST_F(Answers, OnePairIsShownBeforeItIsTrained) {
   const std::string pairs = file("p.jsonl", Json{{"prompt", {message("user", "Sky?")}},
                                                  {"chosen", {message("assistant", "Blue.")}},
