@@ -1,5 +1,5 @@
 #include "frugal/base/log.h"
-#include "frugal/train/first_order/selected_rows.h"
+#include "frugal/train/parametrisation/selected_rows.h"
 #include "frugal/tune/first_order_options.h"
 #include "frugal/tune/spruft/row_scores.h"
 #include "frugal/tune/spruft/selection.h"
