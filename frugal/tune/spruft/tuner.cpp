@@ -79,7 +79,7 @@ void register_tuner_spruft(TunerRegistry& registry) {
       throw Error(
           Exit::usage,
           "--score is zo-taylor, but --weights " + settings["weights"].get<std::string>() + " cannot be perturbed",
-          "--score taylor, or --weights bf16");
+          "--score wanda or magnitude, or --weights bf16");
     }
     auto rows =
         config.adapter.empty()
