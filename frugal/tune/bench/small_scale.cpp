@@ -265,7 +265,7 @@ int main_of(int count, char** arguments) {
   }
   const Texts texts = read_texts(arguments + 2);
   const std::uint64_t seeds = count > 5 ? std::stoull(arguments[5]) : 3;
-  Threads team(2, single_threaded_torch);
+  Threads team(1, single_threaded_torch);  // losses do not depend on it
   if (what == "badam")
     measure_badam(texts, team, seeds, count > 6 ? std::stoll(arguments[6]) : 600);
   else

@@ -63,6 +63,9 @@ class TinyModel : public ModelSource {
     const std::int64_t cols = tensors_[index].cols;
     std::copy(values_[index].data() + begin * cols, values_[index].data() + end * cols, out);
   }
+  const std::byte* stored_row(std::size_t index, std::int64_t row) const override {
+    return reinterpret_cast<const std::byte*>(values_[index].data() + row * tensors_[index].cols);
+  }
   void release(std::size_t) const override {}
   std::unique_ptr<Tokenizer> tokenizer() const override { return nullptr; }
   std::string chat_template() const override { return {}; }
