@@ -189,6 +189,36 @@ TEST(Plan, FirstOrderAddsTapeGradientsAndState) {
             plan_first_order(r, small, "checkpoint").seconds_per_step);
 }
 
+// A kernel of oneDNN for each shape of a bf16 product: 90 of LoRA's 680 tokens, of 16 kinds by rows of 32, 64 and 128
+// and 6 kinds by 7 numbers of terms.
+TEST(Plan, KernelsAreCountedByShapes) {
+  PlanRequest r = smollm();
+  r.all_tokens = false;
+  r.batch = 16;
+  const FirstOrderPlan lora{.trained = 1000, .gradients = 1000, .beside = 4000, .has_pairs = true};
+  const auto kernels = [&] {
+    const MethodPlan plan = plan_first_order(r, lora, "keep");
+    for (const PlanPart& each : plan.parts) {
+      if (each.purpose == "kernels") return each.bytes;
+    }
+    return std::uint64_t{0};
+  };
+  r.length = 200;
+  r.mean_length = 30;
+  r.length_deviation = 10;
+  EXPECT_EQ(kernels(), 540'000ull * (16 * 3 + 6 * 7));
+  std::uint64_t before = 0;
+  for (r.batch = 1; r.batch < 200; ++r.batch) {
+    const std::uint64_t now = kernels();
+    EXPECT_GE(now, before) << r.batch;
+    before = now;
+  }
+  r.length_deviation = 0;
+  EXPECT_EQ(kernels(), 540'000ull * (16 * 2 + 6 * 2));
+  r.bf16_compute = false;
+  EXPECT_EQ(kernels(), 0u);
+}
+
 // Layers below the lowest one leave nothing on the tape; what is scored before the first step is over checkpoints, and
 // counts as far as a step does not take as much.
 TEST(Plan, FirstOrderPeaksAreOfTheStepOrOfTheScoring) {
