@@ -129,7 +129,7 @@ void measure_spruft(const Texts& texts, Threads& team, std::uint64_t seeds, std:
                                  {"spruft taylor", "spruft", 0, rows("taylor")},
                                  {"spruft magnitude", "spruft", 0, rows("magnitude")},
                                  {"spruft random", "spruft", 0, rows("random")}};
-  const std::vector<double> rates[] = {{5e-4, 1e-3, 2e-3}, {2e-3, 5e-3, 1e-2}, {1e-3, 3e-3, 1e-2}, {}, {}};
+  const std::vector<double> rates[] = {{5e-4, 1e-3, 2e-3}, {2e-3, 5e-3, 1e-2}, {3e-3, 1e-2, 3e-2}, {}, {}};
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     const auto model = pretrained(texts, team, seed, 300);
     for (std::size_t m = 0; m < methods.size(); ++m) {
