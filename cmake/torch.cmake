@@ -13,15 +13,22 @@ target_link_libraries(frugal_tuners PUBLIC frugal_train frugal_methods)
 
 # What the program opens when a verb computes.
 frugal_sources(verb_sources verbs)
-add_library(frugal_torch SHARED ${verb_sources})
-target_link_libraries(frugal_torch PRIVATE frugal_tuners)
+list(FILTER verb_sources EXCLUDE REGEX "/entry\\.cpp$")
+add_library(frugal_verbs STATIC ${verb_sources})
+target_link_libraries(frugal_verbs PUBLIC frugal_tuners)
+add_library(frugal_torch SHARED ${CMAKE_SOURCE_DIR}/frugal/verbs/entry.cpp)
+target_link_libraries(frugal_torch PRIVATE frugal_verbs)
 add_dependencies(frugal frugal_torch)
 
 frugal_tests(core frugal_core frugal_formats)
 frugal_tests(nn frugal_nn)
 frugal_tests(train frugal_train)
 frugal_tests(tune frugal_tuners)
-frugal_tests(verbs frugal_tuners)
+frugal_tests(verbs frugal_verbs)
 if(TARGET test_verbs)
   add_dependencies(test_verbs frugal)
 endif()
+
+# What the acceptance of BAdam and SPruFT is measured with; bench/small_scale.sh runs it.
+add_executable(bench_small_scale EXCLUDE_FROM_ALL frugal/tune/bench/small_scale.cpp)
+target_link_libraries(bench_small_scale PRIVATE frugal_tuners)

@@ -9,11 +9,24 @@
 
 namespace frugal {
 
-AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights) {
+namespace {
+
+bool minimises(const MethodInfo& method, const std::string& objective) {
+  return std::any_of(method.fields.begin(), method.fields.end(), [&](const FieldInfo& info) {
+    const auto& choices = info.field.choices;
+    return info.field.name == "objective" && std::find(choices.begin(), choices.end(), objective) != choices.end();
+  });
+}
+
+}  // namespace
+
+AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights, const std::string& objective) {
   if (request.memory == 0) request.memory = available_memory();
   const std::uint64_t limit = request.memory == 0 ? ~0ull : request.memory;  // 0: the system does not say
   std::vector<const MethodInfo*> order;
-  for (const MethodInfo& method : methods().all()) order.push_back(&method);
+  for (const MethodInfo& method : methods().all()) {
+    if (minimises(method, objective)) order.push_back(&method);
+  }
   std::stable_sort(order.begin(), order.end(),
                    [](const auto* a, const auto* b) { return a->preference < b->preference; });
 

@@ -15,9 +15,9 @@ struct AutoMethod {
   std::string reason;  // "lora with --weights bf16 needs 531 MiB of 600 MiB; before it full needs 1.77 GiB"
 };
 
-// By preference, each with request.weights and then, unless those are fixed, with the weights as stored. Where
-// request.memory is 0 the limit is what the machine has available, and request.memory becomes that.
-// Error(Exit::budget): none fits; the cheapest is named with what it needs.
-AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights);
+// By preference, of those that minimise `objective`, each with request.weights and then, unless those are fixed, with
+// the weights as stored. Where request.memory is 0 the limit is what the machine has available, and request.memory
+// becomes that. Error(Exit::budget): none fits; the cheapest is named with what it needs.
+AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights, const std::string& objective);
 
 }  // namespace frugal

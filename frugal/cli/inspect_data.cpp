@@ -56,21 +56,21 @@ InspectedData inspect_sequences(const std::string& path, const SequenceConfig& c
   InspectedData found{.request = plan_request(inspected.model(), compute, memory)};
   found.request.whole_head = found.request.all_tokens = true;
   std::size_t longest = 0;
-  const auto measure = [&](const std::string& file, std::int64_t limit) {
+  const auto measure = [&](const std::string& file, std::int64_t limit, bool is_judge) {
     SequenceDataset data = inspected.load(file, limit);
     longest = std::max(longest, longest_sequence(data));
-    if (files.answers && &file != &files.data) {
+    if (files.answers && is_judge) {
       found.request.cached_tokens =
           std::max(found.request.cached_tokens,
                    cached_tokens(inspected.model(), data, inspected.tokenizer(), *files.answers, kAnswersTogether));
     }
     return data;
   };
-  const SequenceDataset train = measure(files.data, files.train_size);
+  const SequenceDataset train = measure(files.data, files.train_size, false);
   found.description = inspected.task().describe(train);
   found.text = inspected.task().describe_text(train);
-  if (!files.dev.empty()) measure(files.dev, files.dev_size);
-  if (!files.test.empty()) measure(files.test, files.test_size);
+  if (!files.dev.empty()) measure(files.dev, files.dev_size, true);
+  if (!files.test.empty()) measure(files.test, files.test_size, true);
   found.request.length = static_cast<std::int64_t>(longest);
   found.request.evaluates = !files.dev.empty() || !files.test.empty();
   std::vector<std::size_t> lengths;

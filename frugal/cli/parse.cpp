@@ -154,10 +154,8 @@ Parsed parse_arguments(const Verb& verb, const std::vector<std::string>& argumen
 
   std::vector<FieldInfo> fields = verb.fields;
   const auto own = names_of(fields);
-  if (method != nullptr) {
-    for (const auto& info : method->fields) {
-      if (std::find(own.begin(), own.end(), info.field.name) == own.end()) fields.push_back(info);
-    }
+  for (const auto& info : method != nullptr ? method->fields : verb.plain_fields) {
+    if (std::find(own.begin(), own.end(), info.field.name) == own.end()) fields.push_back(info);
   }
   Settings settings(std::move(fields));
   const auto possible_names = names_of(possible);

@@ -13,10 +13,11 @@ namespace frugal {
 struct Verb {
   std::string_view name, summary;
   std::array<std::string_view, 3> examples;
-  std::vector<FieldInfo> fields;            // those of group "arguments" may be given by position, in this order
-  bool has_methods = false;                 // takes the options of the method that its field "method" names
-  std::string_view plain_method = {};       // a value of "method" that is none of the registry's and has no options
-  std::function<int(const Settings&)> run;  // returns the exit code
+  std::vector<FieldInfo> fields;             // those of group "arguments" may be given by position, in this order
+  bool has_methods = false;                  // takes the options of the method that its field "method" names
+  std::string_view plain_method = {};        // a value of "method" that is none of the registry's
+  std::vector<FieldInfo> plain_fields = {};  // its options
+  std::function<int(const Settings&)> run;   // returns the exit code
 };
 
 const std::vector<Verb>& verbs();               // in the order of the help

@@ -34,14 +34,25 @@ void product(at::Tensor& out, const at::Tensor& a, const at::Tensor& b, bool add
     at::mm_out(out, a, b);
 }
 
-// oneDNN compiles a kernel for every shape it meets and keeps it: batches of natural lengths would make one for each
-// number of rows, hundreds of megabytes in an hour. So bf16 rows go through in multiples of kRows, the last few in a
-// buffer filled up with zeros.
-constexpr std::int64_t kRows = 32;
+// oneDNN makes a kernel for every shape it meets and keeps it, half a megabyte each: batches of natural lengths would
+// make one for each number of rows, hundreds of megabytes in an hour. So bf16 rows go through in pieces of a few sizes,
+// the last of them in a buffer filled up with zeros.
+constexpr std::int64_t kRows = 32, kMostRows = 512;
 
-// The last rows of a matrix, [kRows, cols], zeros behind them.
-std::vector<Bf16> padded(const Bf16* data, std::int64_t rows, std::int64_t cols, std::int64_t stride) {
-  std::vector<Bf16> all(static_cast<std::size_t>(kRows * cols));
+// Rows of the next piece of `left` rows: a power of two from kRows to kMostRows, more than `left` only for the last.
+std::int64_t piece_of(std::int64_t left) {
+  std::int64_t rows = kMostRows;
+  while (rows > left && rows > kRows) rows /= 2;
+  return rows;
+}
+
+// Terms of a sum over tokens: whole multiples of kWholeTerms, then what is left, filled up to one of these.
+constexpr std::int64_t kWholeTerms = 256, kLeftTerms[] = {32, 64, 128, 192, 256};
+
+// Rows of a matrix, [filled, cols], zeros behind the first `rows` of them.
+std::vector<Bf16> padded(const Bf16* data, std::int64_t rows, std::int64_t cols, std::int64_t stride,
+                         std::int64_t filled = kRows) {
+  std::vector<Bf16> all(static_cast<std::size_t>(filled * cols));
   for (std::int64_t r = 0; r < rows; ++r) std::copy_n(data + r * stride, cols, all.data() + r * cols);
   return all;
 }
@@ -50,19 +61,20 @@ std::vector<Bf16> padded(const Bf16* data, std::int64_t rows, std::int64_t cols,
 template <class T>
 void rows_times(const T* x, std::int64_t x_stride, const at::Tensor& w, T* y, std::int64_t y_stride, std::int64_t n,
                 bool add) {
-  const std::int64_t in = w.size(0), out = w.size(1), rest = std::is_same_v<T, Bf16> ? n % kRows : 0, whole = n - rest;
-  if (whole > 0) {
-    at::Tensor to = matrix(y, whole, out, y_stride);
-    product(to, matrix(x, whole, in, x_stride), w, add);
-  }
-  if constexpr (std::is_same_v<T, Bf16>) {
-    if (rest == 0) return;
-    Bf16* last = y + whole * y_stride;
-    const auto from = padded(x + whole * x_stride, rest, in, x_stride);
-    auto to = padded(last, add ? rest : 0, out, y_stride);
-    at::Tensor result = matrix(to.data(), kRows, out, out);
-    product(result, matrix(from.data(), kRows, in, in), w, add);
-    for (std::int64_t r = 0; r < rest; ++r) std::copy_n(to.data() + r * out, out, last + r * y_stride);
+  const std::int64_t in = w.size(0), out = w.size(1);
+  for (std::int64_t begin = 0, piece = 0; begin < n; begin += piece) {
+    piece = std::is_same_v<T, Bf16> ? piece_of(n - begin) : n;
+    if (const std::int64_t rest = n - begin; piece <= rest) {
+      at::Tensor to = matrix(y + begin * y_stride, piece, out, y_stride);
+      product(to, matrix(x + begin * x_stride, piece, in, x_stride), w, add);
+    } else if constexpr (std::is_same_v<T, Bf16>) {
+      Bf16* last = y + begin * y_stride;
+      const auto from = padded(x + begin * x_stride, rest, in, x_stride);
+      auto to = padded(last, add ? rest : 0, out, y_stride);
+      at::Tensor result = matrix(to.data(), kRows, out, out);
+      product(result, matrix(from.data(), kRows, in, in), w, add);
+      for (std::int64_t r = 0; r < rest; ++r) std::copy_n(to.data() + r * out, out, last + r * y_stride);
+    }
   }
 }
 
@@ -136,7 +148,7 @@ void linear_weight_gradient(const float* dy, const float* x, float* dw, std::int
   product(out, matrix(dy, s.n, s.m, s.y_stride).t(), matrix(x, s.n, s.k, s.x_stride), true);
 }
 // LibTorch has no bf16 product with an fp32 result on processors: the sum over this call's rows is rounded to bf16
-// once, or twice where their number is no multiple of kRows.
+// once, or twice where their number is no multiple of kWholeTerms.
 void linear_weight_gradient(const Bf16* dy, const Bf16* x, float* dw, std::int64_t dw_stride, const LinearShape& s,
                             Buffer& scratch) {
   const c10::InferenceMode guard;
@@ -147,12 +159,14 @@ void linear_weight_gradient(const Bf16* dy, const Bf16* x, float* dw, std::int64
     for (std::int64_t r = 0; r < s.m; ++r)
       kernels::add(dw + r * dw_stride, scratch.as<Bf16>() + r * s.k, static_cast<std::size_t>(s.k));
   };
-  const std::int64_t rest = s.n % kRows, whole = s.n - rest;
+  const std::int64_t rest = s.n % kWholeTerms, whole = s.n - rest;
   if (whole > 0) add(matrix(dy, whole, s.m, s.y_stride), matrix(x, whole, s.k, s.x_stride));
   if (rest == 0) return;
-  const auto a = padded(dy + whole * s.y_stride, rest, s.m, s.y_stride),
-             b = padded(x + whole * s.x_stride, rest, s.k, s.x_stride);
-  add(matrix(a.data(), kRows, s.m, s.m), matrix(b.data(), kRows, s.k, s.k));
+  const std::int64_t filled =
+      *std::find_if(std::begin(kLeftTerms), std::end(kLeftTerms), [&](std::int64_t terms) { return terms >= rest; });
+  const auto a = padded(dy + whole * s.y_stride, rest, s.m, s.y_stride, filled),
+             b = padded(x + whole * s.x_stride, rest, s.k, s.x_stride, filled);
+  add(matrix(a.data(), filled, s.m, s.m), matrix(b.data(), filled, s.k, s.k));
 }
 void attention(const float* q, const float* k, const float* v, float* out, const AttentionShape& s) {
   attention_of(q, k, v, out, s);

@@ -59,4 +59,14 @@ std::string percent(std::size_t part, std::size_t whole) {
   return text;
 }
 
+std::string lengths_text(std::string_view what, const std::vector<std::size_t>& lengths, std::size_t left_out,
+                         std::size_t max_length) {
+  std::string text;
+  if (const std::size_t records = lengths.size() + left_out; left_out > 0) {
+    text = "\nleft out, over " + std::to_string(max_length) + " tokens: " + std::to_string(left_out) + " of " +
+           std::to_string(records) + " (" + percent(left_out, records) + ")";
+  }
+  return text + "\n" + std::string(what) + " length in tokens:\n" + LengthHistogram(lengths).to_text();
+}
+
 }  // namespace frugal

@@ -20,6 +20,10 @@ struct LengthHistogram {
   std::string to_text() const;  // a row of '#' a bin, no line break at the end
 };
 
+// "\nleft out, over 512 tokens: 1 of 7 (14.3 %)" where some were, then the lengths of `what` ("pair") as rows.
+std::string lengths_text(std::string_view what, const std::vector<std::size_t>& lengths, std::size_t left_out,
+                         std::size_t max_length);
+
 std::string shortened(const std::string& text);            // a long one by its beginning and end, whole characters
 std::string grouped(std::uint64_t number);                 // "12,345"
 std::string indented(std::string_view text);               // each line after "  | "

@@ -210,12 +210,7 @@ std::string PreferenceTask::describe_text(const PreferenceDataset& data) const {
                      "\nrejected:\n" + part("rejected") + "\ntokens: " + grouped(data.tokens) +
                      " (prompts once a pair), of answers: " + grouped(data.targets) + " (" +
                      percent(data.targets, data.tokens) + ")";
-  if (data.dropped > 0) {
-    const std::size_t records = data.pairs.size() + data.dropped;
-    text += "\nleft out, over " + std::to_string(max_length_) + " tokens: " + std::to_string(data.dropped) + " of " +
-            std::to_string(records) + " (" + percent(data.dropped, records) + ")";
-  }
-  return text + "\npair length in tokens:\n" + LengthHistogram(lengths).to_text();
+  return text + lengths_text("pair", lengths, data.dropped, max_length_);
 }
 
 }  // namespace frugal

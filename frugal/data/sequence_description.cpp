@@ -43,12 +43,7 @@ std::string SequenceTask::describe_text(const SequenceDataset& data) const {
     text += "\ntruncated to " + std::to_string(max_length_) + " tokens: " + std::to_string(data.truncated) + " of " +
             std::to_string(data.sequences.size()) + " (" + percent(data.truncated, data.sequences.size()) + ")";
   }
-  if (data.dropped > 0) {
-    const std::size_t records = data.sequences.size() + data.dropped;
-    text += "\nleft out, over " + std::to_string(max_length_) + " tokens: " + std::to_string(data.dropped) + " of " +
-            std::to_string(records) + " (" + percent(data.dropped, records) + ")";
-  }
-  return text + "\nsequence length in tokens:\n" + LengthHistogram(lengths).to_text();
+  return text + lengths_text("sequence", lengths, data.dropped, max_length_);
 }
 
 }  // namespace frugal

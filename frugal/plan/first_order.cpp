@@ -32,17 +32,26 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
   const Size lengths = threads * widest *
                        (chunk_of(N, 1) * ((m.has_magnitudes ? 2 : 0) + (m.has_dropout ? 1 : 0)) * T +
                         Size(m.has_magnitudes ? 64 * 4 : 0));
+  // Products of a backward and of pairs have other shapes than those of a forward. Of rows: four kinds, two of a head,
+  // of pairs twelve, more that go past dropout or a magnitude; of terms: those of the linears' four widths, or of the
+  // pairs' factors.
+  const bool are_natural = r.length_deviation > 0;
+  const Size of_rows = (m.has_pairs ? 16 : 4) + (work.has_whole_head ? 2 : 0) + (m.has_dropout ? 4 : 0) +
+                       (m.has_magnitudes ? 6 : 0),
+             of_terms = m.has_pairs ? 6 : 4;
+  const Size kernels = r.bf16_compute
+                           ? of_rows * row_shapes(chunk_of(N, 1), are_natural) + of_terms * term_shapes(N, are_natural)
+                           : Size(0);
   for (PlanPart& part : plan.parts) {
     if (part.purpose == "activations") part.bytes = (Size(part.bytes) + tape).count();
-    // Products of a backward and of pairs have other shapes than those of a forward, and kernels and operands of their
-    // own.
-    if (part.purpose == "threads")
+    if (part.purpose == "threads" && !r.bf16_compute)
       part.bytes = (Size(part.bytes) + threads * kProductsThread * (m.has_pairs ? 2 : 1)).count();
     if (part.purpose == "scratch") part.bytes = (Size(part.bytes) + backward + head + attention + lengths).count();
   }
   const auto add = [&](const char* purpose, Size bytes) {
     if (bytes > Size(0)) plan.parts.push_back({purpose, bytes.count()});
   };
+  add("kernels", kernels * kKernelBytes);
   add("beside", m.beside);
   add("residual", m.kept);
   add("gradients", Size(m.gradients) * 4);

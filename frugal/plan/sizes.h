@@ -19,6 +19,7 @@ inline constexpr std::uint64_t kTileBytes = 1 << 20;     // fp32 weights a threa
 inline constexpr std::uint64_t kTokenizerEntry =
     240;  // a vocabulary entry: its text, its places in two tables, its merge
 inline constexpr std::uint64_t kSnapshotBuffer = 1 << 20;
+inline constexpr std::uint64_t kKernelBytes = 540'000;  // that oneDNN keeps for a shape of bf16 products
 inline constexpr std::uint64_t kProductsThread =
     4ull << 20;  // repacked operands of oneDNN and MKL, stack, allocator's arena
 
@@ -73,6 +74,20 @@ inline Size chunk_of(Size tokens, std::uint64_t branches) {
     if (tokens > Size(chunk * (4 / branches - 1))) return chunk;
   }
   return 64;
+}
+
+// Numbers of rows that the pieces of a chunk have, and numbers of terms of sums over tokens: core/products.cpp cuts
+// both to few sizes, since each is a shape of its own. Lengths that are all the same make two.
+inline Size row_shapes(Size chunk, bool are_natural) {
+  std::uint64_t shapes = 1;
+  for (std::uint64_t rows = 32; Size(rows) < chunk; rows *= 2) ++shapes;
+  return are_natural ? shapes : std::min<std::uint64_t>(2, shapes);
+}
+inline Size term_shapes(Size tokens, bool are_natural) {
+  std::uint64_t shapes = 1;
+  for (const std::uint64_t terms : {32, 64, 128, 192}) shapes += Size(terms) < tokens;
+  if (tokens > Size(256)) shapes += (tokens.count() - 1) / 256;
+  return are_natural ? shapes : std::min<std::uint64_t>(2, shapes);
 }
 
 // Parts of a forward over `branches` branches and whatever is trained beside it. changes_weights: they cannot stay as

@@ -5,7 +5,7 @@
 
 #include "frugal/base/error.h"
 #include "frugal/base/sha256.h"
-#include "frugal/train/first_order/low_rank.h"
+#include "frugal/train/parametrisation/low_rank.h"
 #include "frugal/tune/low_rank_config.h"
 
 namespace frugal {

@@ -22,7 +22,7 @@ Json classify(Session& session, const Json& settings, BudgetGuard& guard) {
   const PromptTask task(config, *session.tokenizer);
   Dataset data = task.encode(records);
   const Evaluation found = evaluate(session.decoder, session.view, task, data.examples, "examples",
-                                    settings.value("batch", std::int64_t{16}), &guard);
+                                    settings.value("batch", std::int64_t{16}), [&] { guard.check("a batch"); });
   Json result = {{"accuracy", found.metrics.accuracy},
                  {"balanced_accuracy", found.metrics.balanced_accuracy},
                  {"f1", found.metrics.f1},
@@ -51,7 +51,11 @@ Json complete(Session& session, const Json& settings, BudgetGuard& guard) {
   const SequenceDataset data =
       task.load(option(settings, "data"), static_cast<std::size_t>(settings.value("limit", std::int64_t{0})));
   const std::int64_t together = settings.value("batch", std::int64_t{16});
-  const SequenceLoss::Evaluation evaluation{static_cast<std::size_t>(together), [&] { guard.check("a forward"); }};
+  const auto evaluate = [&](SequenceLoss& objective) {
+    objective.set_together(static_cast<std::size_t>(together));
+    objective.set_guard([&] { guard.check("a forward"); });
+    return objective.evaluate(session.view, "examples");
+  };
   Json result;
   if (settings.value("generate", false)) {
     const auto answers = from_json<AnswerConfig>(settings);
@@ -61,8 +65,7 @@ Json complete(Session& session, const Json& settings, BudgetGuard& guard) {
     generation.together = together;
     generation.stop_tokens = stop_tokens(session);
     GeneratedAnswers objective(session.decoder, *session.tokenizer, data, parse_match(answers.match), generation);
-    objective.set_evaluation(evaluation);
-    result = objective.evaluate(session.view, "examples");
+    result = evaluate(objective);
     result["match"] = answers.match;
     result["max_new_tokens"] = answers.max_new_tokens;
     if (!predictions.empty()) {
@@ -71,8 +74,7 @@ Json complete(Session& session, const Json& settings, BudgetGuard& guard) {
     }
   } else {
     SequenceLoss objective(session.decoder, data.sequences);
-    objective.set_evaluation(evaluation);
-    result = objective.evaluate(session.view, "examples");
+    result = evaluate(objective);
   }
   result["truncated"] = data.truncated;
   result["dropped"] = data.dropped;

@@ -51,6 +51,7 @@ class TuneRun {
     tuner_ = tuners.at(option(settings, "method"))(settings, context);
     batcher_ = std::make_unique<Batcher>(data_.train().classes(), setting("batch", 16), seed(),
                                          settings.value("balance", false));
+    data_.set_guard([this] { guard_.check("judging examples"); });
     guard_.check("the model");
   }
 

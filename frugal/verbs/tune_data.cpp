@@ -69,6 +69,12 @@ std::unique_ptr<Objective> TuneData::take(const Json& settings, const char* name
   return objective;
 }
 
+void TuneData::set_guard(const std::function<void()>& guard) {
+  for (Objective* each : {train_.get(), dev_.get(), test_.get()}) {
+    if (each != nullptr) each->set_guard(guard);
+  }
+}
+
 void TuneData::take_reference(const WeightView& start, const std::filesystem::path& path, const SnapshotInfo& info) {
   if (references_.empty()) return;
   std::vector<std::vector<double>> values;

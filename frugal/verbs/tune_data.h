@@ -28,6 +28,7 @@ class TuneData {
   void take_reference(const WeightView& start, const std::filesystem::path& path, const SnapshotInfo& info);
   // {"train": {"path", "sha256", "examples"}, "dev": ..., "test": ...}: what a run depends on.
   Json record() const { return record_; }
+  void set_guard(const std::function<void()>& guard);  // of all of them, see Objective
 
  private:
   struct Split {  // what an objective refers to

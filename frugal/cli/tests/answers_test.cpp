@@ -103,6 +103,97 @@ TEST_F(Answers, OptionsThatDoNotBelongTogetherAreRefused) {
   expect_refused(eval("--data " + chats + " --generate --memory 300MiB"), 4, "eval needs", "--");
 }
 
+// Every error of first-order methods is one line with both values and one that mends it, and leaves no run.
+TEST_F(Answers, FirstOrderMethodsSayWhatTheyCannotDo) {
+  const std::string labels =
+      "--quiet --template '{text}:' --labels a,b --data " + file("l.csv", "text,label\nx,a\ny,b\n") + " --method ";
+  const std::string chats = "--quiet --method lora --data ",
+                    golden = FRUGAL_SOURCE_DIR "/frugal/formats/adapter/tests/golden/dora";
+  std::string words;
+  for (int i = 0; i < 9000; ++i) words += "word ";
+  const auto chat = [&](const std::string& answer) {
+    return Json{{"messages", {message("user", "hello"), message("assistant", answer)}}}.dump() + "\n";
+  };
+  const auto adapter = [](const std::string& name, const Json& more) {
+    Json config = {{"peft_type", "LORA"}, {"task_type", "CAUSAL_LM"}, {"r", 4},
+                   {"lora_alpha", 8},     {"bias", "none"},           {"target_modules", {"q_proj"}}};
+    config.update(more);
+    fs::create_directories(scratch() / name);
+    write_file(scratch() / name / "adapter_config.json", config.dump());
+    write_file(scratch() / name / "adapter_model.safetensors", std::string("\2\0\0\0\0\0\0\0{}", 10));
+    return (scratch() / name).string();
+  };
+  const std::string header =
+      Json{{"model.layers.3.mlp.up_proj.weight.rows", {{"dtype", "I32"}, {"shape", {1}}, {"data_offsets", {0, 4}}}},
+           {"model.layers.3.mlp.up_proj.weight.row_values",
+            {{"dtype", "F32"}, {"shape", {1, 128}}, {"data_offsets", {4, 516}}}}}
+          .dump();
+  const std::string rows = file("other.safetensors", std::string(1, static_cast<char>(header.size() % 256)) +
+                                                         static_cast<char>(header.size() / 256) + std::string(6, '\0') +
+                                                         header + std::string(516, '\0'));
+  struct Refused {
+    std::string arguments;
+    int code;
+    std::string error, fix;
+  };
+  const Refused table[] = {
+      {labels + "badam --switch-every 0", 2, "--switch-every is '0', expected a number of steps >= 1 or auto", "fixed"},
+      {labels + "badam --switch-every -3", 2, "--switch-every is '-3'", "fixed"},
+      {labels + "badam --block rows", 2, "--block is \"rows\", expected layer, module, matrix or custom:", "layer"},
+      {labels + "badam --block custom:", 2, "--block is \"custom:\", expected layer", "layer"},
+      {labels + "badam --switch-mode up", 2, "--switch-mode is 'up', expected one of random, ascending", "order"},
+      {labels + "badam --block 'custom:model.layers.1;model.layers.2+model.layers.1.mlp'", 2,
+       "--block puts model.layers.1.mlp.gate_proj.weight into block 0 and block 1 of 'model.layers.1;", "not overlap"},
+      {labels + "badam --block 'custom:model.layers.99'", 2, "block 0 of 'model.layers.99' matches no parameter",
+       "give prefixes of names"},
+      {labels + "badam --start-block 30", 2, "--start-block is 30, but there are 30 blocks", "the last is 29"},
+      {labels + "lora --targets nothing", 2, "--targets names 'nothing', which no linear", "choose from q_proj"},
+      {labels + "spruft --targets nothing", 2, "nothing is trained: no row is chosen", "choose other --targets"},
+      {labels + "spruft --rows 8 --ratio 0.1", 2, "--rows is 8 and --ratio is 0.1, expected one", "leave one out"},
+      {labels + "spruft --rows 2000", 2, "--rows is 2000, but model.layers.0.self_attn.q_proj.weight has 576 rows",
+       "--rows 576 is the most"},
+      {labels + "lora --adapter " + golden, 3, "lora_A.weight has shape [4, 24], expected [4, 576]",
+       "made for another model"},
+      {labels + "spruft --adapter " + rows, 3, "row_values has shape [1, 128], expected [1, 576]",
+       "made for another model"},
+      {labels + "lora --adapter " + adapter("saved", {{"modules_to_save", {"lm_head"}}}), 3,
+       "'modules_to_save' is '[\"lm_head\"]', which is not supported", "plain LoRA"},
+      {labels + "lora --adapter " + adapter("unknown", {{"flux_capacitor", 88}}), 3, "'flux_capacitor' is '88'",
+       "plain LoRA"},
+      {labels + "spruft --weights stored --score taylor", 2,
+       "--score is taylor, but model.layers.0.self_attn.q_proj.weight is kept as Q4_1", "--score wanda"},
+      {labels + "full --memory 700MiB", 4, "full needs 1.5", "or --method mezo ("},
+      {chats + file("long.jsonl", chat("fine") + chat(words)), 3, "last turn needs 9034 tokens, --max-length is 1024",
+       "raise --max-length (the model's context is 8192 tokens)"},
+      {chats + file("empty.jsonl", chat("fine") + chat(" ")), 3, "line 2: message 2 is an answer without text",
+       "leave the record out"}};
+  for (const Refused& each : table) {
+    expect_refused(tune(each.arguments), each.code, each.error, each.fix);
+    fs::remove_all(scratch() / "run");
+  }
+}
+
+// auto takes of the methods that have the objective; other options still need a method's name.
+TEST_F(Answers, AutoChoosesAmongTheMethodsOfAnObjective) {
+  const std::string pairs = file("p.jsonl", R"({"prompt": "Sky?", "chosen": "Blue.", "rejected": "Green."})");
+  const std::string labels = "--template '{text}:' --labels a,b --data " + file("l.csv", "text,label\nx,a\ny,b\n");
+  const auto method_of = [](const std::string& more) {
+    const Outcome o = run_program(tune("--method auto --memory 2GiB --dry-run --json " + more));
+    const Json report = Json::parse(o.out, nullptr, false);
+    return report.is_object() && o.code == 0
+               ? report["settings"].value("method", "") + " " + report["settings"].value("objective", "")
+               : o.err;
+  };
+  EXPECT_EQ(method_of("--objective dpo --data " + pairs), "lora dpo");
+  EXPECT_EQ(method_of(labels), "lora ce");
+  EXPECT_EQ(method_of("--objective accuracy " + labels), "mezo accuracy");
+  expect_refused(tune("--method auto --objective speed " + labels), 2, "--objective is 'speed', expected one of ce",
+                 "");
+  expect_refused(tune("--method auto --objective accuracy --data " + pairs), 2, "but the data has no labels",
+                 "give --labels");
+  expect_refused(tune("--method auto --lr 1e-4 " + labels), 2, "--lr is not an option of --method auto", "name a");
+}
+
 TEST_F(Answers, OnePairIsShownBeforeItIsTrained) {
   const std::string pairs = file("p.jsonl", Json{{"prompt", {message("user", "Sky?")}},
                                                  {"chosen", {message("assistant", "Blue.")}},

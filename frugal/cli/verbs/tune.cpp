@@ -72,6 +72,9 @@ void validate_data(const Settings& settings, const TuneConfig& c) {
   const bool is_dpo = settings.values().value("objective", "") == "dpo";
   if (!c.task.labels.empty() && is_dpo)
     throw Error(Exit::usage, "--labels is given, but --objective dpo takes pairs of answers", "leave one of them out");
+  if (c.task.labels.empty() && settings.values().value("objective", "") == "accuracy")
+    throw Error(Exit::usage, "--objective is accuracy, but the data has no labels",
+                "give --labels, or leave --objective out");
   if (!is_dpo) refuse_flags(settings, {"dpo_beta", "dpo_label_smoothing"}, "it is for --objective dpo");
   if (!c.task.labels.empty())
     refuse_flags(settings, {"completion", "data_format", "loss_on", "overlong"}, "it is for data without --labels");
@@ -108,7 +111,7 @@ Json prepare(const Settings& given, TuneConfig& c, Json& settings) {
   PlanRequest& request = found.request;
   request.batch = c.batch;
   if (c.method == kAuto) {
-    const AutoMethod chosen = choose_method(request, given.is_given("weights"));
+    const AutoMethod chosen = choose_method(request, given.is_given("weights"), settings.value("objective", "ce"));
     say("method    " + chosen.reason);
     c.method = chosen.method;
     request.weights = chosen.weights;
@@ -215,6 +218,7 @@ Verb tune_verb() {
       .fields = describe_fields<TuneConfig>(),
       .has_methods = true,
       .plain_method = kAuto,
+      .plain_fields = describe_fields<AutoConfig>(),
       .run = [](const Settings& settings) { return settings.is_given("resume") ? resume(settings) : start(settings); }};
 }
 

@@ -84,6 +84,20 @@ struct TuneConfig {
   }
 };
 
+// Of --method auto: what decides which methods there are to choose from.
+struct AutoConfig {
+  std::string objective = "ce";
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "objective",
+       .help = "what is minimised: cross-entropy, 1 - accuracy of labels, or dpo on preferences",
+       .group = "method",
+       .choices = {"ce", "accuracy", "dpo"}},
+      c.objective);
+  }
+};
+
 void validate(const TuneConfig& config);  // of a new run
 
 }  // namespace frugal

@@ -18,7 +18,7 @@ constexpr const char *kConfig = "adapter_config.json", *kWeights = "adapter_mode
 constexpr const char* kPrefix = "base_model.model.";
 // The parameter is saved under the name it had before it became a module of its own (LoraModel of PEFT).
 constexpr const char *kA = ".lora_A.weight", *kB = ".lora_B.weight", *kMagnitude = ".lora_magnitude_vector";
-constexpr const char* kOther = "the adapter was made for another model; check --model";
+constexpr const char* kOther = "the adapter was made for another model; give that one as MODEL";
 
 // The tensors of a file, each to be taken once.
 class Tensors {
@@ -45,7 +45,7 @@ class Tensors {
     throw Error(
         Exit::input,
         name_ + " has the tensor " + tensors_.begin()->first + ", which " + kConfig + " or the model has no place for",
-        "use an adapter of this model with LoRA factors for linears alone; check --model");
+        "use an adapter of this model with LoRA factors for linears alone");
   }
 
  private:

@@ -13,7 +13,7 @@
 namespace frugal {
 namespace {
 
-constexpr const char* kOther = "the adapter was made for another model; check --model";
+constexpr const char* kOther = "the adapter was made for another model; give that one as MODEL";
 
 struct Keys {
   std::string indices, values;

@@ -12,32 +12,12 @@
 #include "frugal/base/units.h"
 #include "frugal/plan/calibration.h"
 #include "frugal/plan/saturating.h"
+#include "frugal/plan/tests/requests.h"
 
 namespace frugal {
 namespace {
 
 constexpr std::uint64_t kMiB = 1 << 20;
-
-ModelShape shape_of(std::int64_t vocab, std::int64_t hidden, std::int64_t head_dim, std::vector<LayerShape> layers) {
-  ModelShape shape;
-  shape.vocab = vocab;
-  shape.hidden = hidden;
-  shape.head_dim = head_dim;
-  shape.layers = std::move(layers);
-  shape.tied_embeddings = true;
-  return shape;
-}
-
-// SmolLM2-135M.
-PlanRequest smollm() {
-  PlanRequest r;
-  r.shape = shape_of(49152, 576, 64, std::vector<LayerShape>(30, {9, 3, 1536}));
-  r.file_bytes = 98'000'000;
-  r.bf16_compute = true;
-  r.all_tokens = true;
-  r.rates = {};
-  return r;
-}
 
 // Evaluation and the zeroth-order methods, as their folders plan them.
 std::vector<Planner> planners(const ZerothOrderPlan& sparse = {}) {
@@ -170,40 +150,6 @@ TEST(Plan, WhatMasksAndWidthsAdd) {
   EXPECT_EQ(part(row_of(r, "mezo"), "weights"), 4ull * (28311552 + 30ull * 3538944) + 4ull * 61 * 576);
   r.shape.tied_embeddings = false;
   EXPECT_EQ(part(row_of(r, "mezo"), "weights"), 4ull * (2 * 28311552ull + 30ull * 3538944) + 4ull * 61 * 576);
-}
-
-// What a backward adds is linear in what is trained, and keeping intermediates costs 30 layers' against one layer's.
-TEST(Plan, FirstOrderAddsTapeGradientsAndState) {
-  PlanRequest r = smollm();
-  const FirstOrderPlan small{.trained = 1000, .gradients = 1000, .beside = 4000},
-      large{.trained = 3'001'000, .gradients = 1'001'000, .beside = 4000};
-  const auto peak = [&](const FirstOrderPlan& m, const char* activations) {
-    return peak_of(plan_first_order(r, m, activations));
-  };
-  EXPECT_EQ(peak(large, "checkpoint") - peak(small, "checkpoint"), 3'000'000ull * 8 + 1'000'000ull * 4);
-  EXPECT_EQ(peak(small, "keep") - peak(small, "checkpoint"), 29ull * 1024 * (576 * 4 + (960 + 576 + 2 * 1536) * 2));
-  EXPECT_EQ(plan_first_order(r, small, "auto").choices["activations"], "keep");
-  r.memory = peak(small, "checkpoint") + 1;
-  EXPECT_EQ(plan_first_order(r, small, "auto").choices["activations"], "checkpoint");
-  EXPECT_LT(plan_first_order(r, small, "keep").seconds_per_step,
-            plan_first_order(r, small, "checkpoint").seconds_per_step);
-}
-
-// Layers below the lowest one leave nothing on the tape; what is scored before the first step is over checkpoints, and
-// counts as far as a step does not take as much.
-TEST(Plan, FirstOrderPeaksAreOfTheStepOrOfTheScoring) {
-  const PlanRequest r = smollm();
-  const std::uint64_t input = 1024ull * 576 * 4, intermediates = 1024ull * (576 * 4 + (960 + 576 + 2 * 1536) * 2);
-  const auto peak = [&](const FirstOrderPlan& m, const char* activations) {
-    return peak_of(plan_first_order(r, m, activations));
-  };
-  FirstOrderPlan all{.trained = 1000, .gradients = 1000, .beside = 4000}, top = all, scored = all;
-  top.lowest_layer = 29;
-  EXPECT_EQ(peak(all, "keep") - peak(top, "keep"), 29 * (input + intermediates));
-  EXPECT_EQ(peak(all, "checkpoint") - peak(top, "checkpoint"), 29 * input);
-  scored.scored = 10'000'000;
-  EXPECT_EQ(peak(scored, "checkpoint") - peak(all, "checkpoint"), 40'000'000ull - (4000 + 4 * 1000 + 8 * 1000));
-  EXPECT_EQ(peak(scored, "keep"), peak(all, "keep")) << "29 layers' intermediates are more";
 }
 
 TEST(Plan, StoredWeightsAreForEvaluationAlone) {

@@ -5,7 +5,7 @@
 
 #include "frugal/core/buffer.h"
 #include "frugal/nn/gradients.h"
-#include "frugal/train/first_order/parametrisation.h"
+#include "frugal/train/parametrisation/parametrisation.h"
 
 namespace frugal {
 

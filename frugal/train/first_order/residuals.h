@@ -4,7 +4,7 @@
 
 #include "frugal/core/buffer.h"
 #include "frugal/core/threads.h"
-#include "frugal/train/first_order/parametrisation.h"
+#include "frugal/train/parametrisation/parametrisation.h"
 
 namespace frugal {
 

@@ -110,6 +110,7 @@ std::vector<double> DpoLoss::reference_of(const WeightView& view, const std::str
       values[2 * (begin + i)] = chosen;
       values[2 * (begin + i) + 1] = rejected;
     });
+    guard();
     progress.update(begin + some.size());
   }
   return values;
@@ -173,6 +174,7 @@ Json DpoLoss::evaluate(const WeightView& view, const std::string& what) {
     const Indices some = std::span(all).subspan(begin, std::min(kTogether, all.size() - begin));
     each_pair(view, some,
               [&](int, std::size_t i, double chosen, double rejected) { judge(some[i], chosen, rejected, sums); });
+    guard();
     progress.update(begin + some.size());
   }
   Json result = sums.means();

@@ -10,7 +10,7 @@ namespace frugal {
 
 Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task,
                     const std::vector<Example>& examples, const std::string& what, std::int64_t batch,
-                    BudgetGuard* guard) {
+                    const std::function<void()>& guard) {
   LabelObjective objective(decoder, task.options(), 1024);
   Evaluation result;
   std::vector<std::int64_t> labels;
@@ -25,7 +25,7 @@ Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& 
     const LabelObjective::Result scored = objective.score(view, part);
     result.loss += std::accumulate(scored.losses.begin(), scored.losses.end(), 0.0);
     result.predicted.insert(result.predicted.end(), scored.predicted.begin(), scored.predicted.end());
-    if (guard != nullptr) guard->check("a batch");
+    if (guard) guard();
     progress.update(labels.size());
   }
   result.loss /= static_cast<double>(std::max<std::size_t>(1, examples.size()));

@@ -1,9 +1,9 @@
 // Label words scored over a whole data set.
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "frugal/core/budget/guard.h"
 #include "frugal/train/objective/label_objective.h"
 #include "frugal/train/objective/metrics.h"
 
@@ -14,10 +14,10 @@ struct Evaluation {
   double loss = 0;
   std::vector<std::int64_t> predicted;
 };
-// Scores every example, `batch` of them together (progress after two seconds), and reduces. The guard is asked
-// after each batch.
+// Scores every example, `batch` of them together (progress after two seconds), and reduces. guard: called after
+// each batch; may throw.
 Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task,
                     const std::vector<Example>& examples, const std::string& what, std::int64_t batch = 32,
-                    BudgetGuard* guard = nullptr);
+                    const std::function<void()>& guard = {});
 
 }  // namespace frugal

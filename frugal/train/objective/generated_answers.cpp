@@ -24,7 +24,7 @@ Json GeneratedAnswers::evaluate(const WeightView& view, const std::string& what)
   const auto found =
       generate_many(decoder_, view, examples_.prompts, generation_, [&](std::size_t ended, std::size_t made) {
         throw_if_interrupted();
-        after_forward();
+        guard();
         new_tokens = made;
         progress.update(ended, std::to_string(made) + " tokens");
       });

@@ -52,7 +52,7 @@ double LabelLoss::loss_and_gradients(const WeightView& view, Indices examples, d
 }
 
 Json LabelLoss::evaluate(const WeightView& view, const std::string& what) {
-  const Evaluation found = frugal::evaluate(decoder_, view, task_, data_.examples, what);
+  const Evaluation found = frugal::evaluate(decoder_, view, task_, data_.examples, what, 32, [this] { guard(); });
   return {{"accuracy", found.metrics.accuracy},
           {"balanced_accuracy", found.metrics.balanced_accuracy},
           {"f1", found.metrics.f1},

@@ -1,6 +1,7 @@
 // A loss over a data set as methods see it: sums over chosen examples for every branch of a view, and their gradient.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,6 +41,18 @@ class Objective {
   virtual Metric metric() const = 0;
   // Figures of the losses and gradients since the last call, for a step's event; none by default.
   virtual Json take_details() { return Json::object(); }
+
+  // Called after each forward, or few of them, of what is not a training step: evaluations, answers that are written,
+  // references. A guard of the memory, which may throw.
+  void set_guard(std::function<void()> guard) { guard_ = std::move(guard); }
+
+ protected:
+  void guard() const {
+    if (guard_) guard_();
+  }
+
+ private:
+  std::function<void()> guard_;
 };
 
 }  // namespace frugal

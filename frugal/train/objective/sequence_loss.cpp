@@ -79,13 +79,12 @@ Json SequenceLoss::evaluate(const WeightView& view, const std::string& what) {
   std::iota(all.begin(), all.end(), 0u);
   Progress progress(all.size(), what);
   double sum = 0, targets = 0;
-  const std::size_t together = evaluation_.together;
-  for (std::size_t begin = 0; begin < all.size(); begin += together) {
+  for (std::size_t begin = 0; begin < all.size(); begin += together_) {
     throw_if_interrupted();
-    const Indices part = std::span(all).subspan(begin, std::min(together, all.size() - begin));
+    const Indices part = std::span(all).subspan(begin, std::min(together_, all.size() - begin));
     sum += loss_sums(view, part)[0];
     targets += terms(part);
-    after_forward();
+    guard();
     progress.update(begin + part.size());
   }
   const double loss = sum / targets;

@@ -1,7 +1,5 @@
 // The language-model loss on the target tokens of sequences: supervised fine-tuning, and plain text.
 #pragma once
-#include <functional>
-
 #include "frugal/data/sequence_task.h"
 #include "frugal/nn/decoder.h"
 #include "frugal/nn/tape.h"
@@ -26,17 +24,7 @@ class SequenceLoss : public Objective {
   Json evaluate(const WeightView& view, const std::string& what) override;  // loss, perplexity
   Metric metric() const override { return {"loss", false}; }
 
-  // How evaluate goes through the data: sequences of one call, and what is called after each forward of it (a guard).
-  struct Evaluation {
-    std::size_t together = 16;
-    std::function<void()> after_forward{};
-  };
-  void set_evaluation(Evaluation evaluation) { evaluation_ = std::move(evaluation); }
-
- protected:
-  void after_forward() const {
-    if (evaluation_.after_forward) evaluation_.after_forward();
-  }
+  void set_together(std::size_t sequences) { together_ = sequences; }  // of one call of an evaluation
 
  private:
   struct Part {
@@ -49,7 +37,7 @@ class SequenceLoss : public Objective {
   const std::vector<Sequence>& sequences_;
   std::int64_t max_tokens_;
   Tape tape_;
-  Evaluation evaluation_;
+  std::size_t together_ = 16;
 };
 
 }  // namespace frugal

@@ -9,7 +9,7 @@
 
 #include "frugal/core/threads.h"
 #include "frugal/nn/weight_view.h"
-#include "frugal/train/first_order/parametrisation.h"
+#include "frugal/train/parametrisation/parametrisation.h"
 #include "frugal/train/zeroth_order/options.h"
 
 namespace frugal {

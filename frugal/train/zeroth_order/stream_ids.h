@@ -2,7 +2,7 @@
 // ids of their own. The same in every run of a model, so that a log of steps replays.
 #pragma once
 #include "frugal/nn/weight_view.h"
-#include "frugal/train/first_order/parametrisation.h"
+#include "frugal/train/parametrisation/parametrisation.h"
 
 namespace frugal {
 

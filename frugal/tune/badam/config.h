@@ -105,7 +105,8 @@ struct BadamConfig {
 inline void validate(const BadamConfig& c) {
   validate(c.first_order);
   validate(c.trained);
-  require_setting(c.block == "layer" || c.block == "module" || c.block == "matrix" || c.block.starts_with("custom:"),
+  require_setting(c.block == "layer" || c.block == "module" || c.block == "matrix" ||
+                      (c.block.starts_with("custom:") && c.block != "custom:"),
                   "--block", c.block, "layer, module, matrix or custom:PREFIXES", "--block layer is the method's own");
   require_setting(c.start_block >= -1, "--start-block", c.start_block, "a block's number, or -1",
                   "frugal tune --dry-run lists the blocks");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <optional>
 
 #include "frugal/base/philox.h"
 
@@ -77,17 +78,22 @@ Partition partition_blocks(const std::vector<std::string>& names, const BadamCon
       continue;
     }
     if (!custom.empty()) {
-      std::size_t found = 0;
+      std::optional<std::size_t> found;
       for (std::size_t b = 0; b < prefixes.size(); ++b) {
         if (std::none_of(prefixes[b].begin(), prefixes[b].end(),
                          [&](const std::string& p) { return has_prefix(name, p); }))
           continue;
-        if (++found > 1)
-          throw Error(Exit::usage, "--block puts " + name + " into two blocks", "give prefixes that do not overlap");
+        if (found) {
+          throw Error(Exit::usage,
+                      "--block puts " + name + " into block " + std::to_string(*found) + " and block " +
+                          std::to_string(b) + " of '" + custom + "'",
+                      "give prefixes that do not overlap");
+        }
+        found = b;
         ++used[b];
         join("block " + std::to_string(b), i);
       }
-      if (found == 0) result.frozen.push_back(i);
+      if (!found) result.frozen.push_back(i);
       continue;
     }
     const std::string layer = layer_prefix(name);

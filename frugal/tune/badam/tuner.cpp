@@ -1,7 +1,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "frugal/train/first_order/windowed_weights.h"
+#include "frugal/train/parametrisation/windowed_weights.h"
 #include "frugal/tune/badam/pair_blocks.h"
 #include "frugal/tune/first_order_options.h"
 #include "frugal/tune/low_rank_options.h"

@@ -8,7 +8,7 @@
 #include "frugal/base/progress.h"
 #include "frugal/formats/nf4.h"
 #include "frugal/nn/tensor_ids.h"
-#include "frugal/train/first_order/parametrisation.h"
+#include "frugal/train/parametrisation/parametrisation.h"
 #include "frugal/train/zeroth_order/engine.h"
 #include "frugal/tune/spruft/aggregate.h"
 #include "frugal/tune/spruft/line_sums.h"

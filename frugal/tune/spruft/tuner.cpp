@@ -1,5 +1,5 @@
 #include "frugal/base/log.h"
-#include "frugal/train/first_order/selected_rows.h"
+#include "frugal/train/parametrisation/selected_rows.h"
 #include "frugal/tune/first_order_options.h"
 #include "frugal/tune/spruft/row_scores.h"
 #include "frugal/tune/spruft/selection.h"
@@ -79,7 +79,7 @@ void register_tuner_spruft(TunerRegistry& registry) {
       throw Error(
           Exit::usage,
           "--score is zo-taylor, but --weights " + settings["weights"].get<std::string>() + " cannot be perturbed",
-          "--score taylor, or --weights bf16");
+          "--score wanda or magnitude, or --weights bf16");
     }
     auto rows =
         config.adapter.empty()

@@ -59,6 +59,16 @@ TEST_F(TrainedRows, AreTheRunAsAFile) {
   ASSERT_EQ(tune("on", "--lr 0 --adapter " + at("rows.safetensors")), 0);
   EXPECT_EQ(sha256("on"), sha256("run")) << "goes on from the file's values";
 
+  // The base's own rows as a file, laid over the merged model, give the base again.
+  ASSERT_EQ(frugal(base + at("run") + " --adapter --step 0 --dtype f32 --out " + at("first.safetensors")), 0);
+  ASSERT_EQ(frugal("merge " + at("whole") + " " + at("first.safetensors") + " --out " + at("back")), 0);
+  ASSERT_EQ(frugal(base + at("run") + " --step 0 --out " + at("plain")), 0);
+  const auto is_same = [&](const char* a, const char* b) {
+    return std::system(("cmp -s " + at(a) + "/model.safetensors " + at(b) + "/model.safetensors").c_str()) == 0;
+  };
+  EXPECT_TRUE(is_same("back", "plain"));
+  EXPECT_FALSE(is_same("whole", "plain"));
+
   EXPECT_EQ(frugal(base + at("run") + " --adapter --out " + at("folder")), 2) << "rows are one file";
   EXPECT_EQ(frugal(base + at("run") + " --out " + at("model.safetensors")), 2) << "a model is a folder or GGUF";
   EXPECT_EQ(frugal(base + at("rows.safetensors") + " --adapter --out " + at("b.safetensors")), 2);

@@ -2,16 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <numeric>
 
-#include "frugal/base/philox.h"
 #include "frugal/formats/nf4.h"
 #include "frugal/formats/tests/small_model.h"
 #include "frugal/plan/plan.h"
-#include "frugal/train/first_order/low_rank.h"
 #include "frugal/train/first_order/tuner.h"
-#include "frugal/train/loop/run_state.h"
-#include "frugal/train/objective/sequence_loss.h"
+#include "frugal/train/objective/tests/small_tuning.h"
+#include "frugal/train/parametrisation/low_rank.h"
 
 namespace frugal {
 namespace {
@@ -20,31 +17,9 @@ using formats_tests::small_shape;
 using formats_tests::SmallModel;
 
 // Rows of 64 hold whole blocks; those of the down projection, 96, do not.
-struct Fixture {
+struct Fixture : SmallTuning {
   explicit Fixture(WeightType type, int threads = 2)
-      : team(threads, single_threaded_torch),
-        source(std::make_shared<SmallModel>(small_shape(false))),
-        store(source, type, team),
-        decoder(store.shape(), team, Compute::f32) {
-    PhiloxSequence random(4, Stream::initial);
-    for (int s = 0; s < 4; ++s) {
-      Sequence sequence;
-      for (int t = 0; t < 9; ++t) sequence.tokens.push_back(static_cast<std::int32_t>(random.below(300)));
-      sequence.is_target.assign(sequence.tokens.size(), 1);
-      data.push_back(sequence);
-    }
-    loss = std::make_unique<SequenceLoss>(decoder, data);
-    all.resize(data.size());
-    std::iota(all.begin(), all.end(), 0u);
-  }
-  std::string sha256() { return weights_sha256(named_bytes(store)); }
-  Threads team;
-  std::shared_ptr<const SmallModel> source;
-  WeightStore store;
-  Decoder decoder;
-  std::vector<Sequence> data;
-  std::unique_ptr<SequenceLoss> loss;
-  std::vector<std::uint32_t> all;
+      : SmallTuning(std::make_shared<SmallModel>(small_shape(false)), {9, 9, 9, 9}, threads, type) {}
 };
 
 TEST(Nf4Base, LinearsOfLayersAreWhatTheCodecMakesOfThem) {

@@ -7,8 +7,8 @@
 
 #include "frugal/base/json.h"
 #include "frugal/train/first_order/gradient_buffers.h"
-#include "frugal/train/first_order/low_rank.h"
 #include "frugal/train/objective/sequence_loss.h"
+#include "frugal/train/parametrisation/low_rank.h"
 
 namespace frugal {
 namespace {

@@ -1,38 +1,22 @@
-// A small model with something to train, for the tests of this folder.
+// The small model with something to train, for the tests of first-order methods.
 #pragma once
 #include <cstring>
 #include <memory>
-#include <numeric>
 #include <string>
 #include <vector>
 
-#include "frugal/base/philox.h"
-#include "frugal/train/first_order/low_rank.h"
-#include "frugal/train/first_order/selected_rows.h"
 #include "frugal/train/first_order/tuner.h"
-#include "frugal/train/objective/sequence_loss.h"
+#include "frugal/train/objective/tests/small_tuning.h"
+#include "frugal/train/parametrisation/low_rank.h"
+#include "frugal/train/parametrisation/selected_rows.h"
 
 namespace frugal::first_order_tests {
 
 using Bits = std::vector<std::byte>;
 
-struct Fixture {
+struct Fixture : SmallTuning {
   explicit Fixture(int threads = 2, WeightType type = WeightType::f32)
-      : team(threads, single_threaded_torch),
-        source(ModelSource::open(std::string(FRUGAL_SOURCE_DIR) + "/frugal/nn/tests/golden/tied")),
-        store(source, type, team),
-        decoder(store.shape(), team, Compute::f32) {
-    PhiloxSequence random(4, Stream::initial);
-    for (int s = 0; s < 6; ++s) {
-      Sequence sequence;
-      for (int t = 0; t < 6 + 2 * s; ++t) sequence.tokens.push_back(static_cast<std::int32_t>(random.below(61)));
-      sequence.is_target.assign(sequence.tokens.size(), 1);
-      data.push_back(sequence);
-    }
-    loss = std::make_unique<SequenceLoss>(decoder, data);
-    all.resize(data.size());
-    std::iota(all.begin(), all.end(), 0u);
-  }
+      : SmallTuning(golden_model(), {6, 8, 10, 12, 14, 16}, threads, type) {}
   std::unique_ptr<FirstOrderTuner> tuner(const std::string& what,
                                          const FirstOrderOptions& options = FirstOrderOptions()) {
     std::unique_ptr<Parametrisation> trained;
@@ -59,14 +43,6 @@ struct Fixture {
       bits.insert(bits.end(), store.bytes(id).begin(), store.bytes(id).end());
     return bits;
   }
-
-  Threads team;
-  std::shared_ptr<const ModelSource> source;
-  WeightStore store;
-  Decoder decoder;
-  std::vector<Sequence> data;
-  std::unique_ptr<SequenceLoss> loss;
-  std::vector<std::uint32_t> all;
 };
 
 inline Bits bits_of(std::vector<NamedBytes> parts) {

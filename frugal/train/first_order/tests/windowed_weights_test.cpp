@@ -1,5 +1,5 @@
 // A share of every tensor at a time: which entries step, and that nothing else does.
-#include "frugal/train/first_order/windowed_weights.h"
+#include "frugal/train/parametrisation/windowed_weights.h"
 
 #include <gtest/gtest.h>
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "frugal/base/error.h"
 #include "frugal/base/philox.h"
 
 namespace frugal {
@@ -195,6 +196,26 @@ TEST(DpoLoss, GradientIsTheDifferenceOfTheLoss) {
       EXPECT_NEAR(scale * (losses[0] - losses[1]) / (2 * step), norm * norm, 0.02 * norm * norm)
           << f.store.spec(id).name;
     }
+  }
+}
+
+// The guard is asked on the way, not at the end alone, and what it throws stops the pass.
+TEST(DpoLoss, AsksItsGuardWhileItJudgesAndOnItsWay) {
+  Fixture f;
+  const PreferenceDataset five = f.data;
+  while (f.data.pairs.size() < 40) f.data.pairs.insert(f.data.pairs.end(), five.pairs.begin(), five.pairs.end());
+  DpoLoss loss(f.decoder, f.data, {});
+  for (const bool judges : {false, true}) {
+    int asked = 0, most = 1000;
+    loss.set_guard([&] {
+      if (++asked == most) throw Error(Exit::budget, "too large", "give more");
+    });
+    const auto pass = [&] { judges ? void(loss.evaluate(f.view, "pairs")) : void(loss.reference_of(f.view, "pairs")); };
+    pass();
+    EXPECT_EQ(asked, 3) << "40 pairs, 16 of a call";
+    asked = 0, most = 2;
+    EXPECT_THROW(pass(), Error);
+    EXPECT_EQ(asked, 2);
   }
 }
 

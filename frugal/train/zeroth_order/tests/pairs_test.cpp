@@ -8,32 +8,17 @@
 
 #include "frugal/base/philox.h"
 #include "frugal/train/first_order/gradient_buffers.h"
-#include "frugal/train/first_order/low_rank.h"
-#include "frugal/train/loop/run_state.h"
-#include "frugal/train/objective/sequence_loss.h"
+#include "frugal/train/objective/tests/small_tuning.h"
+#include "frugal/train/parametrisation/low_rank.h"
 #include "frugal/train/zeroth_order/perturbed_pairs.h"
 #include "frugal/train/zeroth_order/tuner.h"
 
 namespace frugal {
 namespace {
 
-struct Fixture {
+struct Fixture : SmallTuning {
   explicit Fixture(int threads = 2, WeightType type = WeightType::f32)
-      : team(threads, single_threaded_torch),
-        source(ModelSource::open(std::string(FRUGAL_SOURCE_DIR) + "/frugal/nn/tests/golden/tied")),
-        store(source, type, team),
-        decoder(store.shape(), team, Compute::f32) {
-    PhiloxSequence random(4, Stream::initial);
-    for (int s = 0; s < 4; ++s) {
-      Sequence sequence;
-      for (int t = 0; t < 9; ++t) sequence.tokens.push_back(static_cast<std::int32_t>(random.below(61)));
-      sequence.is_target.assign(sequence.tokens.size(), 1);
-      data.push_back(sequence);
-    }
-    loss = std::make_unique<SequenceLoss>(decoder, data);
-    all.resize(data.size());
-    std::iota(all.begin(), all.end(), 0u);
-  }
+      : SmallTuning(golden_model(), {9, 9, 9, 9}, threads, type) {}
   std::unique_ptr<LowRankPairs> pairs(bool dora = false) {
     LowRankOptions options;
     options.rank = 2;
@@ -44,13 +29,6 @@ struct Fixture {
     return std::make_unique<ZerothOrderTuner>(pairs(dora), team, loss.get(), options,
                                               ZerothOrderTuner::Loss::cross_entropy, 1);
   }
-  Threads team;
-  std::shared_ptr<const ModelSource> source;
-  WeightStore store;
-  Decoder decoder;
-  std::vector<Sequence> data;
-  std::unique_ptr<SequenceLoss> loss;
-  std::vector<std::uint32_t> all;
 };
 
 // Every number of the pairs, moved off 0, so that both factors have gradients.
@@ -128,7 +106,7 @@ TEST(ZerothOrderPairs, ALogOfStepsGivesTheSameBitsOnAnyBaseAndTheBaseKeepsIts) {
   for (const WeightType type : {WeightType::f32, WeightType::bf16, WeightType::nf4}) {
     for (const bool dora : {false, true}) {
       Fixture f(2, type), other(3, type);
-      const std::string base = weights_sha256(named_bytes(f.store));
+      const std::string base = f.sha256();
       ZerothOrderOptions options;
       options.samples = 2;
       auto tuner = f.tuner(options, dora), again = other.tuner(options, dora);
@@ -143,7 +121,7 @@ TEST(ZerothOrderPairs, ALogOfStepsGivesTheSameBitsOnAnyBaseAndTheBaseKeepsIts) {
       }
       EXPECT_NE(weights_sha256(tuner->result()), start);
       EXPECT_EQ(weights_sha256(tuner->result()), weights_sha256(again->result()));
-      EXPECT_EQ(weights_sha256(named_bytes(f.store)), base);
+      EXPECT_EQ(f.sha256(), base);
       ASSERT_TRUE(tuner->adapter());
       EXPECT_EQ(tuner->adapter()->use_dora(), dora);
     }

@@ -63,7 +63,7 @@ TEST(BadamPartition, CustomBlocksAndRefusals) {
   ASSERT_EQ(partition.blocks.size(), 2u);
   EXPECT_EQ(partition.blocks[0].members.size(), 10u);
   config.block = "custom:model.layers.0;model.layers.0.mlp";
-  expect_refused(config, "two blocks");
+  expect_refused(config, "into block 0 and block 1 of");
   config.block = "custom:model.layers.7";
   expect_refused(config, "matches no parameter");
   config = {};

@@ -1,6 +1,6 @@
 // A share of every tensor trained at a time, the next share at each turn (BAdam's ratio mode, arXiv:2404.02827).
 #pragma once
-#include "frugal/train/first_order/parametrisation.h"
+#include "frugal/train/parametrisation/parametrisation.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "frugal/train/first_order/selected_rows.h"
+#include "frugal/train/parametrisation/selected_rows.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "frugal/train/first_order/low_rank.h"
+#include "frugal/train/parametrisation/low_rank.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "frugal/train/first_order/parametrisation.h"
+#include "frugal/train/parametrisation/parametrisation.h"
 
 #include <algorithm>
 

@@ -12,7 +12,7 @@
 #include "frugal/nn/tensor_ids.h"
 #include "frugal/nn/weight_store.h"
 #include "frugal/nn/weight_view.h"
-#include "frugal/train/first_order/window.h"
+#include "frugal/train/parametrisation/window.h"
 #include "frugal/train/run/snapshot.h"
 
 namespace frugal {

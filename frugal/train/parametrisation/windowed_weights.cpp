@@ -1,4 +1,4 @@
-#include "frugal/train/first_order/windowed_weights.h"
+#include "frugal/train/parametrisation/windowed_weights.h"
 
 #include <algorithm>
 #include <numeric>

@@ -1,0 +1,21 @@
+#!/bin/bash
+# Measures BAdam and SPruFT on a tiny language model over bytes, as their READMEs report it: pre-trained on a text,
+# tuned on questions with solutions. One line of JSON a measurement on stdout.
+# usage: bench/small_scale.sh badam|spruft|memory|speed [PRETRAIN.txt GSM8K_TRAIN.jsonl GSM8K_TEST.jsonl [SEEDS [STEPS]]]
+set -e
+cd "$(dirname "$0")/.."
+cmake --build build --target bench_small_scale >&2
+program=$(find build -name bench_small_scale -type f -perm -u+x | head -1)
+case $1 in memory | speed) exec "$program" "$1" ;; esac
+[ $# -ge 4 ] || { sed -n 4p "$0" >&2; exit 2; }
+texts=$(mktemp -d)
+trap 'rm -r "$texts"' EXIT
+for split in "$3" "$4"; do
+  python3 - "$split" >"$texts/$(basename "$split").txt" <<'PYTHON'
+import json, sys
+for line in open(sys.argv[1], encoding="utf-8"):
+    record = json.loads(line)
+    print("Question: %s\nSolution: %s\n" % (record["question"], record["answer"]))
+PYTHON
+done
+"$program" "$1" "$2" "$texts/$(basename "$3").txt" "$texts/$(basename "$4").txt" "${@:5}"
