@@ -26,7 +26,7 @@ void check_context(const ModelSource& model, const char* option, std::int64_t le
   }
 }
 
-void check_prompt(const ModelSource& model, const std::string& prompt) {
+std::int64_t check_prompt(const ModelSource& model, const std::string& prompt) {
   const auto tokens = static_cast<std::int64_t>(model.tokenizer()->encode_with_special(prompt).size());
   const std::int64_t context = model.shape().context;
   if (context > 0 && tokens > context) {
@@ -35,6 +35,7 @@ void check_prompt(const ModelSource& model, const std::string& prompt) {
         "the prompt has " + std::to_string(tokens) + " tokens, but the model's context is " + std::to_string(context),
         "shorten the prompt");
   }
+  return tokens;
 }
 
 InspectedTask::InspectedTask(const std::string& model, const PromptConfig& config)

@@ -1,4 +1,5 @@
 // Bytes by purpose and seconds of a forward and of a zeroth-order step.
+#include <algorithm>
 #include <cmath>
 
 #include "frugal/plan/sizes.h"
@@ -7,6 +8,9 @@ namespace frugal {
 using namespace plan_sizes;  // NOLINT: private to this folder
 
 namespace {
+
+constexpr double kReadBytes = 1e9;              // a second, of a file: a solid-state disk's
+constexpr std::uint64_t kPlanError = 16 << 20;  // that a plan may be wrong by
 
 // While the model is read: pages of the largest tensor, and a tile of fp32 a thread.
 Size reading(const PlanRequest& r, const Sizes& s) {
@@ -67,6 +71,23 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
   return parts;
 }
 
+void plan_sizes::stream_weights(const PlanRequest& r, double passes, MethodPlan& plan) {
+  const std::uint64_t peak = peak_of(plan);
+  if (r.weights != "stored" || r.memory == 0 || r.file_window == 0 || peak <= r.memory || r.file_window >= r.file_bytes)
+    return;
+  const auto weights = std::find_if(plan.parts.begin(), plan.parts.end(),
+                                    [](const PlanPart& part) { return part.purpose == "weights"; });
+  // The rest of the plan may be wrong by as much as it says itself.
+  const std::uint64_t others = peak - r.file_bytes,
+                      reserve = std::max(kPlanError, (others - std::min(others, r.floor)) / 10),
+                      room = r.memory - std::min(r.memory, others + reserve),
+                      window = std::clamp(room, r.file_window, r.file_bytes);
+  weights->bytes -= r.file_bytes - window;
+  plan.choices["file_window"] = window;
+  const auto read = static_cast<double>(r.file_bytes - (window - r.file_window));
+  plan.seconds_per_step = std::max(plan.seconds_per_step, passes * read / kReadBytes);  // read while others compute
+}
+
 double plan_sizes::forward_flops(const PlanRequest& r) {
   const double length = r.mean_length > 0 ? r.mean_length : static_cast<double>(r.length),
                tokens = number(at_least_one(r.batch)) * length;
@@ -102,7 +123,9 @@ std::uint64_t peak_of(const MethodPlan& plan) {
 }
 
 MethodPlan plan_forward(const PlanRequest& request) {
-  return {plan_sizes::forward_memory(request, 1, false, false), plan_sizes::forward_seconds(request, 1, false)};
+  MethodPlan plan{plan_sizes::forward_memory(request, 1, false, false), plan_sizes::forward_seconds(request, 1, false)};
+  plan_sizes::stream_weights(request, 1, plan);
+  return plan;
 }
 
 MethodPlan plan_zeroth_order(const PlanRequest& request, const ZerothOrderPlan& method) {
@@ -115,6 +138,7 @@ MethodPlan plan_zeroth_order(const PlanRequest& request, const ZerothOrderPlan& 
   const double update = number(trained) / request.rates.update_weights / number(at_least_one(request.threads));
   plan.seconds_per_step =
       number(at_least_one(method.samples)) * (plan_sizes::forward_seconds(request, 2, !has_pairs) + update);
+  if (has_pairs) plan_sizes::stream_weights(request, number(at_least_one(method.samples)), plan);
   return plan;
 }
 

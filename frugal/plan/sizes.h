@@ -79,6 +79,8 @@ inline Size chunk_of(Size tokens, std::uint64_t branches) {
 // stored, and each branch has its own.
 std::vector<PlanPart> forward_memory(const PlanRequest& request, std::uint64_t branches, bool changes_weights,
                                      bool is_tuning);
+// Where weights that are used as stored do not all fit, lets as many of them stay as do. passes: over them, in a step.
+void stream_weights(const PlanRequest& request, double passes, MethodPlan& plan);
 double forward_flops(const PlanRequest& request);  // of the products of a forward of one branch
 double panel_weights(const PlanRequest& request);  // that are made ready for them
 double forward_seconds(const PlanRequest& request, std::uint64_t branches, bool is_perturbed);

@@ -21,7 +21,9 @@ std::string option(const Json& settings, const char* name) {
 
 Session::Session(const Json& settings)
     : Session(ModelSource::open(option(settings, "model")), option(settings, "weights"),
-              settings.value("threads", std::int64_t{0})) {}
+              settings.value("threads", std::int64_t{0})) {
+  if (const auto window = settings.value("file_window", std::uint64_t{0}); window > 0) store.keep_resident(window);
+}
 
 Session::Session(std::shared_ptr<const ModelSource> source_, const std::string& weights, std::int64_t wish)
     : floor_bytes(peak_rss_bytes()),

@@ -16,7 +16,8 @@ namespace frugal {
 
 class Session {
  public:
-  // settings: model, weights, threads. floor_bytes is the peak before anything was loaded.
+  // settings: model, weights, threads; file_window where a plan decided it. floor_bytes is the peak before anything was
+  // loaded.
   explicit Session(const Json& settings);
   Session(std::shared_ptr<const ModelSource> source, const std::string& weights, std::int64_t threads);
 

@@ -12,6 +12,7 @@ struct BenchConfig {
   std::string data;
   PromptConfig task;
   SequenceConfig sequence;  // without --labels; shares template, columns and max_length with task
+  Bytes memory;
   ComputeConfig compute;
   OutputConfig output;
 
@@ -32,6 +33,10 @@ struct BenchConfig {
       c.data);
     PromptConfig::fields(c.task, v);
     SequenceConfig::own_fields(c.sequence, v);
+    v({.name = "memory",
+       .help = "what the whole process may take, like 2GiB, as tune takes it; 0: no limit",
+       .group = "budget"},
+      c.memory);
     ComputeConfig::fields(c.compute, v);
     OutputConfig::fields(c.output, v);
   }

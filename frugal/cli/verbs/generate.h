@@ -7,6 +7,7 @@ namespace frugal {
 struct GenerateConfig {
   std::string model, prompt;
   SamplingConfig sampling;
+  Bytes memory;
   ComputeConfig compute;
   OutputConfig output;
 
@@ -15,6 +16,11 @@ struct GenerateConfig {
     v({.name = "model", .help = "a GGUF file or a Hugging Face folder", .group = "arguments"}, c.model);
     v({.name = "prompt", .help = "the text to go on from", .group = "text"}, c.prompt);
     SamplingConfig::fields(c.sampling, v);
+    v({.name = "memory",
+       .help = "what the whole process may take, like 2GiB; 0: no limit. Weights as stored are streamed where they do "
+               "not fit",
+       .group = "budget"},
+      c.memory);
     ComputeConfig::fields(c.compute, v);
     OutputConfig::fields(c.output, v);
   }
