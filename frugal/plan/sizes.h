@@ -16,6 +16,7 @@ inline constexpr std::uint64_t kPackedTokens =
     1024;  // sequences with label words are packed up to here; a longer one goes alone
 inline constexpr std::uint64_t kEvaluatedTogether = 32;  // sequences of one call of an evaluation
 inline constexpr std::uint64_t kTileBytes = 1 << 20;     // fp32 weights a thread converts at a time while reading
+inline constexpr std::uint64_t kSpanBytes = 32 << 20;    // of the file that are resident at once while it is read
 inline constexpr std::uint64_t kTokenizerEntry =
     240;  // a vocabulary entry: its text, its places in two tables, its merge
 inline constexpr std::uint64_t kSnapshotBuffer = 1 << 20;

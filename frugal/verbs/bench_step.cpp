@@ -52,13 +52,14 @@ DiskReads disk_reads() {
 
 Json measure_step(const Json& settings) {
   const std::string method = option(settings, "method");
-  Session session(settings);
+  const bool is_random = option(settings, "data").empty();
+  Session session(settings, !is_random);
   const auto sequences = settings.value("batch", std::int64_t{8}), length = settings.value("length", std::int64_t{128});
   const auto steps = settings.value("repeats", std::int64_t{7});
   std::vector<Sequence> random;
   std::optional<TuneData> file;
   std::optional<SequenceLoss> loss_of_random;
-  if (option(settings, "data").empty()) {
+  if (is_random) {
     random = random_sequences(static_cast<std::size_t>(sequences), static_cast<std::size_t>(length),
                               session.store.shape().vocab);
     loss_of_random.emplace(session.decoder, random);

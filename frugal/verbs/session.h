@@ -18,14 +18,15 @@ class Session {
  public:
   // settings: model, weights, threads; file_window where a plan decided it. floor_bytes is the peak before anything was
   // loaded.
-  explicit Session(const Json& settings);
-  Session(std::shared_ptr<const ModelSource> source, const std::string& weights, std::int64_t threads);
+  explicit Session(const Json& settings, bool has_tokenizer = true);
+  Session(std::shared_ptr<const ModelSource> source, const std::string& weights, std::int64_t threads,
+          bool has_tokenizer = true);
 
   double seconds() const;  // since the session began
   std::uint64_t floor_bytes;
   Threads threads;
   std::shared_ptr<const ModelSource> source;
-  std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<Tokenizer> tokenizer;  // null without has_tokenizer
   WeightStore store;
   BaseView view;
   Decoder decoder;
