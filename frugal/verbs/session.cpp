@@ -6,12 +6,8 @@
 #include "frugal/train/loop/run_state.h"
 
 namespace frugal {
-namespace {
 
 int thread_count(std::int64_t wish) { return static_cast<int>(wish > 0 ? wish : usable_cores()); }
-
-}  // namespace
-
 std::uint64_t peak_rss_bytes() { return memory_usage().peak; }
 
 std::string option(const Json& settings, const char* name) {

@@ -38,6 +38,7 @@ class Session {
 // Names the weights a run begins with: of its own copy, or of the file when blocks are used as stored.
 std::string base_sha256(Session& session);
 std::uint64_t peak_rss_bytes();
+int thread_count(std::int64_t wish);                            // 0: one a core
 std::vector<std::int32_t> stop_tokens(const Session& session);  // that end what the model writes
 std::string option(const Json& settings, const char* name);     // a text setting, "" when absent
 

@@ -68,13 +68,19 @@ Verb bench_verb() {
           .summary = "time one step and measure its memory",
           .examples = {"frugal bench step model.gguf --method mezo --batch 8 --length 128 --threads 2",
                        "frugal bench step model.gguf --method sparse-mezo --direction sign --json",
-                       "frugal bench step model.gguf --method lora --data chats.jsonl --batch 4"},
+                       "frugal bench step model.gguf --method lora --data chats.jsonl --batch 4",
+                       "frugal bench machine model.gguf --length 512"},
           .fields = describe_fields<BenchConfig>(),
           .has_methods = true,
           .plain_method = kForward,
           .run = [](const Settings& settings) {
             const auto config = from_json<BenchConfig>(settings.values());
             validate(config);
+            if (config.what == "machine") {
+              refuse_flags(settings, {"method", "batch", "repeats", "data", "memory", "weights"},
+                           "bench machine times products and memory alone");
+              return run_torch("bench", settings.values());
+            }
             if (config.method != kForward) {
               methods().at(config.method).validate(settings.values());
               require_changeable_weights(config.method, settings.values());

@@ -1,4 +1,5 @@
 // frugal bench step: seconds and memory of one step, on random tokens or on the first examples of a file.
+// frugal bench machine: rates of products and memory.
 #pragma once
 #include "frugal/cli/verbs/common.h"
 #include "frugal/data/prompt_task.h"
@@ -18,7 +19,11 @@ struct BenchConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "what", .help = "what is timed", .group = "arguments", .choices = {"step"}}, c.what);
+    v({.name = "what",
+       .help = "what is timed: a step, or products and memory at the model's sizes",
+       .group = "arguments",
+       .choices = {"step", "machine"}},
+      c.what);
     v({.name = "model", .help = "a GGUF file or a Hugging Face folder", .group = "arguments"}, c.model);
     v({.name = "method",
        .help = "forward (one plain forward pass and loss), or a method of frugal list",
