@@ -31,7 +31,8 @@ void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::i
   const auto n = static_cast<std::int64_t>(rows.size()), C = shape.hidden, V = shape.vocab;
   const std::int64_t chunk = chunk_tokens(n, B), chunks = (n + chunk - 1) / chunk;
   const std::vector<float> gain = final_gain(view);
-  BranchBuffer x, running;  // [n, C] in T; [2, n]: maximum and sum so far
+  BranchBuffer running;   // [2, n]: maximum and sum so far
+  BranchBuffer& x = qkv;  // [n, C] in T, in place of what the layers had there
   x.grow(B, static_cast<std::size_t>(n * C) * sizeof(T));
   running.grow(B, static_cast<std::size_t>(2 * n) * sizeof(float));
   for (int b = 0; b < B; ++b) {

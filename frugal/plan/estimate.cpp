@@ -68,9 +68,10 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
     widest = std::max(widest, width);
   }
   const Size scratch = (changes_weights ? B : Size(1)) * (s.most_qkv + std::max(rest, Size(2) * block * C)) * T;
-  // Residual stream in fp32, q k v and attention's output, sines and cosines; normed rows before the head.
-  const Size activations = rows * (C * 4 + (s.most_qkv_row + s.most_q_row) * T) + tokens * r.shape.head_dim * 4 +
-                           (work.has_whole_head ? rows * C * T : Size(0));
+  // Residual stream in fp32, q k v and attention's output, sines and cosines. Normed rows before the head take the
+  // place of q k v.
+  const Size before = work.has_whole_head ? std::max(s.most_qkv_row, C) : s.most_qkv_row;
+  const Size activations = rows * (C * 4 + (before + s.most_q_row) * T) + tokens * r.shape.head_dim * 4;
   // A chunk between norm and down projection, or its logits over a block; attention's result for one sequence.
   const Size per_thread =
       chunk * std::max(Size(2) * C + Size(2) * widest, block) * T + Size(r.length) * s.most_q_row * T + kProductsThread;

@@ -67,7 +67,6 @@ Verb bench_verb() {
   return {.name = "bench",
           .summary = "time one step and measure its memory",
           .examples = {"frugal bench step model.gguf --method mezo --batch 8 --length 128 --threads 2",
-
                        "frugal bench step model.gguf --method lora --data chats.jsonl --batch 4",
                        "frugal bench machine model.gguf --length 512"},
           .fields = describe_fields<BenchConfig>(),

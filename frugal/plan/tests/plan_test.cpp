@@ -135,9 +135,8 @@ TEST(Plan, ClosedFormOfAZerothOrderStep) {
   EXPECT_EQ(part(row, "weights"), 2ull * (28311552 + 30ull * 3538944) + 4ull * 61 * 576);
   // Two branches of one layer's linears, bf16; two blocks of 2,048 rows of the head are fewer and take their place.
   EXPECT_EQ(part(row, "scratch"), 2ull * 2 * 3538944);
-  // 1,024 tokens: residual fp32, 960 of q k v, 576 of attention, 576 normed for the head; sines and cosines of 32
-  // angles.
-  EXPECT_EQ(part(row, "activations"), 2ull * 1024 * (576 * 4 + (960 + 576) * 2 + 576 * 2) + 1024ull * 64 * 4);
+  // 1,024 tokens: residual fp32, 960 of q k v, 576 of attention; sines and cosines of 32 angles.
+  EXPECT_EQ(part(row, "activations"), 2ull * 1024 * (576 * 4 + (960 + 576) * 2) + 1024ull * 64 * 4);
   // Two threads: a chunk of 512 tokens, the wider of norm-to-down (2 x 576 + 2 x 1,536) and a block of logits;
   // attention's result for one sequence; 4 MiB inside LibTorch.
   EXPECT_EQ(part(row, "threads"), 2ull * (512 * 4224 * 2 + 128 * 576 * 2 + 4 * kMiB));
