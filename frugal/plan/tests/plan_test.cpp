@@ -148,13 +148,14 @@ TEST(Plan, ClosedFormOfAZerothOrderStep) {
   EXPECT_LT(row.peak - part(row, "weights") - kLibTorchFloor, 128 * kMiB);
 }
 
-// Peaks (VmHWM) of `frugal bench step --batch 8 --length 128` in fp32 on two AVX2 cores; the plan may be wrong by a
-// tenth of what comes on top of LibTorch, on the safe side here.
+// Peaks (VmHWM) of `frugal bench step --batch 8 --length 128` in fp32 on two cores, less the floor; random tokens need
+// no tokenizer. The plan may be wrong by a tenth of what comes on top of LibTorch, on the safe side here.
 TEST(Plan, AgreesWithMeasuredPeaks) {
   PlanRequest r = smollm();
   r.bf16_compute = false;
-  for (const auto& [method, measured] : {std::pair("eval", 475'107'328.0), {"mezo", 517'545'984.0}}) {
-    const double planned = static_cast<double>(row_of(r, method).peak);
+  for (const auto& [method, measured] : {std::pair("eval", 444'555'264.0), {"mezo", 477'286'400.0}}) {
+    const PlanRow row = row_of(r, method);
+    const double planned = static_cast<double>(row.peak - part(row, "tokenizer"));
     EXPECT_GE(planned, measured) << method;
     EXPECT_LE(planned - measured, 0.1 * (measured - static_cast<double>(kLibTorchFloor))) << method;
   }
