@@ -26,9 +26,9 @@ POINTS = {}
 for tokens in (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192):
     size = min(tokens, 128)
     for method in ("forward", "mezo"):
-        POINTS[f"tokens/{method}/{tokens}"] = (None, tokens // size, size, f"--method {method}", 5 if tokens <= 1024 else 2 if tokens <= 4096 else 1)
+        POINTS[f"tokens/{method}/{tokens}"] = (None, tokens // size, size, f"--method {method}", 5 if tokens <= 512 else 3 if tokens <= 1024 else 1)
 for tokens in (512, 1024, 2048, 4096, 8192):
-    POINTS[f"one sequence/mezo/{tokens}"] = (None, 1, tokens, "--method mezo", 3 if tokens <= 1024 else 1)
+    POINTS[f"one sequence/mezo/{tokens}"] = (None, 1, tokens, "--method mezo", 2 if tokens <= 1024 else 1)
 for shape in ("30m", "smollm2-135m", "smollm2-360m", "tinyllama-1.1b", "llama-3.2-3b", "llama-2-7b"):
     POINTS[f"parameters/mezo on pairs/{shape}"] = (shape, 1, 64, "--method mezo --train lora --weights stored", 3 if shape < "l" or "small" in shape else 1)
 for shape in ("30m", "smollm2-135m", "smollm2-360m", "tinyllama-1.1b"):

@@ -148,8 +148,8 @@ TEST(Plan, ClosedFormOfAZerothOrderStep) {
   EXPECT_LT(row.peak - part(row, "weights") - kLibTorchFloor, 128 * kMiB);
 }
 
-// Peaks (VmHWM) of `frugal bench step --batch 8 --length 128` in fp32 on two cores, less the floor; random tokens need
-// no tokenizer. The plan may be wrong by a tenth of what comes on top of LibTorch, on the safe side here.
+// Peaks (VmHWM) of `frugal bench step --batch 8 --length 128` in fp32 on two cores; random tokens need no tokenizer.
+// The plan may be wrong by a tenth of what comes on top of LibTorch, on the safe side here.
 TEST(Plan, AgreesWithMeasuredPeaks) {
   PlanRequest r = smollm();
   r.bf16_compute = false;
