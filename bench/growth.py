@@ -5,8 +5,8 @@ usage: python bench/growth.py run OUT --models FOLDER [--only NAME,...]     meas
        python bench/growth.py table OUT [--docs docs]
 FOLDER takes the models of random weights that bench/random_model.py makes. `table` needs matplotlib for the plot and does without.
 
-The roofline of a point: its products at the rate that this machine gave for them just before (`frugal bench machine`: bf16 or fp32 products of 512
-rows by 2048 x 2048, one on each thread), plus the bytes of weights that a step must move at the rate at which memory was read. Random numbers, norms, softmax
+The roofline of a point: its products at the rate that this machine gave for them just before and after (mean of the two; `frugal bench machine`: bf16
+or fp32 products of 512 rows by 2048 x 2048, one on each thread), plus the bytes of weights that a step must move at the rate at which memory was read. Random numbers, norms, softmax
 and everything else count nothing in it. Bytes: the weights once for each forward, and twice more where a step updates them (read and written); blocks
 as stored count as they lie in the file.
 """
@@ -19,6 +19,8 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 SMALL = os.path.join(ROOT, "build/models/SmolLM2-135M-Instruct.Q4_1.gguf")
+TRIES, AGREE = 3, 1.15
+RATES = ("product_flops", "model_product_flops", "read_bytes_per_second")
 TOGETHER = 1024  # tokens of a forward at most, unless one sequence is longer
 
 # name: (model, sequences, tokens each, method and options, repeats)
@@ -56,8 +58,16 @@ def run(args):
             model = os.path.join(args.models, shape + ".gguf")
             if not os.path.exists(model):
                 random_model.write(model, random_model.SHAPES[shape], "q4_0", SMALL)
-        machine = run_json(program, "bench", "machine", model, "--length", str(min(512, max(32, sequences * length // 2))))
-        step = run_json(program, "bench", "step", model, "--batch", str(sequences), "--length", str(length), "--repeats", str(repeats), *options.split())
+        rows = str(min(512, max(32, sequences * length // 2)))
+        step_call = ["bench", "step", model, "--batch", str(sequences), "--length", str(length), "--repeats", str(repeats), *options.split()]
+        for _ in range(TRIES):  # rates before and after the step agree, or a neighbour came or went
+            before = run_json(program, "bench", "machine", model, "--length", rows)
+            step = run_json(program, *step_call)
+            after = run_json(program, "bench", "machine", model, "--length", rows)
+            drift = after["product_flops"] / before["product_flops"]
+            if 1 / AGREE < drift < AGREE:
+                break
+        machine = dict(before, **{key: (before[key] + after[key]) / 2 for key in RATES}, drift=drift)
         shape_of = run_json(program, "plan", model)["model"]
         points[name] = dict(sequences=sequences, length=length, options=options, machine=machine, step=step, model=shape_of)
         with open(path, "w", encoding="utf-8") as file:

@@ -57,7 +57,7 @@ double product_rate(Threads& threads, std::int64_t rows, const std::vector<Produ
     };
     fill(w);
     fill(x);
-    const double each = least_seconds(0.15, [&] {
+    const double each = least_seconds(0.05, [&] {
       threads.run(threads.count(), [&](std::int64_t item, int) {
         linear(x.as<T>(static_cast<std::size_t>(item) * size(rows, p.in)), w.as<T>(),
                y.as<T>(static_cast<std::size_t>(item) * size(rows, p.out)), {rows, p.in, p.out, p.in, p.out});
