@@ -1,7 +1,7 @@
 """How the cost of a step grows with tokens and with parameters, and how far each point is from a roofline. Makes docs/growth.json, the plot
 docs/growth.svg and the table of docs/performance.md.
 
-usage: python bench/growth.py run OUT --models FOLDER [--only NAME,...]     measures what OUT/points.json does not hold yet
+usage: python bench/growth.py run OUT --models FOLDER [--only NAME,...] [--minutes M]     measures what OUT/points.json does not hold yet
        python bench/growth.py table OUT [--docs docs]
 FOLDER takes the models of random weights that bench/random_model.py makes. `table` needs matplotlib for the plot and does without.
 
@@ -15,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "bench"))
@@ -50,9 +51,12 @@ def run(args):
     path = os.path.join(args.out, "points.json")
     os.makedirs(args.out, exist_ok=True)
     points = json.load(open(path, encoding="utf-8")) if os.path.exists(path) else {}
+    began = time.monotonic()
     for name, (shape, sequences, length, options, repeats) in POINTS.items():
         if name in points or (args.only and not any(name.startswith(o) for o in args.only.split(","))):
             continue
+        if args.minutes and time.monotonic() - began > 60 * args.minutes:
+            break
         model = SMALL
         if shape:
             model = os.path.join(args.models, shape + ".gguf")
@@ -182,6 +186,7 @@ def main():
     one.add_argument("out")
     one.add_argument("--models", required=True)
     one.add_argument("--only")
+    one.add_argument("--minutes", type=float, help="begin no point after so many")
     two = verbs.add_parser("table")
     two.add_argument("out")
     two.add_argument("--docs", default=os.path.join(ROOT, "docs"))
