@@ -74,7 +74,7 @@ TEST_F(Streaming, TunesToTheSameBits) {
                             " --template 'Message: {text}' --labels ham=No,spam=Yes --steps 3 --batch 2 --max-length 32"
                             " --lr 1e-3";
   for (const std::string method : {"mezo --train lora", "lora"}) {
-    const std::string memory = method == "lora" ? "330MiB" : "270MiB", out = (folder_ / "run").string();
+    const std::string memory = method == "lora" ? "300MiB" : "270MiB", out = (folder_ / "run").string();
     const Json whole = run(start + " --method " + method + " --out " + out),
                streamed = run(start + " --method " + method + " --out " + out + "2 --memory " + memory);
     ASSERT_TRUE(streamed.contains("weights_sha256")) << streamed << read_file(folder_ / "err");
