@@ -34,28 +34,37 @@ AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights, const std
   const auto planner_of = [&](const MethodInfo& method) {
     return *std::find_if(all.begin(), all.end(), [&](const Planner& each) { return each.method == method.name; });
   };
+  const std::uint64_t window = std::exchange(request.file_window, 0);
   std::string before;  // those passed over and what they need
   const MethodInfo* cheapest = nullptr;
   std::uint64_t least = 0;
-  for (const MethodInfo* method : order) {
-    std::vector<std::string> weights = {request.weights};
-    if (!has_fixed_weights && method->takes_stored) weights.push_back("stored");
-    if (request.weights != "bf16" && request.weights != "f32" && !method->takes_stored) continue;
-    std::uint64_t needed = 0;
-    for (const std::string& each : weights) {
-      PlanRequest with = request;
-      with.weights = each;
-      needed = plan_row(planner_of(*method), with).peak;
-      if (needed > limit) continue;
-      std::string reason = std::string(method->name) + " with --weights " + each + " needs " + format_bytes(needed) +
-                           (request.memory == 0 ? "" : " of " + format_bytes(request.memory));
-      if (!before.empty()) reason += "; preferred but too large: " + before;
-      return {std::string(method->name), each, reason};
-    }
-    before += (before.empty() ? "" : ", ") + std::string(method->name) + " (" + format_bytes(needed) + ")";
-    if (cheapest == nullptr || needed < least) {
-      cheapest = method;
-      least = needed;
+  // Methods whose weights stay in memory first; then those that read the file in each pass.
+  for (const bool streams : {false, true}) {
+    if (streams && window == 0) break;
+    request.file_window = streams ? window : 0;
+    before.clear();
+    cheapest = nullptr;
+    for (const MethodInfo* method : order) {
+      std::vector<std::string> weights = {request.weights};
+      if (!has_fixed_weights && method->takes_stored) weights.push_back("stored");
+      if (request.weights != "bf16" && request.weights != "f32" && !method->takes_stored) continue;
+      std::uint64_t needed = 0;
+      for (const std::string& each : weights) {
+        PlanRequest with = request;
+        with.weights = each;
+        needed = plan_row(planner_of(*method), with).peak;
+        if (needed > limit) continue;
+        std::string reason = std::string(method->name) + " with --weights " + each + " needs " + format_bytes(needed) +
+                             (request.memory == 0 ? "" : " of " + format_bytes(request.memory));
+        if (!before.empty()) reason += "; preferred but too large: " + before;
+        request.file_window = window;
+        return {std::string(method->name), each, reason};
+      }
+      before += (before.empty() ? "" : ", ") + std::string(method->name) + " (" + format_bytes(needed) + ")";
+      if (cheapest == nullptr || needed < least) {
+        cheapest = method;
+        least = needed;
+      }
     }
   }
   throw Error(Exit::budget, "--method auto: no method fits " + format_bytes(request.memory) + "; needed are " + before,

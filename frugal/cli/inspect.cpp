@@ -26,17 +26,20 @@ void check_context(const ModelSource& model, const char* option, std::int64_t le
   }
 }
 
-void check_prompts(const ModelSource& model, const std::vector<std::string>& prompts) {
+std::int64_t check_prompts(const ModelSource& model, const std::vector<std::string>& prompts) {
   const auto tokenizer = model.tokenizer();
+  std::int64_t longest = 0;
   const std::int64_t context = model.shape().context;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const auto tokens = static_cast<std::int64_t>(tokenizer->encode_with_special(prompts[i]).size());
+    longest = std::max(longest, tokens);
     if (context <= 0 || tokens <= context) continue;
     throw Error(Exit::input,
                 (prompts.size() == 1 ? "the prompt" : "prompt " + std::to_string(i + 1)) + " has " +
                     std::to_string(tokens) + " tokens, but the model's context is " + std::to_string(context),
                 "shorten the prompt");
   }
+  return longest;
 }
 
 InspectedTask::InspectedTask(const std::string& model, const PromptConfig& config)

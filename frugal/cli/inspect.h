@@ -51,7 +51,7 @@ class InspectedSequences {
 std::size_t longest_sequence(const SequenceDataset& data);  // tokens
 
 // Error(Exit::input): more tokens than the model's context has.
-void check_prompts(const ModelSource& model, const std::vector<std::string>& prompts);
+std::int64_t check_prompts(const ModelSource& model, const std::vector<std::string>& prompts);  // tokens of the longest
 void check_context(const ModelSource& model, const char* option, std::int64_t length);
 std::size_t longest_prompt(const Dataset& data);  // tokens
 // Tokens of the longest window of `length` in the text at `path`.

@@ -7,6 +7,7 @@
 
 #include "frugal/base/processor.h"
 #include "frugal/data/answer_examples.h"
+#include "frugal/formats/file_window.h"
 
 namespace frugal {
 
@@ -15,6 +16,7 @@ PlanRequest plan_request(const ModelSource& model, const ComputeConfig& compute,
   request.shape = model.shape();
   request.file_bytes = model.file_bytes();
   for (const auto& tensor : model.tensors()) request.largest_tensor = std::max(request.largest_tensor, tensor.bytes);
+  request.file_window = FileWindow::least(model);
   request.weights = compute.weights;
   request.threads = compute.threads > 0 ? compute.threads : usable_cores();
   request.bf16_compute = computes_in_bf16();

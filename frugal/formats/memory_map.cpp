@@ -38,11 +38,17 @@ MemoryMap::~MemoryMap() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-void MemoryMap::release(std::span<const std::byte> range) const {
+namespace {
+// Of the pages that lie wholly or partly in the range.
+void advise(std::span<const std::byte> range, int advice) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto begin = reinterpret_cast<std::uintptr_t>(range.data()) / page * page;
   const auto end = (reinterpret_cast<std::uintptr_t>(range.data()) + range.size() + page - 1) / page * page;
-  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, advice);
 }
+}  // namespace
+
+void MemoryMap::release(std::span<const std::byte> range) const { advise(range, MADV_DONTNEED); }
+void MemoryMap::read_ahead(std::span<const std::byte> range) const { advise(range, MADV_WILLNEED); }
 
 }  // namespace frugal

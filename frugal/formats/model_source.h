@@ -37,8 +37,12 @@ class ModelSource {
   virtual void read_rows(std::size_t index, std::int64_t begin, std::int64_t end, float* out) const = 0;
   // Row `row` of a matrix as stored: cols elements of the tensor's type, one after the other.
   virtual const std::byte* stored_row(std::size_t index, std::int64_t row) const = 0;
-  // Lets the kernel take back the resident pages of tensor `index` (madvise); the next read loads them again.
-  virtual void release(std::size_t index) const = 0;
+  // Lets the kernel take back the resident pages of rows [begin, end), or of all, of tensor `index` (madvise); the next
+  // read loads them again.
+  virtual void release_rows(std::size_t index, std::int64_t begin, std::int64_t end) const = 0;
+  void release(std::size_t index) const { release_rows(index, 0, tensors_[index].rows); }
+  // Asks the kernel to load tensor `index` soon.
+  virtual void read_ahead(std::size_t index) const = 0;
   virtual std::unique_ptr<Tokenizer> tokenizer() const = 0;  // Error(Exit::input) when there is none
   virtual std::string chat_template() const = 0;             // empty when there is none
   virtual Json generation_config() const = 0;                // {} when there is none; always has eos_token_id if known

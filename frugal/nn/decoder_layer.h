@@ -58,6 +58,21 @@ struct LayerLayout {
   }
 };
 
+// The feed-forward of a layer whose weights every branch has its own of, in parts of the width F, so that the scratch
+// of a large model stays small: kFfnBlockBytes of gate, up and down for all branches. One part: no more than they are.
+struct FfnBlocks {
+  std::int64_t count = 1, width = 0;  // of the last one the rest of F
+};
+inline constexpr std::int64_t kFfnBlockBytes = 32 << 20;
+inline FfnBlocks ffn_blocks(const LayerLayout& at, const LayerIds& id, const WeightView& view, std::int64_t bytes_each,
+                            bool is_recorded) {
+  const std::int64_t column = 3 * at.C * bytes_each * view.branches();
+  const bool is_plain = id[kGate].bias == kNoTensor && id[kDown].bias == kNoTensor && at.q_width == at.C;
+  if (is_recorded || view.shares_weights() || !is_plain || at.F * column <= 2 * kFfnBlockBytes) return {1, at.F};
+  const std::int64_t width = std::max<std::int64_t>(64, kFfnBlockBytes / column / 64 * 64);
+  return {(at.F + width - 1) / width, width};
+}
+
 // Vectors are small: made by the caller's thread for all branches.
 inline void read_vector(const WeightView& view, std::size_t id, const BranchBuffer& to, std::size_t element) {
   float* out[8];
@@ -73,13 +88,19 @@ Preparation<T> prepare_qkv(const WeightView& view, const LayerIds& ids, const La
   return work;
 }
 template <class T>
-Preparation<T> prepare_rest(const WeightView& view, const LayerIds& ids, const LayerLayout& at,
-                            const BranchBuffer& to) {
+Preparation<T> prepare_rest(const WeightView& view, const LayerIds& ids, const LayerLayout& at, const BranchBuffer& to,
+                            FfnBlocks blocks = {}, std::int64_t block = 0) {
+  if (blocks.count == 1) blocks.width = at.F;
+  const std::int64_t begin = block * blocks.width, end = std::min(at.F, begin + blocks.width);
+  const std::size_t part = static_cast<std::size_t>((end - begin) * at.C);
   Preparation<T> work;
-  work.add(view, ids[kO].weight, to, 0, 0, at.C);
-  work.add(view, ids[kGate].weight, to, at.gate_at(), 0, at.F);
-  work.add(view, ids[kUp].weight, to, at.gate_at() + static_cast<std::size_t>(at.F * at.C), 0, at.F);
-  work.add(view, ids[kDown].weight, to, at.down_at(), 0, at.C);
+  if (block == 0) work.add(view, ids[kO].weight, to, 0, 0, at.C);
+  work.add(view, ids[kGate].weight, to, at.gate_at(), begin, end);
+  work.add(view, ids[kUp].weight, to, at.gate_at() + part, begin, end);
+  if (blocks.count == 1)
+    work.add(view, ids[kDown].weight, to, at.gate_at() + 2 * part, 0, at.C);
+  else
+    work.add(view, ids[kDown].weight, to, at.gate_at() + 2 * part, 0, at.C, begin, end);
   return work;
 }
 

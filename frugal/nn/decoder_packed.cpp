@@ -23,17 +23,18 @@ void add_bias(Bf16* y, const float* bias, std::int64_t n, std::int64_t m, std::i
 }  // namespace
 
 template <class T>
-void Decoder::State::reserve(const WeightView& view, std::int64_t tokens) {
+void Decoder::State::reserve(const WeightView& view, std::int64_t tokens, bool is_recorded) {
   const int branches = view.branches();
   hidden.branches = branches;
   hidden.tokens = tokens;
   hidden.width = shape.hidden;
   hidden.memory.grow(static_cast<std::size_t>(branches * tokens * shape.hidden) * sizeof(float));
   std::size_t most_qkv = 0, most_rest = 0, most_bias = 0, most_row = 0, most_attended = 0;
-  for (const LayerShape& layer : shape.layers) {
-    const LayerLayout at(shape, layer);
+  for (std::size_t l = 0; l < shape.layers.size(); ++l) {
+    const LayerLayout at(shape, shape.layers[l]);
+    const std::int64_t width = ffn_blocks(at, ids.layers[l], view, sizeof(T), is_recorded).width;
     most_qkv = std::max(most_qkv, at.qkv_size());
-    most_rest = std::max(most_rest, at.rest_size());
+    most_rest = std::max(most_rest, at.gate_at() + static_cast<std::size_t>(3 * width * at.C));
     most_bias = std::max(most_bias, at.bias_size());
     most_row = std::max(most_row, static_cast<std::size_t>(at.qkv_width));
     most_attended = std::max(most_attended, static_cast<std::size_t>(at.q_width));
@@ -52,7 +53,7 @@ void Decoder::State::forward_packed(const WeightView& view, const PackedBatch& b
                                     Tape* tape) {
   const int B = view.branches();
   const std::int64_t N = batch.size(), chunk = chunk_tokens(N, B), chunks = (N + chunk - 1) / chunk;
-  reserve<T>(view, N);
+  reserve<T>(view, N, tape != nullptr);
   threads.run(chunks, [&](std::int64_t item, int) {  // embedding rows, made only for the tokens that occur
     for (std::int64_t t = item * chunk; t < std::min(N, (item + 1) * chunk); ++t) {
       float* out[Preparation<T>::kMaxBranches];
@@ -109,7 +110,9 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
     const std::int64_t element = row * at.q_width;
     return keeps ? tape->attended.as<T>() + element : attended.at<T>(b, static_cast<std::size_t>(element));
   };
-  const std::size_t scratch_bytes = static_cast<std::size_t>(chunk * (2 * C + (keeps ? 1 : 2) * at.F)) * sizeof(T);
+  const FfnBlocks blocks = ffn_blocks(at, id, view, sizeof(T), tape != nullptr);
+  const std::size_t scratch_bytes =
+      static_cast<std::size_t>(chunk * (2 * C + (keeps ? 1 : 2) * blocks.width)) * sizeof(T);
 
   read_vector(view, id.input_norm, gains, 0);
   read_vector(view, id.post_norm, gains, static_cast<std::size_t>(C));
@@ -145,7 +148,7 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
   });
 
   // Attention of each sequence; beside it the layer's other weights are made.
-  const Preparation<T> rest = prepare_rest<T>(view, id, at, panels_rest);
+  const Preparation<T> rest = prepare_rest<T>(view, id, at, panels_rest, blocks);
   threads.run(B * segments + rest.size(), [&](std::int64_t item, int thread) {
     if (item >= B * segments) return rest.run(view, item - B * segments);
     const int b = static_cast<int>(item % B);
@@ -179,44 +182,57 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
     attention(own, mine.as<T>(), mine.as<T>(static_cast<std::size_t>(at.kv_width)), out, a);
   });
 
-  // Output projection, norm, feed-forward; behind them the next layer's q k v weights are made.
-  threads.run(B * chunks + next.size(), [&](std::int64_t item, int thread) {
-    if (item >= B * chunks) return next.run(view, item - B * chunks);
-    const int b = static_cast<int>(item % B);
-    const std::int64_t begin = item / B * chunk, rows = std::min(N, begin + chunk) - begin;
-    Buffer& mine = scratch[static_cast<std::size_t>(thread)];
-    mine.grow(scratch_bytes);
-    PairScratch& beside = pair_scratch[static_cast<std::size_t>(thread)];
-    T* x = mine.as<T>();
-    T* y = x + chunk * C;
-    T* wide = y + chunk * C;
-    T* gate = keeps ? tape->gate_up.as<T>() + begin * 2 * at.F : wide;  // [rows, 2F]: gate, up
-    const T* panel = panels_rest.at<T>(b);
-    const float* bias = biases.at<float>(b);
-    float* h = hidden.at(b, begin);
-    linear(attended_at(b, begin), panel, y, {rows, at.q_width, C, at.q_width, C});
-    low_rank.add(kO, b, at, panel, attended_at(b, begin), at.q_width, y, begin, rows, beside);
-    if (id[kO].bias != kNoTensor) add_bias(y, bias + at.o_bias(), rows, C, C);
-    kernels::add(h, y, static_cast<std::size_t>(rows * C));
-    if (keeps) std::memcpy(tape->middle.as<float>() + begin * C, h, static_cast<std::size_t>(rows * C) * sizeof(float));
-    kernels::rms_norm(h, gains.at<float>(b, static_cast<std::size_t>(C)), x, static_cast<std::size_t>(rows),
-                      static_cast<std::size_t>(C), static_cast<float>(shape.norm_eps));
-    linear(x, panel + at.gate_at(), gate, {rows, C, 2 * at.F, C, 2 * at.F});
-    for (const Slot slot : {kGate, kUp})
-      low_rank.add(slot, b, at, panel + at.gate_at() + at.column(slot) * C, x, C, gate, begin, rows, beside);
-    if (id[kGate].bias != kNoTensor) add_bias(gate, bias + at.gate_bias(), rows, 2 * at.F, 2 * at.F);
-    if (recording == Recording::again) return;
-    T* activated = keeps ? wide : gate;  // a kept gate is not overwritten
-    const std::int64_t stride = keeps ? at.F : 2 * at.F;
-    for (std::int64_t r = 0; r < rows; ++r) {
-      if (keeps) std::memcpy(activated + r * stride, gate + r * 2 * at.F, static_cast<std::size_t>(at.F) * sizeof(T));
-      kernels::silu_mul(activated + r * stride, gate + r * 2 * at.F + at.F, static_cast<std::size_t>(at.F));
+  // Output projection, norm, feed-forward, perhaps in blocks; behind them the next layer's q k v weights are made.
+  for (std::int64_t block = 0; block < blocks.count; ++block) {
+    const bool is_first = block == 0, is_last = block + 1 == blocks.count;
+    if (!is_first) {
+      const Preparation<T> part = prepare_rest<T>(view, id, at, panels_rest, blocks, block);
+      threads.run(part.size(), [&](std::int64_t item, int) { part.run(view, item); });
     }
-    linear(activated, panel + at.down_at(), y, {rows, at.F, C, stride, C});
-    low_rank.add(kDown, b, at, panel + at.down_at(), activated, stride, y, begin, rows, beside);
-    if (id[kDown].bias != kNoTensor) add_bias(y, bias + at.down_bias(), rows, C, C);
-    kernels::add(h, y, static_cast<std::size_t>(rows * C));
-  });
+    const std::int64_t F = std::min(at.F, (block + 1) * blocks.width) - block * blocks.width;
+    threads.run(B * chunks + (is_last ? next.size() : 0), [&](std::int64_t item, int thread) {
+      if (item >= B * chunks) return next.run(view, item - B * chunks);
+      const int b = static_cast<int>(item % B);
+      const std::int64_t begin = item / B * chunk, rows = std::min(N, begin + chunk) - begin;
+      Buffer& mine = scratch[static_cast<std::size_t>(thread)];
+      mine.grow(scratch_bytes);
+      PairScratch& beside = pair_scratch[static_cast<std::size_t>(thread)];
+      T* y = mine.as<T>();
+      T* wide = y + 2 * chunk * C;
+      // What the blocks read outlives one of them, in place of what the projection has read.
+      T* x = blocks.count > 1 ? attended_at(b, begin) : y + chunk * C;
+      T* gate = keeps ? tape->gate_up.as<T>() + begin * 2 * F : wide;  // [rows, 2F]: gate, up
+      const T* panel = panels_rest.at<T>(b);
+      const float* bias = biases.at<float>(b);
+      float* h = hidden.at(b, begin);
+      if (is_first) {
+        linear(attended_at(b, begin), panel, y, {rows, at.q_width, C, at.q_width, C});
+        low_rank.add(kO, b, at, panel, attended_at(b, begin), at.q_width, y, begin, rows, beside);
+        if (id[kO].bias != kNoTensor) add_bias(y, bias + at.o_bias(), rows, C, C);
+        kernels::add(h, y, static_cast<std::size_t>(rows * C));
+        if (keeps)
+          std::memcpy(tape->middle.as<float>() + begin * C, h, static_cast<std::size_t>(rows * C) * sizeof(float));
+        kernels::rms_norm(h, gains.at<float>(b, static_cast<std::size_t>(C)), x, static_cast<std::size_t>(rows),
+                          static_cast<std::size_t>(C), static_cast<float>(shape.norm_eps));
+      }
+      linear(x, panel + at.gate_at(), gate, {rows, C, 2 * F, C, 2 * F});
+      for (const Slot slot : {kGate, kUp})
+        low_rank.add(slot, b, at, panel + at.gate_at() + at.column(slot) * C, x, C, gate, begin, rows, beside);
+      if (id[kGate].bias != kNoTensor) add_bias(gate, bias + at.gate_bias(), rows, 2 * F, 2 * F);
+      if (recording == Recording::again) return;
+      T* activated = keeps ? wide : gate;  // a kept gate is not overwritten
+      const std::int64_t stride = keeps ? F : 2 * F;
+      for (std::int64_t r = 0; r < rows; ++r) {
+        if (keeps) std::memcpy(activated + r * stride, gate + r * 2 * F, static_cast<std::size_t>(F) * sizeof(T));
+        kernels::silu_mul(activated + r * stride, gate + r * 2 * F + F, static_cast<std::size_t>(F));
+      }
+      const T* down = panel + at.gate_at() + 2 * F * C;
+      linear(activated, down, y, {rows, F, C, stride, C});
+      low_rank.add(kDown, b, at, down, activated, stride, y, begin, rows, beside);
+      if (id[kDown].bias != kNoTensor) add_bias(y, bias + at.down_bias(), rows, C, C);
+      kernels::add(h, y, static_cast<std::size_t>(rows * C));
+    });
+  }
 }
 
 template void Decoder::State::forward_packed<float>(const WeightView&, const PackedBatch&, std::span<KvCache* const>,

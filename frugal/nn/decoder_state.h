@@ -32,13 +32,14 @@ struct BranchBuffer {
 template <class T>
 class Preparation {
  public:
+  // first, last: the columns that are wanted; last 0: all.
   void add(const WeightView& view, std::size_t id, const BranchBuffer& to, std::size_t element, std::int64_t begin,
-           std::int64_t end) {
-    const std::int64_t cols = view.store().spec(id).cols,
+           std::int64_t end, std::int64_t first = 0, std::int64_t last = 0) {
+    const std::int64_t cols = last > 0 ? last - first : view.store().spec(id).cols,
                        step = std::max<std::int64_t>(1, (std::int64_t{1} << 16) / cols);
     for (std::int64_t row = begin; row < end; row += step) {
-      items_.push_back(
-          {id, row, std::min(end, row + step), &to, element + static_cast<std::size_t>((row - begin) * cols)});
+      items_.push_back({id, row, std::min(end, row + step), &to,
+                        element + static_cast<std::size_t>((row - begin) * cols), first, last});
     }
   }
   std::int64_t size() const { return static_cast<std::int64_t>(items_.size()); }
@@ -46,7 +47,10 @@ class Preparation {
     const Item& it = items_[static_cast<std::size_t>(item)];
     T* out[kMaxBranches];
     for (int b = 0; b < view.branches(); ++b) out[b] = it.to->template at<T>(b, it.element);
-    view.rows(it.id, it.begin, it.end, out);
+    if (it.last > 0)
+      view.columns(it.id, it.begin, it.end, it.first, it.last, out);
+    else
+      view.rows(it.id, it.begin, it.end, out);
   }
   static constexpr int kMaxBranches = 8;
 
@@ -56,6 +60,7 @@ class Preparation {
     std::int64_t begin, end;
     const BranchBuffer* to;
     std::size_t element;
+    std::int64_t first, last;
   };
   std::vector<Item> items_;
 };
@@ -100,17 +105,16 @@ struct Decoder::State {
   std::vector<float> inverse_frequencies;  // [D / 2]
 
   Hidden hidden;
-  BranchBuffer qkv, attended;             // [N, (H + 2K) D], [N, H D]
-  BranchBuffer panels_qkv, panels_rest;   // one layer's weights: q k v; o, gate up, down
-  BranchBuffer gains, biases;             // fp32: [2 C] norm gains of the layer; q k v o gate up down biases
-  BranchBuffer block[2];                  // two blocks of rows of the head
-  std::vector<Buffer> scratch;            // one a thread
+  BranchBuffer qkv, attended;            // [N, (H + 2K) D], [N, H D]
+  BranchBuffer panels_qkv, panels_rest;  // one layer's weights: q k v; o, gate up, down; of the head two blocks of rows
+  BranchBuffer gains, biases;            // fp32: [2 C] norm gains of the layer; q k v o gate up down biases
+  std::vector<Buffer> scratch;           // one a thread
   std::vector<PairScratch> pair_scratch;  // of a thread
   std::vector<float> cos, sin;            // [N, D / 2]
 
   void rotations(const std::vector<std::int32_t>& positions);
   template <class T>
-  void reserve(const WeightView& view, std::int64_t tokens);
+  void reserve(const WeightView& view, std::int64_t tokens, bool is_recorded);
   template <class T>
   void forward_packed(const WeightView& view, const PackedBatch& batch, std::span<KvCache* const> caches, Tape* tape);
   // What forward_layer leaves on a tape: nothing; the input; all; all but the input, which is read from the tape
@@ -138,14 +142,22 @@ struct Decoder::State {
                           int thread);
   BackwardState& start_backward(
       const WeightView& view);  // zeroes dhidden for the tokens of the last forward unless a head has run
-  // Block `index` of the head's rows, to be made in block[index % 2]; nothing behind the last.
+  // Block `index` of the head's rows, to be made where head_panel(b, index) is; nothing behind the last. Takes the
+  // place of the layers' weights.
   template <class T>
-  Preparation<T> head_block(const WeightView& view, std::int64_t index) const {
+  Preparation<T> head_block(const WeightView& view, std::int64_t index) {
+    panels_rest.grow(view.branches(), 2 * block_elements() * sizeof(T), view.shares_weights());
     Preparation<T> work;
     const std::int64_t begin = index * kVocabularyBlock;
     if (begin < shape.vocab)
-      work.add(view, ids.head, block[index % 2], 0, begin, std::min(shape.vocab, begin + kVocabularyBlock));
+      work.add(view, ids.head, panels_rest, static_cast<std::size_t>(index % 2) * block_elements(), begin,
+               std::min(shape.vocab, begin + kVocabularyBlock));
     return work;
+  }
+  std::size_t block_elements() const { return static_cast<std::size_t>(kVocabularyBlock * shape.hidden); }
+  template <class T>
+  T* head_panel(int branch, std::int64_t index) const {
+    return panels_rest.at<T>(branch, static_cast<std::size_t>(index % 2) * block_elements());
   }
   void backward_final_norm(const WeightView& view, std::span<const std::int64_t> rows, const float* dnormed,
                            Gradients& gradients);

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "frugal/data/prompts.h"
 #include "frugal/nn/decoder.h"
 #include "frugal/nn/generate.h"
 
@@ -14,9 +15,9 @@ struct ManyOptions {
   SamplingOptions sampling{.temperature = 0};
   std::int64_t continuations = 1;  // of every prompt, >= 1; the i-th draws as if the seed were seed + i
   std::int64_t max_new_tokens = 256;
-  std::int64_t together = 8;                // sequences that are generated at once, >= 1; each has its own KvCache
-  std::int64_t packed_tokens = 1024;        // of prompts in one forward; a longer prompt goes alone
-  std::vector<std::int32_t> stop_tokens{};  // end an answer and are left out of it
+  std::int64_t together = 8;                    // sequences that are generated at once, >= 1; each has its own KvCache
+  std::int64_t packed_tokens = kPackedPrompts;  // of prompts in one forward; a longer prompt goes alone
+  std::vector<std::int32_t> stop_tokens{};      // end an answer and are left out of it
 };
 
 // What follows each prompt (none empty) until a stop token, max_new_tokens or the end of the model's context, in the

@@ -31,7 +31,8 @@ void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::i
   const auto n = static_cast<std::int64_t>(rows.size()), C = shape.hidden, V = shape.vocab;
   const std::int64_t chunk = chunk_tokens(n, B), chunks = (n + chunk - 1) / chunk;
   const std::vector<float> gain = final_gain(view);
-  BranchBuffer x, running;  // [n, C] in T; [2, n]: maximum and sum so far
+  BranchBuffer running;   // [2, n]: maximum and sum so far
+  BranchBuffer& x = qkv;  // [n, C] in T, in place of what the layers had there
   x.grow(B, static_cast<std::size_t>(n * C) * sizeof(T));
   running.grow(B, static_cast<std::size_t>(2 * n) * sizeof(float));
   for (int b = 0; b < B; ++b) {
@@ -44,8 +45,6 @@ void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::i
     std::fill_n(running.at<float>(b, static_cast<std::size_t>(n)), n, 0.0f);
   }
   if (expected != nullptr) std::fill_n(expected, n * C, 0.0f);
-  for (BranchBuffer& buffer : block)
-    buffer.grow(B, static_cast<std::size_t>(kVocabularyBlock * C) * sizeof(T), view.shares_weights());
   {
     const Preparation<T> first = head_block<T>(view, 0);
     threads.run(first.size(), [&](std::int64_t item, int) { first.run(view, item); });
@@ -61,7 +60,7 @@ void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::i
       const std::int64_t columns = kVocabularyBlock + (expected != nullptr ? C : 0);
       mine.grow(static_cast<std::size_t>(chunk * columns) * sizeof(T));
       T* logits = mine.as<T>();
-      const T* panel = block[index % 2].at<T>(b);
+      const T* panel = head_panel<T>(b, index);
       linear(x.at<T>(b, static_cast<std::size_t>(begin * C)), panel, logits, {count, C, width, C, width});
       float* most = running.at<float>(b, static_cast<std::size_t>(begin));
       std::vector<float> before;

@@ -109,7 +109,7 @@ void Decoder::State::backward_head_weights(const WeightView& view, std::span<con
   for (std::int64_t index = 0; index * kVocabularyBlock < V; ++index) {
     const Preparation<T> next = head_block<T>(view, index + 1);
     const std::int64_t from = index * kVocabularyBlock, width = std::min(V, from + kVocabularyBlock) - from;
-    const T* panel = block[index % 2].at<T>(0);
+    const T* panel = head_panel<T>(0, index);
     threads.run(chunks + next.size(), [&](std::int64_t item, int) {
       if (item >= chunks) return next.run(view, item - chunks);
       const std::int64_t begin = item * chunk, count = std::min(n, begin + chunk) - begin;

@@ -12,6 +12,7 @@ namespace frugal {
 namespace {
 
 constexpr std::int64_t kTile = 1 << 18;  // elements converted at a time by one thread: 1 MiB of fp32
+constexpr std::int64_t kSpan = 1 << 23;  // elements whose pages in the file are resident at once
 
 // Of a tensor's codes, so that the scales behind them are aligned.
 std::size_t nf4_code_bytes(std::int64_t elements) {
@@ -71,20 +72,25 @@ void WeightStore::load(Threads& threads) {
       const std::int64_t whole = nf4::kBlock / std::gcd(nf4::kBlock, cols);
       step = (step + whole - 1) / whole * whole;
     }
-    threads.run((rows + step - 1) / step, [&](std::int64_t item, int) {
-      const std::int64_t begin = item * step, end = std::min(rows, begin + step);
-      std::byte* to = memory_.data() + tensor.offset;
-      if (tensor.type == WeightType::f32) {
-        source_->read_rows(id, begin, end, reinterpret_cast<float*>(to) + begin * cols);
-      } else {
-        std::vector<float> values(static_cast<std::size_t>((end - begin) * cols));
-        source_->read_rows(id, begin, end, values.data());
-        if (tensor.type == WeightType::nf4)
-          encode(tensor, begin * cols, values);
-        else
-          kernels::to_bf16(values.data(), reinterpret_cast<kernels::Bf16*>(to) + begin * cols, values.size());
-      }
-    });
+    // A span of tiles at a time, whose pages are released before the next one's are read.
+    const std::int64_t tiles = (rows + step - 1) / step, span = std::max<std::int64_t>(1, kSpan / (step * cols));
+    for (std::int64_t first = 0; first < tiles; first += span) {
+      threads.run(std::min(span, tiles - first), [&](std::int64_t item, int) {
+        const std::int64_t begin = (first + item) * step, end = std::min(rows, begin + step);
+        std::byte* to = memory_.data() + tensor.offset;
+        if (tensor.type == WeightType::f32) {
+          source_->read_rows(id, begin, end, reinterpret_cast<float*>(to) + begin * cols);
+        } else {
+          std::vector<float> values(static_cast<std::size_t>((end - begin) * cols));
+          source_->read_rows(id, begin, end, values.data());
+          if (tensor.type == WeightType::nf4)
+            encode(tensor, begin * cols, values);
+          else
+            kernels::to_bf16(values.data(), reinterpret_cast<kernels::Bf16*>(to) + begin * cols, values.size());
+        }
+      });
+      source_->release_rows(id, first * step, std::min(rows, (first + span) * step));
+    }
     source_->release(id);
   }
 }
@@ -122,6 +128,7 @@ template <class T>
 void WeightStore::read_stored(std::size_t id, std::int64_t begin, std::int64_t end, T* out) const {
   const Tensor& tensor = tensors_[id];
   const auto cols = static_cast<std::size_t>(tensor.spec.cols);
+  if (window_) window_->touch(id, begin, end);
   if (tensor.blocks) {
     const std::size_t count = cols / kernels::block_elements(*tensor.blocks);
     for (std::int64_t row = begin; row < end; ++row, out += cols)
@@ -172,6 +179,7 @@ void WeightStore::matvec(std::size_t id, std::int64_t begin, std::int64_t end, c
   const Tensor& tensor = tensors_[id];
   const auto cols = static_cast<std::size_t>(tensor.spec.cols), rows = static_cast<std::size_t>(end - begin);
   if (tensor.blocks) {
+    if (window_) window_->touch(id, begin, end);
     std::vector<const std::byte*> at(rows);
     for (std::size_t r = 0; r < rows; ++r) at[r] = source_->stored_row(id, begin + static_cast<std::int64_t>(r));
     return kernels::matvec(*tensor.blocks, at.data(), rows, x, y, tokens, cols, y_stride);

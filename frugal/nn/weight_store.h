@@ -10,6 +10,7 @@
 #include "frugal/core/kernels/blocks.h"
 #include "frugal/core/kernels/kernels.h"
 #include "frugal/core/threads.h"
+#include "frugal/formats/file_window.h"
 #include "frugal/formats/model_source.h"
 
 namespace frugal {
@@ -28,6 +29,10 @@ class WeightStore {
 
   // Takes every weight from the file again.
   void load(Threads& threads);
+
+  // Of the file's pages that tensors kept as stored are read from, at most so many bytes stay resident: see FileWindow.
+  void keep_resident(std::uint64_t bytes) { window_ = std::make_unique<FileWindow>(*source_, bytes); }
+  const FileWindow* window() const { return window_.get(); }  // null: all may stay
 
   const ModelShape& shape() const { return source_->shape(); }
   const ModelSource& source() const { return *source_; }
@@ -66,6 +71,7 @@ class WeightStore {
   float* scales(const Tensor& tensor) const;
   void encode(const Tensor& tensor, std::int64_t first, const std::vector<float>& values);  // elements from `first` on
   std::shared_ptr<const ModelSource> source_;
+  std::unique_ptr<FileWindow> window_;
   std::vector<Tensor> tensors_;
   Buffer memory_;
 };

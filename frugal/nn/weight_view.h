@@ -3,6 +3,7 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "frugal/nn/weight_store.h"
 
@@ -47,9 +48,33 @@ class WeightView {
   // Rows [begin, end) of tensor `id` for every branch b into out[b][(end - begin) * cols]. Called from several threads.
   virtual void rows(std::size_t id, std::int64_t begin, std::int64_t end, float* const* out) const = 0;
   virtual void rows(std::size_t id, std::int64_t begin, std::int64_t end, kernels::Bf16* const* out) const = 0;
+  // Columns [first, last) of such rows, out[b][(end - begin) * (last - first)].
+  virtual void columns(std::size_t id, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last,
+                       float* const* out) const {
+    cut(id, begin, end, first, last, out);
+  }
+  virtual void columns(std::size_t id, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last,
+                       kernels::Bf16* const* out) const {
+    cut(id, begin, end, first, last, out);
+  }
 
  protected:
   const WeightStore& store_;
+
+ private:
+  template <class T>
+  void cut(std::size_t id, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last,
+           T* const* out) const {
+    const std::int64_t cols = store_.spec(id).cols;
+    std::vector<T> whole(static_cast<std::size_t>(branches() * cols));
+    std::vector<T*> row(static_cast<std::size_t>(branches()));
+    for (std::int64_t r = begin; r < end; ++r) {
+      for (int b = 0; b < branches(); ++b) row[static_cast<std::size_t>(b)] = whole.data() + b * cols;
+      rows(id, r, r + 1, row.data());
+      for (int b = 0; b < branches(); ++b)
+        std::copy_n(whole.data() + b * cols + first, last - first, out[b] + (r - begin) * (last - first));
+    }
+  }
 };
 
 inline void WeightView::low_rank_part(std::size_t id, PairPart part, float* const* out) const {

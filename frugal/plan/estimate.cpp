@@ -1,4 +1,5 @@
 // Bytes by purpose and seconds of a forward and of a zeroth-order step.
+#include <algorithm>
 #include <cmath>
 
 #include "frugal/plan/sizes.h"
@@ -8,13 +9,29 @@ using namespace plan_sizes;  // NOLINT: private to this folder
 
 namespace {
 
-// While the model is read: pages of the largest tensor, and a tile of fp32 a thread.
+constexpr double kReadBytes = 1e9;              // a second, of a file: a solid-state disk's
+constexpr std::uint64_t kPlanError = 16 << 20;  // that a plan may be wrong by
+
+// While the model is read: pages of a span of the largest tensor, and a tile of fp32 a thread.
 Size reading(const PlanRequest& r, const Sizes& s) {
   const Size tiles = at_least_one(r.threads) * kTileBytes;
-  if (r.largest_tensor > 0) return tiles + r.largest_tensor;
+  if (r.largest_tensor > 0) return tiles + std::min(Size(r.largest_tensor), Size(kSpanBytes));
   const Size largest = std::max({s.embedding, s.most_qkv, s.most_rest});
   const double share = number(largest) / std::max(1.0, number(s.matrices()));
-  return tiles + static_cast<std::uint64_t>(std::min(share * static_cast<double>(r.file_bytes), 0x1p62));
+  return tiles +
+         std::min(Size(kSpanBytes),
+                  Size(static_cast<std::uint64_t>(std::min(share * static_cast<double>(r.file_bytes), 0x1p62))));
+}
+
+// Columns of the feed-forward whose weights are made at a time: see ffn_blocks of nn/decoder_layer.h. bytes: of a
+// number in all branches.
+Size ffn_block(const ModelShape& s, const LayerShape& layer, Size bytes) {
+  constexpr std::uint64_t kBlockBytes = 32 << 20;
+  const Size column = Size(3) * s.hidden * bytes;
+  if (s.mlp_bias || Size(layer.heads) * s.head_dim != Size(s.hidden) ||
+      Size(layer.ffn) * column <= Size(2 * kBlockBytes))
+    return layer.ffn;
+  return std::max<std::uint64_t>(64, kBlockBytes / column.count() / 64 * 64);
 }
 
 // Weights that the products of a forward use.
@@ -41,14 +58,23 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
                     : r.weights == "nf4" ? (s.embedding + s.head) * 2 + ceil_divide(s.linears * 9, 16)  // 4.5 bits
                                          : s.matrices() * (r.weights == "f32" ? 4 : 2);
   const Size weights = kept + s.vectors * 4;
-  // Weights of a layer's linears for each branch that has its own; two blocks of the head's rows.
-  const Size scratch = (changes_weights ? B : Size(1)) * (s.most_qkv + s.most_rest + Size(2) * block * C) * T;
-  // Residual stream in fp32, q k v and attention's output, sines and cosines; normed rows before the head.
-  const Size activations = rows * (C * 4 + (s.most_qkv_row + s.most_q_row) * T) + tokens * r.shape.head_dim * 4 +
-                           (work.has_whole_head ? rows * C * T : Size(0));
+  // Weights of a layer's linears for each branch that has its own, the feed-forward's of a large layer in parts; two
+  // blocks of the head's rows take their place.
+  Size rest, widest;
+  for (const LayerShape& layer : r.shape.layers) {
+    const Size q = Size(layer.heads) * r.shape.head_dim,
+               width = changes_weights && branches > 1 ? ffn_block(r.shape, layer, B * T) : Size(layer.ffn);
+    rest = std::max(rest, q * C + Size(3) * width * C);
+    widest = std::max(widest, width);
+  }
+  const Size scratch = (changes_weights ? B : Size(1)) * (s.most_qkv + std::max(rest, Size(2) * block * C)) * T;
+  // Residual stream in fp32, q k v and attention's output, sines and cosines. Normed rows before the head take the
+  // place of q k v.
+  const Size before = work.has_whole_head ? std::max(s.most_qkv_row, C) : s.most_qkv_row;
+  const Size activations = rows * (C * 4 + (before + s.most_q_row) * T) + tokens * r.shape.head_dim * 4;
   // A chunk between norm and down projection, or its logits over a block; attention's result for one sequence.
-  const Size per_thread = chunk * std::max(Size(2) * C + Size(2) * s.most_ffn, block) * T +
-                          Size(r.length) * s.most_q_row * T + kProductsThread;
+  const Size per_thread =
+      chunk * std::max(Size(2) * C + Size(2) * widest, block) * T + Size(r.length) * s.most_q_row * T + kProductsThread;
   const Size snapshot = is_tuning ? kSnapshotBuffer : 0;
 
   const Size stepping = scratch + activations + threads * per_thread + snapshot,
@@ -65,6 +91,23 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
                                  {"reading", read > stepping ? read.count() - stepping.count() : 0}};
   std::erase_if(parts, [](const PlanPart& part) { return part.bytes == 0; });
   return parts;
+}
+
+void plan_sizes::stream_weights(const PlanRequest& r, double passes, MethodPlan& plan) {
+  const std::uint64_t peak = peak_of(plan);
+  if (r.weights != "stored" || r.memory == 0 || r.file_window == 0 || peak <= r.memory || r.file_window >= r.file_bytes)
+    return;
+  const auto weights = std::find_if(plan.parts.begin(), plan.parts.end(),
+                                    [](const PlanPart& part) { return part.purpose == "weights"; });
+  // The rest of the plan may be wrong by as much as it says itself.
+  const std::uint64_t others = peak - r.file_bytes,
+                      reserve = std::max(kPlanError, (others - std::min(others, r.floor)) / 10),
+                      room = r.memory - std::min(r.memory, others + reserve),
+                      window = std::clamp(room, r.file_window, r.file_bytes);
+  weights->bytes -= r.file_bytes - window;
+  plan.choices["file_window"] = window;
+  const auto read = static_cast<double>(r.file_bytes - (window - r.file_window));
+  plan.seconds_per_step = std::max(plan.seconds_per_step, passes * read / kReadBytes);  // read while others compute
 }
 
 double plan_sizes::forward_flops(const PlanRequest& r) {
@@ -102,7 +145,9 @@ std::uint64_t peak_of(const MethodPlan& plan) {
 }
 
 MethodPlan plan_forward(const PlanRequest& request) {
-  return {plan_sizes::forward_memory(request, 1, false, false), plan_sizes::forward_seconds(request, 1, false)};
+  MethodPlan plan{plan_sizes::forward_memory(request, 1, false, false), plan_sizes::forward_seconds(request, 1, false)};
+  plan_sizes::stream_weights(request, 1, plan);
+  return plan;
 }
 
 MethodPlan plan_zeroth_order(const PlanRequest& request, const ZerothOrderPlan& method) {
@@ -115,6 +160,7 @@ MethodPlan plan_zeroth_order(const PlanRequest& request, const ZerothOrderPlan& 
   const double update = number(trained) / request.rates.update_weights / number(at_least_one(request.threads));
   plan.seconds_per_step =
       number(at_least_one(method.samples)) * (plan_sizes::forward_seconds(request, 2, !has_pairs) + update);
+  if (has_pairs) plan_sizes::stream_weights(request, number(at_least_one(method.samples)), plan);
   return plan;
 }
 

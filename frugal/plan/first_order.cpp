@@ -68,6 +68,7 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
       forward * (1 + m.depth * (keeps ? 1 : 2) + m.weight_gradients + (m.has_magnitudes ? m.depth : 0)) +
       number(m.trained) / r.rates.update_weights / number(threads);
   plan.choices["activations"] = keeps ? "keep" : "checkpoint";
+  if (!changes_weights) stream_weights(r, 2, plan);
   return plan;
 }
 
@@ -84,7 +85,8 @@ MethodPlan plan_first_order(const PlanRequest& request, const FirstOrderPlan& me
   };
   if (activations != "auto") return of_all(activations == "keep");
   MethodPlan kept = of_all(true);
-  return request.memory == 0 || peak_of(kept) <= request.memory ? kept : of_all(false);
+  const bool fits = request.memory == 0 || (peak_of(kept) <= request.memory && !kept.choices.contains("file_window"));
+  return fits ? kept : of_all(false);  // rather a forward again than the file
 }
 
 }  // namespace frugal

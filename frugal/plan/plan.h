@@ -18,6 +18,7 @@ struct PlanRequest {
   ModelShape shape;
   std::uint64_t file_bytes = 0;
   std::uint64_t largest_tensor = 0;      // bytes of the file's largest tensor; 0: its share of file_bytes by elements
+  std::uint64_t file_window = 0;         // bytes of the file that must be resident at once at least; 0: all of it
   std::string weights = "bf16";          // bf16, f32; nf4 and stored where they are not changed
   std::int64_t batch = 8, length = 128;  // sequences evaluated together, tokens of the longest
   std::int64_t threads = 2;
@@ -44,7 +45,9 @@ struct PlanPart {
 struct MethodPlan {
   std::vector<PlanPart> parts;  // their sum is the peak
   double seconds_per_step = 0;
-  Json choices = Json::object();  // settings of the method that the plan decided, {"activations": "keep"}
+  // Settings that the plan decided: {"activations": "keep"}; {"file_window": n} where weights used as stored do not all
+  // fit: n bytes of the file stay resident, the rest is read again in each pass.
+  Json choices = Json::object();
 };
 std::uint64_t peak_of(const MethodPlan& plan);
 

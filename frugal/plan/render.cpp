@@ -29,6 +29,13 @@ std::string bytes_for(const PlanRow& row, const std::string& purpose) {
   return "0";
 }
 
+std::string streamed(const PlanRequest& request, const PlanRow& row) {
+  const auto window = row.choices.find("file_window");
+  if (window == row.choices.end()) return {};
+  return ", weights streamed: " + format_bytes(window->get<std::uint64_t>()) + " of " +
+         format_bytes(request.file_bytes) + " at a time";
+}
+
 std::string step_time(double seconds) {
   if (!(seconds < 1e9)) return "years";
   char text[32];
@@ -77,7 +84,7 @@ std::string plan_table(const PlanRequest& request, const std::vector<PlanRow>& r
     for (const std::string& purpose : purposes) line.push_back(bytes_for(row, purpose));
     line.insert(line.end(), {format_bytes(row.peak), step_time(row.seconds_per_step)});
     line.push_back(request.memory == 0 ? format_budget(smallest_budget(row.peak))
-                   : row.fits          ? "yes"
+                   : row.fits          ? "yes" + streamed(request, row)
                                        : "no: " + row.what_gives);
   }
   const PlanRow& best = least(rows);
@@ -94,6 +101,7 @@ Json plan_json(const PlanRequest& request, const std::vector<PlanRow>& rows) {
                     {"parts", parts},
                     {"peak", row.peak},
                     {"fits", row.fits},
+                    {"choices", row.choices},
                     {"what_gives", row.what_gives},
                     {"smallest_budget_bytes", smallest_budget(row.peak)},
                     {"seconds_per_step", row.seconds_per_step}});

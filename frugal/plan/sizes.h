@@ -16,6 +16,7 @@ inline constexpr std::uint64_t kPackedTokens =
     1024;  // sequences with label words are packed up to here; a longer one goes alone
 inline constexpr std::uint64_t kEvaluatedTogether = 32;  // sequences of one call of an evaluation
 inline constexpr std::uint64_t kTileBytes = 1 << 20;     // fp32 weights a thread converts at a time while reading
+inline constexpr std::uint64_t kSpanBytes = 32 << 20;    // of the file that are resident at once while it is read
 inline constexpr std::uint64_t kTokenizerEntry =
     240;  // a vocabulary entry: its text, its places in two tables, its merge
 inline constexpr std::uint64_t kSnapshotBuffer = 1 << 20;
@@ -94,6 +95,8 @@ inline Size term_shapes(Size tokens, bool are_natural) {
 // stored, and each branch has its own.
 std::vector<PlanPart> forward_memory(const PlanRequest& request, std::uint64_t branches, bool changes_weights,
                                      bool is_tuning);
+// Where weights that are used as stored do not all fit, lets as many of them stay as do. passes: over them, in a step.
+void stream_weights(const PlanRequest& request, double passes, MethodPlan& plan);
 double forward_flops(const PlanRequest& request);  // of the products of a forward of one branch
 double panel_weights(const PlanRequest& request);  // that are made ready for them
 double forward_seconds(const PlanRequest& request, std::uint64_t branches, bool is_perturbed);

@@ -1,13 +1,17 @@
 // frugal bench step: what one step costs, on random tokens with the language-model loss on every token, or on the first
 // examples of a file as tune trains them.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <numeric>
 
 #include "frugal/base/error.h"
 #include "frugal/base/interrupt.h"
 #include "frugal/base/philox.h"
 #include "frugal/base/progress.h"
+#include "frugal/core/budget/guard.h"
 #include "frugal/train/objective/sequence_loss.h"
 #include "frugal/train/tuner_registry.h"
 #include "frugal/verbs/tune_data.h"
@@ -28,17 +32,34 @@ std::vector<Sequence> random_sequences(std::size_t count, std::size_t length, st
   return data;
 }
 
+// Of this process so far.
+struct DiskReads {
+  std::uint64_t bytes = 0;   // from storage (/proc/self/io); what the page cache holds is not read
+  std::uint64_t faults = 0;  // pages a thread had to wait for
+};
+DiskReads disk_reads() {
+  DiskReads reads;
+  std::ifstream io("/proc/self/io");
+  for (std::string key; io >> key;) {
+    if (key == "read_bytes:") io >> reads.bytes;
+  }
+  struct rusage usage {};
+  if (::getrusage(RUSAGE_SELF, &usage) == 0) reads.faults = static_cast<std::uint64_t>(usage.ru_majflt);
+  return reads;
+}
+
 }  // namespace
 
 Json measure_step(const Json& settings) {
   const std::string method = option(settings, "method");
-  Session session(settings);
+  const bool is_random = option(settings, "data").empty();
+  Session session(settings, !is_random);
   const auto sequences = settings.value("batch", std::int64_t{8}), length = settings.value("length", std::int64_t{128});
   const auto steps = settings.value("repeats", std::int64_t{7});
   std::vector<Sequence> random;
   std::optional<TuneData> file;
   std::optional<SequenceLoss> loss_of_random;
-  if (option(settings, "data").empty()) {
+  if (is_random) {
     random = random_sequences(static_cast<std::size_t>(sequences), static_cast<std::size_t>(length),
                               session.store.shape().vocab);
     loss_of_random.emplace(session.decoder, random);
@@ -58,6 +79,10 @@ Json measure_step(const Json& settings) {
   }
   double loss = 0;
   std::vector<double> times;
+  BudgetGuard guard(Bytes{settings.value("memory", std::uint64_t{0})}, "give more --memory, or a smaller --batch");
+  std::uint64_t streamed = 0;  // before the steps that count
+  const auto entered = [&] { return session.store.window() == nullptr ? 0 : session.store.window()->entered_bytes(); };
+  DiskReads disk;
   Progress progress(static_cast<std::uint64_t>(steps) + 1, "steps");
   for (std::int64_t step = 0; step <= steps; ++step) {  // the first is not counted
     throw_if_interrupted();
@@ -67,6 +92,11 @@ Json measure_step(const Json& settings) {
     else
       loss = objective.loss_sums(session.view, batch)[0] / objective.terms(batch);
     if (step > 0) times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+    if (step == 0) {
+      disk = disk_reads();
+      streamed = entered();
+    }
+    guard.check("a step");
     progress.update(static_cast<std::uint64_t>(step) + 1);
   }
   std::sort(times.begin(), times.end());
@@ -89,7 +119,12 @@ Json measure_step(const Json& settings) {
           {"isa", kernels::isa()},
           {"weight_bytes", weight_bytes},
           {"peak_rss_bytes", peak_rss_bytes()},
-          {"floor_rss_bytes", session.floor_bytes}};
+          {"floor_rss_bytes", session.floor_bytes},
+          {"file_bytes", session.source->file_bytes()},
+          {"window_bytes", session.store.window() == nullptr ? 0 : session.store.window()->limit()},
+          {"streamed_bytes", (entered() - streamed) / static_cast<std::uint64_t>(steps)},
+          {"disk_bytes", (disk_reads().bytes - disk.bytes) / static_cast<std::uint64_t>(steps)},
+          {"page_faults", (disk_reads().faults - disk.faults) / static_cast<std::uint64_t>(steps)}};
 }
 
 int run_bench_step(const Json& settings) {

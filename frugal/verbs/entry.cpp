@@ -20,7 +20,8 @@ int run(const std::string& verb, const Json& settings) {
   if (verb == "merge") return run_merge(settings);
   if (verb == "generate") return run_generate(settings);
   if (verb == "chat") return run_chat(settings);
-  if (verb == "bench") return run_bench_step(settings);
+  if (verb == "bench")
+    return option(settings, "what") == "machine" ? run_bench_machine(settings) : run_bench_step(settings);
   if (verb == "calibrate") return run_calibrate(settings);
   throw Error(Exit::internal, "the verb '" + verb + "' is not in the library",
               "build program and library together: make build");

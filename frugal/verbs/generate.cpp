@@ -60,7 +60,7 @@ struct Generated {
 };
 
 Generated run(Session& session, KvCache& cache, std::span<const std::int32_t> prompt, const GenerationOptions& options,
-              bool stream) {
+              bool stream, BudgetGuard& guard) {
   using Clock = std::chrono::steady_clock;
   Generated result;
   Utf8Stream characters;
@@ -71,6 +71,7 @@ Generated run(Session& session, KvCache& cache, std::span<const std::int32_t> pr
     const std::string text = characters.take(session.tokenizer->piece(token));
     result.text += text;
     if (stream) std::fwrite(text.data(), 1, text.size(), stdout), std::fflush(stdout);
+    guard.check("a token");
     return !is_interrupted();
   });
   result.seconds = elapsed();
@@ -116,9 +117,11 @@ int generate_all(const Json& settings, Session& session, const std::vector<std::
   for (const std::string& prompt : prompts) ids.push_back(session.tokenizer->encode_with_special(prompt, false));
   const auto texts = ids.size() * static_cast<std::size_t>(options.continuations);
   Progress progress(texts, "texts");
+  BudgetGuard guard(Bytes{settings.value("memory", std::uint64_t{0})}, "give more --memory, or a smaller --batch");
   const auto answers =
       generate_many(session.decoder, session.view, ids, options, [&](std::size_t ended, std::size_t made) {
         throw_if_interrupted();
+        guard.check("a forward");
         progress.update(ended, std::to_string(made) + " tokens");
       });
   const bool json = settings.value("json", false);
@@ -155,7 +158,8 @@ int run_generate(const Json& settings) {
   const auto most = static_cast<std::int64_t>(prompt.size()) + std::min(options.max_new_tokens, context);
   KvCache cache(session.store.shape(), std::min(context, most), session.decoder.compute());
   const bool json = settings.value("json", false);
-  const Generated out = run(session, cache, prompt, options, !json);
+  BudgetGuard guard(Bytes{settings.value("memory", std::uint64_t{0})}, "give more --memory, or a shorter --prompt");
+  const Generated out = run(session, cache, prompt, options, !json, guard);
   const double rest = out.seconds - out.prompt_seconds;
   const double rate = rest > 0 && out.ids.size() > 1 ? static_cast<double>(out.ids.size() - 1) / rest : 0;
   if (json) {
@@ -189,6 +193,7 @@ int run_chat(const Json& settings) {
     messages.push_back({{"role", "system"}, {"content", system}});
   KvCache cache(session.store.shape(), session.store.shape().context, session.decoder.compute());
   std::vector<std::int32_t> held;  // what the cache holds
+  BudgetGuard guard({}, "");
   say("type a message; an empty line or Ctrl-D ends the chat");
   const bool is_typed = ::isatty(STDIN_FILENO) == 1 && is_terminal() && !json;
   for (std::string line;;) {
@@ -209,7 +214,7 @@ int run_chat(const Json& settings) {
     while (same < held.size() && same + 1 < ids.size() && held[same] == ids[same]) ++same;
     cache.length = static_cast<std::int64_t>(same);
     reset_interrupt();
-    const Generated out = run(session, cache, std::span(ids).subspan(same), options, !json);
+    const Generated out = run(session, cache, std::span(ids).subspan(same), options, !json, guard);
     held.assign(ids.begin(), ids.end());
     held.insert(held.end(), out.ids.begin(), out.ids.end());
     held.resize(std::min(held.size(), static_cast<std::size_t>(cache.length)));

@@ -6,12 +6,8 @@
 #include "frugal/train/loop/run_state.h"
 
 namespace frugal {
-namespace {
 
 int thread_count(std::int64_t wish) { return static_cast<int>(wish > 0 ? wish : usable_cores()); }
-
-}  // namespace
-
 std::uint64_t peak_rss_bytes() { return memory_usage().peak; }
 
 std::string option(const Json& settings, const char* name) {
@@ -19,15 +15,18 @@ std::string option(const Json& settings, const char* name) {
   return found != settings.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-Session::Session(const Json& settings)
+Session::Session(const Json& settings, bool has_tokenizer)
     : Session(ModelSource::open(option(settings, "model")), option(settings, "weights"),
-              settings.value("threads", std::int64_t{0})) {}
+              settings.value("threads", std::int64_t{0}), has_tokenizer) {
+  if (const auto window = settings.value("file_window", std::uint64_t{0}); window > 0) store.keep_resident(window);
+}
 
-Session::Session(std::shared_ptr<const ModelSource> source_, const std::string& weights, std::int64_t wish)
+Session::Session(std::shared_ptr<const ModelSource> source_, const std::string& weights, std::int64_t wish,
+                 bool has_tokenizer)
     : floor_bytes(peak_rss_bytes()),
       threads(thread_count(wish), single_threaded_torch),
       source(std::move(source_)),
-      tokenizer(source->tokenizer()),
+      tokenizer(has_tokenizer ? source->tokenizer() : nullptr),
       store(source, weights.empty() ? WeightType::bf16 : parse_weight_type(weights), threads),
       view(store),
       decoder(store.shape(), threads, best_compute()) {}

@@ -16,15 +16,17 @@ namespace frugal {
 
 class Session {
  public:
-  // settings: model, weights, threads. floor_bytes is the peak before anything was loaded.
-  explicit Session(const Json& settings);
-  Session(std::shared_ptr<const ModelSource> source, const std::string& weights, std::int64_t threads);
+  // settings: model, weights, threads; file_window where a plan decided it. floor_bytes is the peak before anything was
+  // loaded.
+  explicit Session(const Json& settings, bool has_tokenizer = true);
+  Session(std::shared_ptr<const ModelSource> source, const std::string& weights, std::int64_t threads,
+          bool has_tokenizer = true);
 
   double seconds() const;  // since the session began
   std::uint64_t floor_bytes;
   Threads threads;
   std::shared_ptr<const ModelSource> source;
-  std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<Tokenizer> tokenizer;  // null without has_tokenizer
   WeightStore store;
   BaseView view;
   Decoder decoder;
@@ -36,6 +38,7 @@ class Session {
 // Names the weights a run begins with: of its own copy, or of the file when blocks are used as stored.
 std::string base_sha256(Session& session);
 std::uint64_t peak_rss_bytes();
+int thread_count(std::int64_t wish);                            // 0: one a core
 std::vector<std::int32_t> stop_tokens(const Session& session);  // that end what the model writes
 std::string option(const Json& settings, const char* name);     // a text setting, "" when absent
 

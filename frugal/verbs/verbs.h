@@ -14,6 +14,7 @@ int run_merge(const Json& settings);
 int run_generate(const Json& settings);
 int run_chat(const Json& settings);
 int run_bench_step(const Json& settings);
+int run_bench_machine(const Json& settings);
 Json measure_step(const Json& settings);  // what bench step prints as JSON
 int run_calibrate(const Json& settings);
 

@@ -2,6 +2,7 @@
 
 #include "frugal/cli/inspect.h"
 #include "frugal/cli/inspect_data.h"
+#include "frugal/cli/plan_request.h"
 #include "frugal/cli/run_torch.h"
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/verbs.h"
@@ -9,6 +10,14 @@
 namespace frugal {
 namespace {
 constexpr std::string_view kForward = "forward";
+
+// What a plan within --memory decides; Error(Exit::budget) when there is none.
+Json choices_of(const BenchConfig& c, const Json& settings, const PlanRequest& request, const char* length) {
+  if (c.memory.count == 0) return Json::object();
+  std::vector<Planner> all = planners(settings, c.method);
+  if (c.method == kForward) all = {{std::string(kForward), false, true, plan_forward}};
+  return require_fit_as(plan_methods(all, request), request, c.method, length).choices;
+}
 
 // What LibTorch's side gets: with --data the settings of tune's training data, checked here.
 Json step_settings(const Settings& settings, const BenchConfig& c) {
@@ -18,7 +27,13 @@ Json step_settings(const Settings& settings, const BenchConfig& c) {
     refuse_data_flags(settings, "there is no --data");
     if (objective != "ce")
       throw Error(Exit::usage, "--objective is " + objective + ", but random tokens have only ce", "give --data");
-    check_context(*ModelSource::open(c.model), "--length", c.length);
+    const auto model = ModelSource::open(c.model);
+    check_context(*model, "--length", c.length);
+    PlanRequest request = plan_request(*model, c.compute, c.memory);
+    request.batch = c.batch;
+    request.length = c.length;
+    request.whole_head = request.all_tokens = true;
+    values.update(choices_of(c, values, request, "--length"));
     return values;
   }
   refuse_flags(settings, {"length"}, "--data decides it");
@@ -26,7 +41,9 @@ Json step_settings(const Settings& settings, const BenchConfig& c) {
   values["train_size"] = c.batch;
   DataFiles files{.data = c.data, .train_size = c.batch};
   files.are_pairs = objective == "dpo";
-  const InspectedData found = inspect_data(c.model, c.task, sequence_config(settings), files, c.compute, {});
+  InspectedData found = inspect_data(c.model, c.task, sequence_config(settings), files, c.compute, c.memory);
+  found.request.batch = c.batch;
+  values.update(choices_of(c, values, found.request, "--max-length"));
   const auto tokens = static_cast<double>(c.batch) * found.request.mean_length;
   values["tokens"] = static_cast<std::int64_t>(tokens + 0.5);
   return values;
@@ -50,14 +67,19 @@ Verb bench_verb() {
   return {.name = "bench",
           .summary = "time one step and measure its memory",
           .examples = {"frugal bench step model.gguf --method mezo --batch 8 --length 128 --threads 2",
-                       "frugal bench step model.gguf --method sparse-mezo --direction sign --json",
-                       "frugal bench step model.gguf --method lora --data chats.jsonl --batch 4"},
+                       "frugal bench step model.gguf --method lora --data chats.jsonl --batch 4",
+                       "frugal bench machine model.gguf --length 512"},
           .fields = describe_fields<BenchConfig>(),
           .has_methods = true,
           .plain_method = kForward,
           .run = [](const Settings& settings) {
             const auto config = from_json<BenchConfig>(settings.values());
             validate(config);
+            if (config.what == "machine") {
+              refuse_flags(settings, {"method", "batch", "repeats", "data", "memory", "weights"},
+                           "bench machine times products and memory alone");
+              return run_torch("bench", settings.values());
+            }
             if (config.method != kForward) {
               methods().at(config.method).validate(settings.values());
               require_changeable_weights(config.method, settings.values());

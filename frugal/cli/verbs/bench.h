@@ -1,4 +1,5 @@
 // frugal bench step: seconds and memory of one step, on random tokens or on the first examples of a file.
+// frugal bench machine: rates of products and memory.
 #pragma once
 #include "frugal/cli/verbs/common.h"
 #include "frugal/data/prompt_task.h"
@@ -12,12 +13,17 @@ struct BenchConfig {
   std::string data;
   PromptConfig task;
   SequenceConfig sequence;  // without --labels; shares template, columns and max_length with task
+  Bytes memory;
   ComputeConfig compute;
   OutputConfig output;
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "what", .help = "what is timed", .group = "arguments", .choices = {"step"}}, c.what);
+    v({.name = "what",
+       .help = "what is timed: a step, or products and memory at the model's sizes",
+       .group = "arguments",
+       .choices = {"step", "machine"}},
+      c.what);
     v({.name = "model", .help = "a GGUF file or a Hugging Face folder", .group = "arguments"}, c.model);
     v({.name = "method",
        .help = "forward (one plain forward pass and loss), or a method of frugal list",
@@ -32,6 +38,10 @@ struct BenchConfig {
       c.data);
     PromptConfig::fields(c.task, v);
     SequenceConfig::own_fields(c.sequence, v);
+    v({.name = "memory",
+       .help = "what the whole process may take, like 2GiB, as tune takes it; 0: no limit",
+       .group = "budget"},
+      c.memory);
     ComputeConfig::fields(c.compute, v);
     OutputConfig::fields(c.output, v);
   }

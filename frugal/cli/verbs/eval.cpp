@@ -12,8 +12,8 @@
 namespace frugal {
 namespace {
 
-// Refuses data or text that does not serve the model, and a budget that does not hold.
-void prepare(const EvalConfig& c, const Json& settings) {
+// Refuses data or text that does not serve the model, and a budget that does not hold. Returns what the plan decides.
+Json prepare(const EvalConfig& c, const Json& settings) {
   if (!c.data.empty() && c.task.labels.empty()) {
     const InspectedSequences inspected(c.model, from_json<SequenceConfig>(settings));
     const SequenceDataset data = inspected.load(c.data, c.limit);
@@ -23,23 +23,21 @@ void prepare(const EvalConfig& c, const Json& settings) {
     request.whole_head = request.all_tokens = true;
     if (c.generate)
       request.cached_tokens = cached_tokens(inspected.model(), data, inspected.tokenizer(), c.answers, c.batch);
-    require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length");
-    return;
+    return require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length").choices;
   }
   if (!c.data.empty()) {
     const InspectedTask task(c.model, c.task);
     const auto split = task.encode(c.data, static_cast<std::size_t>(c.limit));
     PlanRequest request = plan_request(task, longest_prompt(split.data), c.compute, c.memory);
     request.batch = c.batch;
-    require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length");
-    return;
+    return require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length").choices;
   }
   const auto model = ModelSource::open(c.model);
   PlanRequest request = plan_request(*model, c.compute, c.memory);
   request.length = check_text(*model, c.text, c.length);
   request.batch = std::clamp<std::int64_t>(kTextTokens / request.length, 1, c.batch);
   request.all_tokens = true;
-  require_fit_as(plan_methods(planners(), request), request, "eval", "--length");
+  return require_fit_as(plan_methods(planners(), request), request, "eval", "--length").choices;
 }
 
 }  // namespace
@@ -94,7 +92,7 @@ Verb eval_verb() {
               throw Error(Exit::usage, "--generate writes the answers, but --loss-on is " + config.sequence.loss_on,
                           "leave --loss-on out");
             }
-            prepare(config, values);
+            values.update(prepare(config, values));
             return run_torch("eval", values);
           }};
 }

@@ -1,17 +1,48 @@
 #include "frugal/cli/verbs/generate.h"
 
+#include <algorithm>
+
 #include "frugal/cli/inspect.h"
+#include "frugal/cli/plan_request.h"
 #include "frugal/cli/run_torch.h"
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/verbs.h"
 #include "frugal/data/prompts.h"
 
 namespace frugal {
-
 namespace {
+
 std::vector<std::string> prompts_of(const GenerateConfig& c) {
   return c.prompts.empty() ? std::vector<std::string>{c.prompt} : read_prompts(c.prompts);
 }
+
+// Refuses a budget that does not hold; settings takes what the plan decides.
+void prepare(const GenerateConfig& c, Json& settings) {
+  const auto model = ModelSource::open(c.model);
+  const std::vector<std::string> prompts = prompts_of(c);
+  const std::int64_t prompt = check_prompts(*model, prompts);
+  if (c.memory.count == 0) return;
+  PlanRequest request = plan_request(*model, c.compute, c.memory);
+  request.batch = 1;
+  const std::int64_t together = std::min(c.batch, static_cast<std::int64_t>(prompts.size()) * c.samples);
+  request.length = std::max<std::int64_t>(1, together == 1 ? prompt : std::max(prompt, kPackedPrompts));
+  const std::int64_t most = std::min(c.sampling.max_new_tokens, model->shape().context);
+  request.cached_tokens = (together + (c.samples > 1)) * std::min(prompt + most, model->shape().context);
+  request.whole_head = true;
+  const MethodPlan plan = plan_forward(request);
+  const std::uint64_t peak = peak_of(plan);
+  if (peak <= request.memory) {
+    settings.update(plan.choices);
+    return;
+  }
+  std::string fix = "--memory " + format_budget(smallest_budget(peak));
+  request.weights = "stored";
+  if (const std::uint64_t stored = peak_of(plan_forward(request)); stored <= request.memory)
+    fix = "--weights stored -> " + format_bytes(stored) + "; or " + fix;
+  throw Error(Exit::budget, "generate needs " + format_bytes(peak) + " but --memory is " + format_bytes(request.memory),
+              fix);
+}
+
 }  // namespace
 
 void validate(const GenerateConfig& c) {
@@ -41,8 +72,9 @@ Verb generate_verb() {
             const auto config = from_json<GenerateConfig>(settings.values());
             validate(config);
             refuse_unused_sampling(settings, config.sampling);
-            check_prompts(*ModelSource::open(config.model), prompts_of(config));
-            return run_torch("generate", settings.values());
+            Json values = settings.values();
+            prepare(config, values);
+            return run_torch("generate", values);
           }};
 }
 

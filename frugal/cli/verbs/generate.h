@@ -8,6 +8,7 @@ struct GenerateConfig {
   std::string model, prompt, prompts;
   std::int64_t samples = 1, batch = 8;
   SamplingConfig sampling;
+  Bytes memory;
   ComputeConfig compute;
   OutputConfig output;
 
@@ -24,6 +25,11 @@ struct GenerateConfig {
     v({.name = "batch", .help = "texts written at once, >= 1: more are faster and take more memory", .group = "budget"},
       c.batch);
     SamplingConfig::fields(c.sampling, v);
+    v({.name = "memory",
+       .help = "what the whole process may take, like 2GiB; 0: no limit. Weights as stored are streamed where they do "
+               "not fit",
+       .group = "budget"},
+      c.memory);
     ComputeConfig::fields(c.compute, v);
     OutputConfig::fields(c.output, v);
   }

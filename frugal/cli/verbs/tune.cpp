@@ -98,7 +98,10 @@ void validate_data(const Settings& settings, const TuneConfig& c) {
 std::string memory_line(const PlanRow& row) {
   std::string text = "memory of a step:";
   for (const auto& part : row.parts) text += " " + part.purpose + " " + format_bytes(part.bytes) + ",";
-  return text + " in all " + format_bytes(row.peak);
+  text += " in all " + format_bytes(row.peak);
+  if (const auto window = row.choices.find("file_window"); window != row.choices.end())
+    text += "\nweights: streamed, " + format_bytes(window->get<std::uint64_t>()) + " of the file at a time";
+  return text;
 }
 
 // Refuses data that does not serve and a budget that does not hold, and shows what is trained and what it takes.

@@ -37,10 +37,11 @@ class Reader {
     std::memcpy(&value, take(sizeof value).data(), sizeof value);
     return value;
   }
-  std::string text() {
+  std::string_view view() {
     const auto bytes = take(number<std::uint64_t>());
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
+  std::string text() { return std::string(view()); }
 
  private:
   std::span<const std::byte> bytes_;
@@ -89,9 +90,11 @@ std::uint64_t least_bytes(std::uint32_t type) {
   return type < std::size(sizes) ? sizes[type] : 1;
 }
 
-Json read_value(Reader& in, const std::string& key, std::uint64_t& values_left) {
+// The value of `key` into the metadata or the lists of `file`. False: the key was there.
+bool read_value(Reader& in, const std::string& key, std::uint64_t& values_left, GgufFile& file) {
+  const auto keep = [&](Json value) { return file.metadata.emplace(key, std::move(value)).second; };
   const auto type = in.number<std::uint32_t>();
-  if (type != array) return read_scalar(in, type, key);
+  if (type != array) return keep(read_scalar(in, type, key)) && !file.lists.contains(key);
   const auto element = in.number<std::uint32_t>();
   const auto count = in.number<std::uint64_t>();
   if (element == array) in.fail("metadata " + printable(key) + " is an array of arrays");
@@ -99,9 +102,22 @@ Json read_value(Reader& in, const std::string& key, std::uint64_t& values_left) 
     in.fail("metadata " + printable(key) + " claims " + std::to_string(count) + " values, more than the file can hold");
   }
   values_left -= count;
+  if (count > GgufFile::kLongList) {
+    Reader values = in;
+    const std::uint64_t begin = in.position();
+    for (std::uint64_t i = 0; i < count; ++i) {
+      if (element != text) {
+        read_scalar(in, element, key);
+      } else if (const std::string_view value = in.view(); valid_utf8_prefix(value) != value.size()) {
+        in.fail("metadata " + printable(key) + " is not UTF-8 text");
+      }
+    }
+    return file.lists.emplace(key, GgufFile::List{element, count, values.take(in.position() - begin)}).second &&
+           !file.metadata.contains(key);
+  }
   Json list = Json::array();
   for (std::uint64_t i = 0; i < count; ++i) list.push_back(read_scalar(in, element, key));
-  return list;
+  return keep(std::move(list)) && !file.lists.contains(key);
 }
 
 GgufTensor read_tensor(Reader& in, std::uint64_t& offset) {
@@ -148,6 +164,34 @@ const GgufTensor* GgufFile::find(const std::string& name) const {
   return found == tensors.end() ? nullptr : &*found;
 }
 
+std::vector<std::string> GgufFile::texts(const std::string& key) const {
+  std::vector<std::string> values;
+  if (const auto list = lists.find(key); list != lists.end() && list->second.type == text) {
+    Reader in(list->second.values, key);
+    values.reserve(list->second.count);
+    for (std::uint64_t i = 0; i < list->second.count; ++i) values.emplace_back(in.view());
+  } else if (const auto found = metadata.find(key); found != metadata.end() && found->second.is_array()) {
+    for (const Json& value : found->second) {
+      if (value.is_string()) values.push_back(value.get<std::string>());
+    }
+  }
+  return values;
+}
+
+std::vector<std::int64_t> GgufFile::integers(const std::string& key) const {
+  std::vector<std::int64_t> values;
+  const auto add = [&](const Json& value) {
+    if (value.is_number_integer()) values.push_back(value.get<std::int64_t>());
+  };
+  if (const auto list = lists.find(key); list != lists.end() && list->second.type != text) {
+    Reader in(list->second.values, key);
+    for (std::uint64_t i = 0; i < list->second.count; ++i) add(read_scalar(in, list->second.type, key));
+  } else if (const auto found = metadata.find(key); found != metadata.end() && found->second.is_array()) {
+    for (const Json& value : found->second) add(value);
+  }
+  return values;
+}
+
 GgufFile parse_gguf(std::span<const std::byte> bytes, const std::string& name) {
   Reader in(bytes, name);
   if (bytes.size() < 24 || std::memcmp(bytes.data(), "GGUF", 4) != 0) in.fail("this is not a GGUF file");
@@ -168,8 +212,7 @@ GgufFile parse_gguf(std::span<const std::byte> bytes, const std::string& name) {
     std::string key = in.text();
     if (key.empty() || key.size() > kMostName)
       in.fail("a metadata key has " + std::to_string(key.size()) + " characters");
-    Json value = read_value(in, key, values_left);
-    if (!file.metadata.emplace(key, std::move(value)).second) in.fail("metadata " + printable(key) + " occurs twice");
+    if (!read_value(in, key, values_left, file)) in.fail("metadata " + printable(key) + " occurs twice");
   }
   std::vector<std::uint64_t> offsets(tensor_count);
   std::unordered_set<std::string> names;

@@ -20,8 +20,19 @@ struct GgufTensor {
 };
 
 struct GgufFile {
+  static constexpr std::uint64_t kLongList = 16384;  // values
+  struct List {
+    std::uint32_t type;
+    std::uint64_t count;
+    std::span<const std::byte> values;
+  };
   std::map<std::string, Json> metadata;  // arrays of anything but arrays are JSON arrays
+  std::map<std::string, List> lists;     // longer ones, a vocabulary's: checked, and left in the parsed bytes
   std::vector<GgufTensor> tensors;       // data points into the parsed bytes
+
+  // The list at `key`, short or long; empty when it is not there or of another kind.
+  std::vector<std::string> texts(const std::string& key) const;
+  std::vector<std::int64_t> integers(const std::string& key) const;
 
   const GgufTensor* find(const std::string& name) const;
 };

@@ -67,7 +67,12 @@ class GgufModel : public ModelSource {
     const std::int64_t at = is_rotary_[index] ? gguf_row(row, shape_.head_dim) : row;
     return stored_[index]->data.data() + at * row_bytes_[index];
   }
-  void release(std::size_t index) const override { map_.release(stored_[index]->data); }
+  void release_rows(std::size_t index, std::int64_t begin, std::int64_t end) const override {
+    const std::span<const std::byte> all = stored_[index]->data;
+    const std::size_t row = all.size() / static_cast<std::size_t>(tensors_[index].rows);
+    map_.release(all.subspan(static_cast<std::size_t>(begin) * row, static_cast<std::size_t>(end - begin) * row));
+  }
+  void read_ahead(std::size_t index) const override { map_.read_ahead(stored_[index]->data); }
   std::unique_ptr<Tokenizer> tokenizer() const override {
     return std::make_unique<Tokenizer>(tokenizer_from_gguf(file_, path_.string()));
   }

@@ -17,11 +17,12 @@ TokenizerModel tokenizer_from_gguf(const GgufFile& file, const std::string& name
     return found == file.metadata.end() ? nullptr : &found->second;
   };
   const auto texts = [&](const char* key) {
+    auto values = file.texts(std::string("tokenizer.ggml.") + key);
     const Json* value = find(key);
-    if (value == nullptr || !value->is_array() || (!value->empty() && !(*value)[0].is_string())) {
+    if (values.empty() && (value == nullptr || !value->is_array() || !value->empty())) {
       throw fail("metadata 'tokenizer.ggml." + std::string(key) + "' is missing");
     }
-    return value->get<std::vector<std::string>>();
+    return values;
   };
   const Json* kind = find("model");
   if (kind == nullptr) throw fail("the file has no tokenizer");
@@ -31,12 +32,10 @@ TokenizerModel tokenizer_from_gguf(const GgufFile& file, const std::string& name
   TokenizerModel model;
   model.tokens = texts("tokens");
   model.merges = texts("merges");
-  if (const Json* types = find("token_type"); types != nullptr && types->is_array()) {
-    for (std::size_t i = 0; i < types->size() && i < model.tokens.size(); ++i) {
-      const Json& type = (*types)[i];
-      if (type == kControl || type == kUserDefined)
-        model.added.push_back({static_cast<std::int32_t>(i), model.tokens[i], type == kControl});
-    }
+  const std::vector<std::int64_t> types = file.integers("tokenizer.ggml.token_type");
+  for (std::size_t i = 0; i < types.size() && i < model.tokens.size(); ++i) {
+    if (types[i] == kControl || types[i] == kUserDefined)
+      model.added.push_back({static_cast<std::int32_t>(i), model.tokens[i], types[i] == kControl});
   }
   const Json* pre = find("pre");
   model.pre = pre != nullptr && pre->is_string() ? pre->get<std::string>() : "gpt-2";

@@ -113,7 +113,13 @@ class HfModel : public ModelSource {
   const std::byte* stored_row(std::size_t index, std::int64_t row) const override {
     return stored_[index].data.data() + row * tensors_[index].cols * stored_[index].type->bytes;
   }
-  void release(std::size_t index) const override { maps_[stored_[index].map].release(stored_[index].data); }
+  void release_rows(std::size_t index, std::int64_t begin, std::int64_t end) const override {
+    const auto& [map, type, data] = stored_[index];
+    const auto row = static_cast<std::size_t>(tensors_[index].cols * type->bytes);
+    maps_[map].release(
+        data.subspan(static_cast<std::size_t>(begin) * row, static_cast<std::size_t>(end - begin) * row));
+  }
+  void read_ahead(std::size_t index) const override { maps_[stored_[index].map].read_ahead(stored_[index].data); }
 
   std::unique_ptr<Tokenizer> tokenizer() const override {
     if (!fs::exists(path_ / "tokenizer.json"))

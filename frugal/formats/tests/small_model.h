@@ -94,7 +94,8 @@ class SmallModel : public ModelSource {
   const std::byte* stored_row(std::size_t index, std::int64_t row) const override {
     return reinterpret_cast<const std::byte*>(values_[index].data() + row * tensors_[index].cols);
   }
-  void release(std::size_t) const override {}
+  void release_rows(std::size_t, std::int64_t, std::int64_t) const override {}
+  void read_ahead(std::size_t) const override {}
   std::unique_ptr<Tokenizer> tokenizer() const override { return std::make_unique<Tokenizer>(small_tokenizer()); }
   std::string chat_template() const override { return "{% for m in messages %}{{ m['content'] }}<|end|>{% endfor %}"; }
   Json generation_config() const override { return {{"eos_token_id", 259}}; }

@@ -18,11 +18,32 @@ class PerturbedView : public WeightView {
   void rows(std::size_t id, std::int64_t begin, std::int64_t end, kernels::Bf16* const* out) const override {
     make(id, begin, end, out);
   }
+  void columns(std::size_t id, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last,
+               float* const* out) const override {
+    make_columns(id, begin, end, first, last, out);
+  }
+  void columns(std::size_t id, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last,
+               kernels::Bf16* const* out) const override {
+    make_columns(id, begin, end, first, last, out);
+  }
 
  private:
   template <class T>
   void make(std::size_t id, std::int64_t begin, std::int64_t end, T* const* out) const {
-    const std::int64_t first = begin * store_.spec(id).cols, n = (end - begin) * store_.spec(id).cols;
+    make_run(id, begin * store_.spec(id).cols, (end - begin) * store_.spec(id).cols, out);
+  }
+  template <class T>
+  void make_columns(std::size_t id, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last,
+                    T* const* out) const {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const std::int64_t at = (row - begin) * (last - first);
+      T* const to[] = {out[0] + at, out[1] + at};
+      make_run(id, row * store_.spec(id).cols + first, last - first, to);
+    }
+  }
+  // Elements [first, first + n) of the tensor.
+  template <class T>
+  void make_run(std::size_t id, std::int64_t first, std::int64_t n, T* const* out) const {
     kernels::Noise noise = noise_;
     noise.tensor = static_cast<std::uint32_t>(id);
     const auto from = static_cast<std::uint64_t>(first);

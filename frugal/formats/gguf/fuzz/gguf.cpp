@@ -15,6 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   for (const auto& [key, value] : file.metadata) value.dump();
+  for (const auto& [key, list] : file.lists) file.texts(key), file.integers(key);
   for (const GgufTensor& tensor : file.tensors) {
     if (tensor.data.size() > 1 << 16) continue;
     const std::int64_t blocks = static_cast<std::int64_t>(tensor.data.size()) / tensor.type->bytes;

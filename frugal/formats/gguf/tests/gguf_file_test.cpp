@@ -47,6 +47,45 @@ TEST(GgufFile, ReadsEveryTypeOfMetadata) {
   for (const auto& [key, value] : metadata) EXPECT_EQ(value, expected.at(key)) << key;
 }
 
+// A vocabulary's lists stay in the file: checked at once, made when they are asked for.
+TEST(GgufFile, LongListsAreReadOnDemand) {
+  constexpr std::uint64_t kCount = GgufFile::kLongList + 1;
+  const auto file_with = [](std::string_view last, int keys) {
+    Bytes file;
+    file.header(3, 0, static_cast<std::uint64_t>(keys));
+    for (int key = 0; key < std::min(keys, 2); ++key) {
+      file.text(keys == 3 ? "texts" : key == 0 ? "texts" : "numbers").put(array);
+      if (key == 0 || keys == 3) {
+        file.put(text).put(kCount);
+        for (std::uint64_t i = 0; i + 1 < kCount; ++i) file.text(std::to_string(i));
+        file.text(last);
+      } else {
+        file.put(i32).put(kCount);
+        for (std::uint64_t i = 0; i < kCount; ++i) file.put(static_cast<std::int32_t>(i) - 5);
+      }
+    }
+    return file;
+  };
+  const Bytes file = file_with("caf\u00e9", 2);
+  const GgufFile parsed = parse_gguf(file.span(), "file");
+  EXPECT_TRUE(parsed.metadata.empty());
+  const auto texts = parsed.texts("texts");
+  ASSERT_EQ(texts.size(), kCount);
+  EXPECT_EQ(texts[77], "77");
+  EXPECT_EQ(texts.back(), "caf\u00e9");
+  const auto numbers = parsed.integers("numbers");
+  ASSERT_EQ(numbers.size(), kCount);
+  EXPECT_EQ(numbers.front(), -5);
+  EXPECT_EQ(numbers.back(), static_cast<std::int64_t>(kCount) - 6);
+  EXPECT_TRUE(parsed.texts("numbers").empty());
+  EXPECT_TRUE(parsed.integers("texts").empty());
+  expect_refused(file_with("\xff", 2), "not UTF-8");
+  expect_refused(file_with("x", 3), "occurs twice");
+  const auto whole = file.span();
+  for (const std::size_t size : {whole.size() - 1, whole.size() / 2, std::size_t{100000}})
+    EXPECT_NE(error_of([&] { parse_gguf(whole.first(size), "file"); }), "no error") << size;
+}
+
 TEST(GgufFile, FindsTensorsInAnyOrderOfOffsets) {
   Bytes file;
   file.header(2, 2, 0).tensor("b", {4, 2}, 0, 32).tensor("a", {32}, 8, 64).data(64 + 34);

@@ -1,0 +1,90 @@
+// tune, eval and generate with weights that do not all fit --memory: the same results, in less memory.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "frugal/base/atomic_file.h"
+#include "frugal/base/json.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kModel = FRUGAL_SOURCE_DIR "/build/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+
+class Streaming : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(kModel)) GTEST_SKIP() << "no model at " << kModel << "; make model fetches it";
+    folder_ = fs::temp_directory_path() / ("frugal_streaming_" + std::to_string(::getpid()));
+    fs::create_directories(folder_);
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    if (!folder_.empty()) fs::remove_all(folder_, ignored);
+  }
+  // The last line as JSON; of an error its object.
+  Json run(const std::string& arguments) const {
+    const std::string command = FRUGAL_BINARY_DIR "/bin/frugal " + arguments +
+                                " --weights stored --threads 2 --json >" + (folder_ / "out").string() + " 2>" +
+                                (folder_ / "err").string();
+    EXPECT_NE(std::system(command.c_str()), -1);
+    std::string out = read_file(folder_ / "out");
+    while (out.ends_with('\n')) out.pop_back();
+    return Json::parse(out.substr(out.rfind('\n') + 1), nullptr, false);
+  }
+  // Both runs; `streamed` within memory and less than `whole`, by at least 10 MiB of the file's 94.
+  std::pair<Json, Json> both(const std::string& arguments, const std::string& memory, std::uint64_t bytes) const {
+    const Json whole = run(arguments), streamed = run(arguments + " --memory " + memory);
+    EXPECT_TRUE(whole.contains("peak_rss_bytes")) << whole;
+    EXPECT_TRUE(streamed.contains("peak_rss_bytes")) << streamed << read_file(folder_ / "err");
+    if (streamed.contains("peak_rss_bytes")) {
+      EXPECT_LE(streamed["peak_rss_bytes"], bytes);
+      EXPECT_LE(streamed["peak_rss_bytes"].get<std::uint64_t>() + (10 << 20),
+                whole["peak_rss_bytes"].get<std::uint64_t>());
+    }
+    return {whole, streamed};
+  }
+  fs::path folder_;
+};
+
+TEST_F(Streaming, GeneratesTheSameTokens) {
+  const auto [whole, streamed] =
+      both("generate " + kModel + " --prompt 'The sea is' --greedy --max-new-tokens 8", "240MiB", 240 << 20);
+  EXPECT_EQ(streamed["tokens"], whole["tokens"]);
+}
+
+TEST_F(Streaming, EvaluatesToTheSameLoss) {
+  write_file(folder_ / "text.txt", std::string(600, 'a') + " and then the sea came back to the shore.");
+  const auto [whole, streamed] = both(
+      "eval " + kModel + " --text " + (folder_ / "text.txt").string() + " --length 64 --batch 1", "260MiB", 260 << 20);
+  EXPECT_EQ(streamed["loss"], whole["loss"]);
+}
+
+TEST_F(Streaming, TunesToTheSameBits) {
+  std::string lines;
+  for (int i = 0; i < 8; ++i)
+    lines += R"({"text": "message )" + std::to_string(i) + R"(", "label": ")" + (i % 2 ? "ham" : "spam") + "\"}\n";
+  write_file(folder_ / "train.jsonl", lines);
+  const std::string start = "tune " + kModel + " --data " + (folder_ / "train.jsonl").string() +
+                            " --template 'Message: {text}' --labels ham=No,spam=Yes --steps 3 --batch 2 --max-length 32"
+                            " --lr 1e-3";
+  for (const std::string method : {"mezo --train lora", "lora"}) {
+    const std::string memory = method == "lora" ? "300MiB" : "270MiB", out = (folder_ / "run").string();
+    const Json whole = run(start + " --method " + method + " --out " + out),
+               streamed = run(start + " --method " + method + " --out " + out + "2 --memory " + memory);
+    ASSERT_TRUE(streamed.contains("weights_sha256")) << streamed << read_file(folder_ / "err");
+    EXPECT_EQ(streamed["weights_sha256"], whole["weights_sha256"]) << method;
+    EXPECT_NE(read_file(folder_ / "err").find("weights: streamed"), std::string::npos) << read_file(folder_ / "err");
+    EXPECT_GT(Json::parse(read_file(folder_ / "run2" / "run.json"))["settings"]["file_window"], 0);
+    fs::remove_all(folder_ / "run");
+    fs::remove_all(folder_ / "run2");
+  }
+}
+
+}  // namespace
+}  // namespace frugal
