@@ -20,7 +20,7 @@ FRUGAL = os.environ.get("FRUGAL", os.path.join(HERE, "..", "build", "bin", "frug
 def step(args, method, threads):
     done = subprocess.run([FRUGAL, "bench", "step", args.model, "--method", method, "--batch", str(args.batch), "--length", str(args.length),
                            "--threads", str(threads), "--repeats", "1", "--json", "--quiet"], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["seconds"][0]
+    return json.loads(done.stdout)
 
 
 def start(args):
@@ -36,7 +36,9 @@ def start(args):
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             seconds.append(time.perf_counter() - began)
         out = json.loads(done.stdout.strip().splitlines()[-1])
-    return dict(seconds=seconds[1:], least=min(seconds[1:]), peak_rss_bytes=out["peak_rss_bytes"], floor_rss_bytes=out.get("floor_rss_bytes"))
+    weights = step(args, "forward", 1)["weight_bytes"]
+    return dict(seconds=seconds[1:], least=min(seconds[1:]), peak_rss_bytes=out["peak_rss_bytes"], floor_rss_bytes=out["floor_rss_bytes"],
+                weight_bytes=weights, beside_bytes=out["peak_rss_bytes"] - out["floor_rss_bytes"] - weights)
 
 
 def main():
@@ -52,19 +54,21 @@ def main():
     for method in args.methods.split(","):
         times = dict(alone=[], neighbour=[], one_thread=[])
         for turn in range(args.rounds):
-            times["alone"].append(step(args, method, threads))
+            times["alone"].append(step(args, method, threads)["seconds"][0])
             busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-            times["neighbour"].append(step(args, method, threads))
-            busy.kill()
-            busy.wait()
-            times["one_thread"].append(step(args, method, 1))
+            try:
+                times["neighbour"].append(step(args, method, threads)["seconds"][0])
+            finally:
+                busy.kill()
+                busy.wait()
+            times["one_thread"].append(step(args, method, 1)["seconds"][0])
             print(f"round {turn + 1}  {method}: " + ", ".join(f"{k} {v[-1]:.2f} s" for k, v in times.items()), file=sys.stderr, flush=True)
         middle = {k: statistics.median(v) for k, v in times.items()}
         results["methods"][method] = dict(
             times, neighbour_ratio=middle["neighbour"] / middle["alone"], efficiency=middle["one_thread"] / (threads * middle["alone"]))
         print(f"{method}: beside a busy neighbour {results['methods'][method]['neighbour_ratio']:.2f} x, "
               f"{threads} threads at {results['methods'][method]['efficiency']:.2f} of linear")
-    print(f"start: {results['start']['least']:.2f} s, peak {results['start']['peak_rss_bytes'] / 2**20:.0f} MiB")
+    print(f"start: {results['start']['least']:.2f} s, {results['start']['beside_bytes'] / 2**20:.0f} MiB above floor and weights")
     with open(args.out, "w", encoding="utf-8") as file:
         json.dump(results, file, indent=1)
 

@@ -25,9 +25,11 @@ std::int32_t sample_token(std::span<const float> logits, const SamplingOptions& 
     if (n < ids.size()) std::nth_element(at(ordered), at(n), ids.end(), likelier);
     std::sort(at(ordered), at(n), likelier);
   };
+  std::size_t ordered = 0;
   if (options.top_k > 0 && static_cast<std::size_t>(options.top_k) < ids.size()) {
-    order(0, static_cast<std::size_t>(options.top_k));
-    ids.resize(static_cast<std::size_t>(options.top_k));
+    ordered = static_cast<std::size_t>(options.top_k);
+    order(0, ordered);
+    ids.resize(ordered);
   }
   const float largest = *std::max_element(logits.begin(), logits.end());
   const auto weight = [&](std::int32_t id) {
@@ -38,7 +40,7 @@ std::int32_t sample_token(std::span<const float> logits, const SamplingOptions& 
   for (const std::int32_t id : ids) sum += weight(id);
   if (options.top_p < 1) {  // the nucleus is small as a rule, so no more is put in order than it takes
     double reached = 0;
-    std::size_t kept = 0, ordered = options.top_k > 0 ? ids.size() : 0;
+    std::size_t kept = 0;
     while (kept < ids.size() && (kept == 0 || reached < options.top_p * sum)) {
       if (kept == ordered) {
         const std::size_t more = std::min(ids.size(), std::max<std::size_t>(64, 4 * ordered));

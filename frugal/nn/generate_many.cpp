@@ -38,8 +38,9 @@ class Generation {
     while (next_ < answers.size() && has_place()) {
       const auto length = static_cast<std::int64_t>(prompts_[next_].size());
       if (batch.size() > 0 && batch.size() + length > options_.packed_tokens) break;
+      KvCache cache = empty_cache(next_);
       batch.append(prompts_[next_]);
-      running_.push_back(begin());
+      begin(std::move(cache));
     }
     if (running_.size() == before) return false;
     advance(batch, std::span(running_).subspan(before));
@@ -55,41 +56,47 @@ class Generation {
 
  private:
   struct Prefix {  // what a prompt with several continuations left
+    std::size_t prompt;
     KvCache cache;
     std::vector<float> logits;
   };
 
   bool has_place() const { return static_cast<std::int64_t>(running_.size()) < options_.together; }
 
-  Running begin() {
-    const auto continuations = static_cast<std::size_t>(options_.continuations);
-    const auto length = static_cast<std::int64_t>(prompts_[next_ / continuations].size()),
-               context = decoder_.shape().context;
+  std::size_t prompt_of(std::size_t answer) const { return answer / static_cast<std::size_t>(options_.continuations); }
+
+  KvCache empty_cache(std::size_t prompt) const {
+    const auto length = static_cast<std::int64_t>(prompts_[prompt].size()), context = decoder_.shape().context;
     if (length > context) {
       throw Error(Exit::input,
-                  "prompt " + std::to_string(next_ / continuations + 1) + " has " + std::to_string(length) +
+                  "prompt " + std::to_string(prompt + 1) + " has " + std::to_string(length) +
                       " tokens but the context is " + std::to_string(context),
                   "shorten the prompt");
     }
     const std::int64_t most = options_.max_new_tokens > context - length ? context : length + options_.max_new_tokens;
-    const std::uint64_t seed = options_.sampling.seed + next_ % continuations;
-    return {next_++, KvCache(decoder_.shape(), most, decoder_.compute()), PhiloxSequence(seed, Stream::sampling)};
+    return {decoder_.shape(), most, decoder_.compute()};
+  }
+
+  Running& begin(KvCache cache) {
+    const std::size_t prompt = prompt_of(next_);
+    const std::uint64_t seed =
+        options_.sampling.seed + (next_ - prompt * static_cast<std::size_t>(options_.continuations));
+    return running_.emplace_back(
+        Running{next_++, std::move(cache), PhiloxSequence(seed, Stream::sampling, static_cast<std::uint32_t>(prompt))});
   }
 
   bool admit_continuation() {
     if (next_ == answers.size() || !has_place()) return false;
-    const auto& prompt = prompts_[next_ / static_cast<std::size_t>(options_.continuations)];
-    const bool is_first = next_ % static_cast<std::size_t>(options_.continuations) == 0;
-    Running& one = running_.emplace_back(begin());
-    if (is_first) {
+    const std::size_t prompt = prompt_of(next_);
+    if (!prefix_ || prefix_->prompt != prompt) {
+      prefix_.reset();
       PackedBatch batch;
-      batch.append(prompt);
-      decoder_.forward(view_, batch, &one.cache);
-      const std::int64_t row = batch.size() - 1;
-      prefix_.emplace(Prefix{one.cache.copy(), decoder_.logits(view_, std::span(&row, 1))});
-    } else {
-      one.cache = prefix_->cache.copy();
+      batch.append(prompts_[prompt]);
+      KvCache cache = empty_cache(prompt);
+      decoder_.forward(view_, batch, &cache);
+      prefix_.emplace(Prefix{prompt, std::move(cache), decoder_.logits(view_, batch.size() - 1)});
     }
+    Running& one = begin(prefix_->cache.copy());
     take(one, sample_token(prefix_->logits, options_.sampling, one.random));
     drop_ended();
     return true;
@@ -107,11 +114,15 @@ class Generation {
       const auto tokens = decoder_.likeliest(view_, rows);
       for (std::size_t s = 0; s < sequences.size(); ++s) take(sequences[s], tokens[s]);
     } else {
-      const auto logits = decoder_.logits(view_, rows);
+      constexpr std::size_t kLogits = 8;  // rows of the whole vocabulary in memory at a time
       const auto vocab = static_cast<std::size_t>(decoder_.shape().vocab);
-      for (std::size_t s = 0; s < sequences.size(); ++s) {
-        const auto mine = std::span(logits).subspan(s * vocab, vocab);
-        take(sequences[s], sample_token(mine, options_.sampling, sequences[s].random));
+      for (std::size_t s = 0; s < sequences.size(); s += kLogits) {
+        const auto some = std::span(rows).subspan(s, std::min(kLogits, rows.size() - s));
+        const auto logits = decoder_.logits(view_, some);
+        for (std::size_t i = 0; i < some.size(); ++i) {
+          Running& one = sequences[s + i];
+          take(one, sample_token(std::span(logits).subspan(i * vocab, vocab), options_.sampling, one.random));
+        }
       }
     }
     drop_ended();
@@ -125,7 +136,9 @@ class Generation {
     const bool is_full = sequence.cache.length == sequence.cache.capacity() ||
                          static_cast<std::int64_t>(answer.size()) == options_.max_new_tokens;
     sequence.last = stops_here || is_full ? -1 : token;
-    ended += sequence.last < 0;
+    if (sequence.last >= 0) return;
+    ++ended;
+    if (options_.on_answer) options_.on_answer(sequence.answer, answer);
   }
   void drop_ended() {
     std::erase_if(running_, [](const Running& each) { return each.last < 0; });

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <iostream>
+#include <optional>
 
 #include "frugal/base/error.h"
 #include "frugal/base/interrupt.h"
@@ -105,40 +106,46 @@ std::string require_template(const Session& session) {
   return text;
 }
 
-// Many texts at once; each is printed when all are written, in the order of the prompts.
+std::string text_of(const std::vector<std::int32_t>& tokens, const Tokenizer& tokenizer) {
+  Utf8Stream characters;
+  std::string text;
+  for (const std::int32_t token : tokens) text += characters.take(tokenizer.piece(token));
+  return text;
+}
+
+// Many texts at once, printed in the order of the prompts: each as soon as it and those before it have ended.
 int generate_all(const Json& settings, Session& session, const std::vector<std::string>& prompts) {
   const GenerationOptions one = generation_options(settings, session);
-  ManyOptions options{.sampling = one.sampling,
-                      .continuations = settings.value("samples", std::int64_t{1}),
-                      .max_new_tokens = one.max_new_tokens,
-                      .together = settings.value("batch", std::int64_t{8}),
-                      .stop_tokens = one.stop_tokens};
+  const auto samples = static_cast<std::size_t>(settings.value("samples", std::int64_t{1}));
+  const bool json = settings.value("json", false);
   std::vector<std::vector<std::int32_t>> ids;
   for (const std::string& prompt : prompts) ids.push_back(session.tokenizer->encode_with_special(prompt, false));
-  const auto texts = ids.size() * static_cast<std::size_t>(options.continuations);
-  Progress progress(texts, "texts");
-  BudgetGuard guard(Bytes{settings.value("memory", std::uint64_t{0})}, "give more --memory, or a smaller --batch");
-  const auto answers =
-      generate_many(session.decoder, session.view, ids, options, [&](std::size_t ended, std::size_t made) {
-        throw_if_interrupted();
-        guard.check("a forward");
-        progress.update(ended, std::to_string(made) + " tokens");
-      });
-  const bool json = settings.value("json", false);
-  for (std::size_t i = 0; i < texts; ++i) {
-    const std::size_t prompt = i / static_cast<std::size_t>(options.continuations);
-    const std::string text = session.tokenizer->decode(answers[i]);
-    if (json) {
-      print_line(Json{{"prompt", prompts[prompt]},
-                      {"sample", i % static_cast<std::size_t>(options.continuations)},
-                      {"text", text},
-                      {"new_tokens", answers[i].size()}}
-                     .dump(-1, ' ', false, Json::error_handler_t::replace));
-    } else {
-      std::printf("%s%s%s\n", i == 0 ? "" : "---\n", prompts[prompt].c_str(), text.c_str());
+  std::vector<std::optional<std::string>> waiting(ids.size() * samples);
+  std::size_t printed = 0;
+  const auto print = [&](std::size_t answer, const std::vector<std::int32_t>& tokens) {
+    const std::string& prompt = prompts[answer / samples];
+    const std::string text = text_of(tokens, *session.tokenizer);
+    const Json line{{"prompt", prompt}, {"sample", answer % samples}, {"text", text}, {"new_tokens", tokens.size()}};
+    waiting[answer] =
+        json ? line.dump(-1, ' ', false, Json::error_handler_t::replace) : (answer == 0 ? "" : "---\n") + prompt + text;
+    for (; printed < waiting.size() && waiting[printed]; ++printed) {
+      print_line(*waiting[printed]);
+      waiting[printed].reset();
     }
-  }
-  std::fflush(stdout);
+  };
+  ManyOptions options{.sampling = one.sampling};
+  options.continuations = static_cast<std::int64_t>(samples);
+  options.max_new_tokens = one.max_new_tokens;
+  options.together = settings.value("batch", std::int64_t{8});
+  options.stop_tokens = one.stop_tokens;
+  options.on_answer = print;
+  Progress progress(waiting.size(), "texts");
+  BudgetGuard guard(Bytes{settings.value("memory", std::uint64_t{0})}, "give more --memory, or a smaller --batch");
+  generate_many(session.decoder, session.view, ids, options, [&](std::size_t ended, std::size_t made) {
+    throw_if_interrupted();
+    guard.check("a forward");
+    progress.update(ended, std::to_string(made) + " tokens");
+  });
   return 0;
 }
 

@@ -67,10 +67,12 @@ TEST(Program, UsageErrors) {
   expect_refused(generate, 2, "--prompt is missing");
   expect_refused(generate + " --prompt a --prompts " + data_file("p.txt", "a\n"), 2,
                  "both --prompt and --prompts are given");
-  expect_refused(generate + " --prompts /nowhere/p.txt", 3, "/nowhere/p.txt does not exist");
+  expect_refused(generate + " --prompts /nowhere/p.txt", 3, "--prompts: /nowhere/p.txt does not exist");
   expect_refused(generate + " --prompt a --samples 3 --greedy", 2, "--samples is 3, but greedy texts are all the same");
-  expect_refused(generate + " --prompt a --samples 0", 2, "--samples is 0, expected at least 1");
-  expect_refused(generate + " --prompt a --batch 0", 2, "--batch is 0, expected at least 1");
+  expect_refused(generate + " --prompt a --samples 0", 2, "--samples is 0");
+  expect_refused(generate + " --prompt a --samples 2 --batch 0", 2, "--batch is 0");
+  expect_refused(generate + " --prompt a --batch 4", 2, "--batch");
+  expect_refused(generate + " --prompt a --samples 9000000000", 2, "--samples is 9000000000");
   expect_refused(generate + " --prompt --greedy", 2, "--prompt has no value: the option --greedy follows");
   EXPECT_EQ(run_program(generate + " --top-k 3 --prompt").err,
             "error: --prompt has no value\nfix: see frugal generate --help\n");

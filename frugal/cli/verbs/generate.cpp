@@ -12,6 +12,8 @@
 namespace frugal {
 namespace {
 
+constexpr std::int64_t kMostTexts = 1000000;
+
 std::vector<std::string> prompts_of(const GenerateConfig& c) {
   return c.prompts.empty() ? std::vector<std::string>{c.prompt} : read_prompts(c.prompts);
 }
@@ -21,6 +23,12 @@ void prepare(const GenerateConfig& c, Json& settings) {
   const auto model = ModelSource::open(c.model);
   const std::vector<std::string> prompts = prompts_of(c);
   const std::int64_t prompt = check_prompts(*model, prompts);
+  if (const auto texts = static_cast<std::int64_t>(prompts.size()) * c.samples; texts > kMostTexts) {
+    throw Error(Exit::usage,
+                std::to_string(prompts.size()) + " prompts and --samples " + std::to_string(c.samples) + " make " +
+                    std::to_string(texts) + " texts, at most " + std::to_string(kMostTexts) + " go in one call",
+                "split the file of prompts, or take fewer samples");
+  }
   if (c.memory.count == 0) return;
   PlanRequest request = plan_request(*model, c.compute, c.memory);
   request.batch = 1;
@@ -51,8 +59,8 @@ void validate(const GenerateConfig& c) {
     throw Error(Exit::usage, "both --prompt and --prompts are given", "give one of them");
   if (c.prompts.empty()) require_given("--prompt", c.prompt, "--prompt \"Once upon a time\"");
   require_file("--prompts", c.prompts);
-  require_at_least("--samples", c.samples, 1);
-  require_at_least("--batch", c.batch, 1);
+  require_between("--samples", static_cast<double>(c.samples), 1, kMostTexts);
+  require_between("--batch", static_cast<double>(c.batch), 1, kMostTexts);
   validate(c.sampling);
   if (c.samples > 1 && (c.sampling.greedy || c.sampling.temperature == 0)) {
     throw Error(Exit::usage, "--samples is " + std::to_string(c.samples) + ", but greedy texts are all the same",
@@ -72,6 +80,8 @@ Verb generate_verb() {
             const auto config = from_json<GenerateConfig>(settings.values());
             validate(config);
             refuse_unused_sampling(settings, config.sampling);
+            if (config.prompts.empty() && config.samples == 1)
+              refuse_flags(settings, {"batch"}, "one text of one --prompt is written alone");
             Json values = settings.values();
             prepare(config, values);
             return run_torch("generate", values);

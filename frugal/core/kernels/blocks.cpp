@@ -56,7 +56,7 @@ void write_values(const std::uint8_t* in, std::size_t count, T* out) {
   }
 }
 
-inline constexpr std::size_t kAhead = 1024;  // bytes; past the end of w a prefetch does nothing
+constexpr std::size_t kAhead = 1024;  // bytes; past the end of w a prefetch does nothing
 
 // One row times kTokens rows of x. Sums run in the same order for every kTokens, so a token's result does not depend on
 // its company.
@@ -66,7 +66,8 @@ HWY_INLINE void row_times(const std::uint8_t* w, const float* x, float* y, std::
   for (int t = 0; t < kTokens; ++t) even[t] = odd[t] = hn::Zero(F32());
   typename L::Parts parts;
   for (std::size_t c = 0; c < cols; c += L::kElements, w += L::kBytes) {
-    for (std::size_t line = 0; line < L::kBytes; line += 64) hwy::Prefetch(w + kAhead + line);
+    for (std::size_t line = 0; line < L::kBytes; line += 64)
+      hwy::Prefetch(reinterpret_cast<const std::uint8_t*>(reinterpret_cast<std::uintptr_t>(w) + kAhead + line));
     L::take(w, parts);
     for (std::size_t i = 0; i < L::kElements; i += 2 * kLanes) {
       const VF a = values<L>(parts, i), b = values<L>(parts, i + kLanes);

@@ -13,7 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace frugal::kernels::HWY_NAMESPACE {
 
-inline constexpr std::size_t kAhead = 2048;  // bytes; past the end of w a prefetch does nothing
+constexpr std::size_t kAhead = 2048;  // bytes; past the end of w a prefetch does nothing
 
 // One row of w times kTokens rows of x. Sums run in the same order for every kTokens, so a token's result does not
 // depend on its company.
@@ -23,7 +23,7 @@ HWY_INLINE void row_products(const W* w, const float* x, float* y, std::size_t c
   for (int t = 0; t < kTokens; ++t) even[t] = odd[t] = hn::Zero(F32());
   std::size_t c = 0;
   for (; c + 2 * kLanes <= cols; c += 2 * kLanes) {
-    hwy::Prefetch(w + c + kAhead / sizeof(W));
+    hwy::Prefetch(reinterpret_cast<const W*>(reinterpret_cast<std::uintptr_t>(w + c) + kAhead));
     const VF a = load(w + c, Whole{}), b = load(w + c + kLanes, Whole{});
     for (int t = 0; t < kTokens; ++t) {
       even[t] = hn::MulAdd(a, hn::LoadU(F32(), x + t * cols + c), even[t]);
