@@ -3,7 +3,10 @@ docs/growth.svg and the table of docs/performance.md.
 
 usage: python bench/growth.py run OUT --models FOLDER [--only NAME,...] [--minutes M]     measures what OUT/points.json does not hold yet
        python bench/growth.py table OUT [--docs docs]
-FOLDER takes the models of random weights that bench/random_model.py makes. `table` needs matplotlib for the plot and does without.
+       python bench/growth.py run OUT --models FOLDER --only "parameters/mezo on pairs/llama-2-7b,budget"         a model larger than the budget
+FOLDER takes the models of random weights that bench/random_model.py makes. `table` needs matplotlib for the plot and does without. The point in a control
+group has the group made, as root: a folder of /sys/fs/cgroup/memory (version 1) or of /sys/fs/cgroup, with the limit in it, that the step is put into before
+it starts; the model's pages are dropped from the page cache first, since those that are there are another group's.
 
 The roofline of a point: its products at the rate that this machine gave for them just before and after (mean of the two; `frugal bench machine`: bf16
 or fp32 products of 512 rows by 2048 x 2048, one on each thread), plus the bytes of weights that a step must move at the rate at which memory was read. Random numbers, norms, softmax
@@ -36,13 +39,64 @@ for shape in ("30m", "smollm2-135m", "smollm2-360m", "tinyllama-1.1b", "llama-3.
     POINTS[f"parameters/mezo on pairs/{shape}"] = (shape, 1, 64, "--method mezo --train lora --weights stored", 3 if shape < "l" or "small" in shape else 1)
 for shape in ("30m", "smollm2-135m", "smollm2-360m", "tinyllama-1.1b"):
     POINTS[f"parameters/mezo/{shape}"] = (shape, 4, 128, "--method mezo", 3 if shape != "tinyllama-1.1b" else 1)
+# A model larger than the budget; beside "parameters/mezo on pairs/llama-2-7b", where all of its file is resident.
+RESIDENT, STREAMED, GROUPED = "parameters/mezo on pairs/llama-2-7b", "budget/mezo on pairs/2GiB", "budget/mezo on pairs/2GiB in a control group"
+for name in (STREAMED, GROUPED):
+    POINTS[name] = ("llama-2-7b", 1, 64, "--method mezo --train lora --weights stored --memory 2GiB", 2)
+POINTS["budget/mezo/tinyllama-1.1b"] = ("tinyllama-1.1b", 8, 128, "--method mezo", 1)
+GROUPS = {GROUPED: 2 << 30}  # bytes of memory, page cache included
 
 
-def run_json(program, *args):
-    done = subprocess.run([program, *args, "--json", "--quiet"], capture_output=True, text=True)
+class ControlGroup:
+    """Of so many bytes, page cache included. Needs to be root."""
+
+    def __init__(self, limit):
+        first = os.path.isdir("/sys/fs/cgroup/memory")
+        self.path = os.path.join("/sys/fs/cgroup/memory" if first else "/sys/fs/cgroup", f"frugal_{os.getpid()}")
+        os.mkdir(self.path)
+        self.write("memory.limit_in_bytes" if first else "memory.max", limit)
+
+    def write(self, name, value):
+        with open(os.path.join(self.path, name), "w", encoding="utf-8") as file:
+            file.write(str(value))
+
+    def enter(self):
+        self.write("cgroup.procs", os.getpid())
+
+    def remove(self):
+        os.rmdir(self.path)
+
+
+def drop_pages(path):
+    with open(path, "rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def run_json(program, *args, group=None):
+    done = subprocess.run([program, *args, "--json", "--quiet"], capture_output=True, text=True, preexec_fn=group.enter if group else None)
     if done.returncode != 0:
         raise SystemExit(f"error: frugal {' '.join(args)} ended with {done.returncode}: {done.stdout}{done.stderr}\nfix: see the message above")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_step(program, call, model, limit):
+    """In a control group of `limit` bytes where that is not 0; None where there can be none."""
+    if limit == 0:
+        return run_json(program, *call)
+    try:
+        group = ControlGroup(limit)
+    except OSError as error:
+        print(f"no control group of {limit} bytes, so its point is left out: {error}", flush=True)
+        return None
+    try:
+        drop_pages(model)
+        return run_json(program, *call, group=group)
+    finally:
+        group.remove()
+
+
+def drifted(drift):
+    return drift is not None and not 1 / AGREE < drift < AGREE
 
 
 def run(args):
@@ -66,17 +120,21 @@ def run(args):
         step_call = ["bench", "step", model, "--batch", str(sequences), "--length", str(length), "--repeats", str(repeats), *options.split()]
         for _ in range(TRIES):  # rates before and after the step agree, or a neighbour came or went
             before = run_json(program, "bench", "machine", model, "--length", rows)
-            step = run_json(program, *step_call)
+            step = run_step(program, step_call, model, GROUPS.get(name, 0))
+            if step is None:
+                break
             after = run_json(program, "bench", "machine", model, "--length", rows)
             drift = after["product_flops"] / before["product_flops"]
-            if 1 / AGREE < drift < AGREE:
+            if not drifted(drift):
                 break
+        if step is None:
+            continue
         machine = dict(before, **{key: (before[key] + after[key]) / 2 for key in RATES}, drift=drift)
         shape_of = run_json(program, "plan", model)["model"]
         points[name] = dict(sequences=sequences, length=length, options=options, machine=machine, step=step, model=shape_of)
         with open(path, "w", encoding="utf-8") as file:
             json.dump(points, file, indent=1)
-        print(name, f"{step['seconds_median']:.2f} s", flush=True)
+        print(name, f"{step['seconds_median']:.2f} s" + ("; rates before and after it do not agree" if drifted(drift) else ""), flush=True)
 
 
 def sizes(shape):
@@ -118,7 +176,8 @@ def collect(out):
                          peak_bytes=step["peak_rss_bytes"], weight_bytes=step["weight_bytes"], file_bytes=step["file_bytes"], floor_bytes=step["floor_rss_bytes"],
                          product_gflops=point["machine"]["product_flops"] / 1e9, model_product_gflops=point["machine"]["model_product_flops"] / 1e9,
                          read_gigabytes=point["machine"]["read_bytes_per_second"] / 1e9, roofline=line, threads=step["threads"], compute=step["compute"],
-                         isa=step["isa"]))
+                         isa=step["isa"], drift=point["machine"].get("drift"), steps=step.get("steps"), streamed_bytes=step.get("streamed_bytes"),
+                         disk_bytes=step.get("disk_bytes")))
     return rows
 
 
@@ -130,8 +189,13 @@ def table(args):
     text += "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     for r in rows:
         grows, step, _ = r["name"].split("/")
+        if grows == "budget":
+            continue
+        mark = " *" if drifted(r["drift"]) else ""
         text += (f"| {grows} | {step} | {r['sequences']} x {r['length']} | {r['roofline']['parameters'] / 1e6:.0f} | {r['seconds']:.2f} | "
-                 f"{r['roofline']['seconds']:.2f} | {r['times']:.2f} | {r['times_own']:.2f} | {r['peak_bytes'] / 2**20:.0f} |\n")
+                 f"{r['roofline']['seconds']:.2f} | {r['times']:.2f}{mark} | {r['times_own']:.2f}{mark} | {r['peak_bytes'] / 2**20:.0f} |\n")
+    if any(drifted(r["drift"]) for r in rows):
+        text += f"\n\\* the rate of products after the step was not within {AGREE} times that before it, in {TRIES} tries\n"
     page = os.path.join(args.docs, "performance.md")
     begin, end = "<!-- growth -->", "<!-- end of growth -->"
     old = open(page, encoding="utf-8").read()
@@ -143,8 +207,25 @@ def table(args):
     with open(os.path.join(args.docs, "growth.json"), "w", encoding="utf-8") as file:
         json.dump(rows, file, indent=1)
         file.write("\n")
-    print(text)
+    print(text + budget_table(rows))
     plot(rows, args.docs)
+
+
+def budget_table(rows):
+    """What the page says of models larger than the budget, to be put there by hand."""
+    of = {r["name"]: r for r in rows}
+    text = ""
+    for name, title in ((RESIDENT, "all of the file resident"), (STREAMED, "`--memory 2GiB`, the page cache holds the rest"),
+                        (GROUPED, "`--memory 2GiB`, in a control group of 2 GiB with its page cache"),
+                        ("budget/mezo/tinyllama-1.1b", "1.1 billion weights, 8 x 128 tokens, bf16")):
+        if name in of and (name != RESIDENT or STREAMED in of):
+            r = of[name]
+            text += (f"| {title} | {r['seconds']:.2f}{' *' if drifted(r['drift']) else ''} | {r['peak_bytes'] / 2**20:.0f} | {r['streamed_bytes'] / 2**20:.0f} | "
+                     f"{r['disk_bytes'] / 2**20:.0f} | {(r['peak_bytes'] - r['weight_bytes']) / 2**20:.0f} |\n")
+    if not text:
+        return ""
+    return ("\n| | s | peak MiB | of the file, a step, MiB | from storage, a step, MiB | peak less the weights' copy MiB |\n"
+            "| --- | --- | --- | --- | --- | --- |\n" + text)
 
 
 def plot(rows, docs):

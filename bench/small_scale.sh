@@ -10,12 +10,14 @@ case $1 in memory | speed) exec "$program" "$1" ;; esac
 [ $# -ge 4 ] || { sed -n 4p "$0" >&2; exit 2; }
 texts=$(mktemp -d)
 trap 'rm -r "$texts"' EXIT
-for split in "$3" "$4"; do
-  python3 - "$split" >"$texts/$(basename "$split").txt" <<'PYTHON'
+as_text() {
+  python3 - "$1" <<'PYTHON'
 import json, sys
 for line in open(sys.argv[1], encoding="utf-8"):
     record = json.loads(line)
     print("Question: %s\nSolution: %s\n" % (record["question"], record["answer"]))
 PYTHON
-done
-"$program" "$1" "$2" "$texts/$(basename "$3").txt" "$texts/$(basename "$4").txt" "${@:5}"
+}
+as_text "$3" >"$texts/tune.txt"
+as_text "$4" >"$texts/held_out.txt"
+"$program" "$1" "$2" "$texts/tune.txt" "$texts/held_out.txt" "${@:5}"

@@ -29,6 +29,9 @@ if(TARGET test_verbs)
   add_dependencies(test_verbs frugal)
 endif()
 
-# What the acceptance of BAdam and SPruFT is measured with; bench/small_scale.sh runs it.
-add_executable(bench_small_scale EXCLUDE_FROM_ALL frugal/tune/bench/small_scale.cpp)
-target_link_libraries(bench_small_scale PRIVATE frugal_tuners)
+# What the acceptance of BAdam and SPruFT is measured with; bench/small_scale.sh runs it. Built with the tests, so that
+# it goes on compiling.
+if(FRUGAL_TESTS)
+  add_executable(bench_small_scale frugal/tune/bench/small_scale.cpp)
+  target_link_libraries(bench_small_scale PRIVATE frugal_tuners)
+endif()

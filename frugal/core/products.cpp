@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "frugal/base/processor.h"
+#include "frugal/core/row_pieces.h"
 
 namespace frugal {
 namespace {
@@ -32,18 +33,6 @@ void product(at::Tensor& out, const at::Tensor& a, const at::Tensor& b, bool add
     at::addmm_out(out, out, a, b);
   else
     at::mm_out(out, a, b);
-}
-
-// oneDNN makes a kernel for every shape it meets and keeps it, half a megabyte each: batches of natural lengths would
-// make one for each number of rows, hundreds of megabytes in an hour. So bf16 rows go through in pieces of a few sizes,
-// the last of them in a buffer filled up with zeros.
-constexpr std::int64_t kRows = 32, kMostRows = 512;
-
-// Rows of the next piece of `left` rows: a power of two from kRows to kMostRows, more than `left` only for the last.
-std::int64_t piece_of(std::int64_t left) {
-  std::int64_t rows = kMostRows;
-  while (rows > left && rows > kRows) rows /= 2;
-  return rows;
 }
 
 // Terms of a sum over tokens: whole multiples of kWholeTerms, then what is left, filled up to one of these.

@@ -50,8 +50,6 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
   const Size rows = std::max(B * work.of_forward, work.of_evaluation),
              tokens = std::max(work.of_forward, work.of_evaluation);
   const Size block = work.has_whole_head ? std::min(Size(r.shape.vocab), Size(kVocabularyBlock)) : Size(0);
-  const Size chunk = std::max(chunk_of(work.of_forward, branches),
-                              work.of_evaluation > Size(0) ? chunk_of(work.of_evaluation, 1) : Size(0));
   const bool is_stored = r.weights == "stored" && !changes_weights;
 
   const Size kept = is_stored            ? Size(r.file_bytes)
@@ -67,14 +65,22 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
     rest = std::max(rest, q * C + Size(3) * width * C);
     widest = std::max(widest, width);
   }
-  const Size scratch = (changes_weights ? B : Size(1)) * (s.most_qkv + std::max(rest, Size(2) * block * C)) * T;
+  // An evaluation beside the steps has one branch, whose feed-forward is made whole.
+  const bool evaluates = work.of_evaluation > Size(0);
+  const Size own = changes_weights ? B : Size(1);
+  const Size panels = std::max(own * std::max(rest, Size(2) * block * C), evaluates ? s.most_rest : Size(0));
+  const Size scratch = (own * s.most_qkv + panels) * T;
   // Residual stream in fp32, q k v and attention's output, sines and cosines. Normed rows before the head take the
   // place of q k v.
   const Size before = work.has_whole_head ? std::max(s.most_qkv_row, C) : s.most_qkv_row;
   const Size activations = rows * (C * 4 + (before + s.most_q_row) * T) + tokens * r.shape.head_dim * 4;
   // A chunk between norm and down projection, or its logits over a block; attention's result for one sequence.
-  const Size per_thread =
-      chunk * std::max(Size(2) * C + Size(2) * widest, block) * T + Size(r.length) * s.most_q_row * T + kProductsThread;
+  const auto chunk = [&](Size tokens, std::uint64_t of_branches, Size width) {
+    return chunk_of(tokens, of_branches) * std::max(Size(2) * C + Size(2) * width, block);
+  };
+  const Size chunks = std::max(chunk(work.of_forward, branches, widest),
+                               evaluates ? chunk(work.of_evaluation, 1, s.most_ffn) : Size(0));
+  const Size per_thread = chunks * T + Size(r.length) * s.most_q_row * T + kProductsThread;
   const Size snapshot = is_tuning ? kSnapshotBuffer : 0;
 
   const Size stepping = scratch + activations + threads * per_thread + snapshot,
@@ -94,17 +100,19 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
 }
 
 void plan_sizes::stream_weights(const PlanRequest& r, double passes, MethodPlan& plan) {
-  const std::uint64_t peak = peak_of(plan);
-  if (r.weights != "stored" || r.memory == 0 || r.file_window == 0 || peak <= r.memory || r.file_window >= r.file_bytes)
-    return;
+  if (r.weights != "stored" || r.file_window == 0) return;
+  const std::uint64_t peak = peak_of(plan), others = peak - r.file_bytes;
+  // The rest of the plan may be wrong by as much as it says itself.
+  const std::uint64_t reserve = std::max(kPlanError, (others - std::min(others, r.floor)) / 10),
+                      beside = (Size(others) + reserve).count(), least = (Size(beside) + r.file_window).count();
+  if (least >= peak) return;  // all of the file takes no more
+  plan.least = least;
+  if (r.memory == 0 || peak <= r.memory) return;
   const auto weights = std::find_if(plan.parts.begin(), plan.parts.end(),
                                     [](const PlanPart& part) { return part.purpose == "weights"; });
-  // The rest of the plan may be wrong by as much as it says itself.
-  const std::uint64_t others = peak - r.file_bytes,
-                      reserve = std::max(kPlanError, (others - std::min(others, r.floor)) / 10),
-                      room = r.memory - std::min(r.memory, others + reserve),
-                      window = std::clamp(room, r.file_window, r.file_bytes);
+  const std::uint64_t window = std::max(r.file_window, r.memory - std::min(r.memory, beside));
   weights->bytes -= r.file_bytes - window;
+  plan.parts.push_back({"reserve", reserve});
   plan.choices["file_window"] = window;
   const auto read = static_cast<double>(r.file_bytes - (window - r.file_window));
   plan.seconds_per_step = std::max(plan.seconds_per_step, passes * read / kReadBytes);  // read while others compute

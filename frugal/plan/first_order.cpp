@@ -86,7 +86,11 @@ MethodPlan plan_first_order(const PlanRequest& request, const FirstOrderPlan& me
   if (activations != "auto") return of_all(activations == "keep");
   MethodPlan kept = of_all(true);
   const bool fits = request.memory == 0 || (peak_of(kept) <= request.memory && !kept.choices.contains("file_window"));
-  return fits ? kept : of_all(false);  // rather a forward again than the file
+  if (fits && kept.least == 0) return kept;
+  MethodPlan checkpoints = of_all(false);  // rather a forward again than the file
+  if (!fits) return checkpoints;
+  kept.least = checkpoints.least;
+  return kept;
 }
 
 }  // namespace frugal

@@ -48,6 +48,7 @@ struct MethodPlan {
   // Settings that the plan decided: {"activations": "keep"}; {"file_window": n} where weights used as stored do not all
   // fit: n bytes of the file stay resident, the rest is read again in each pass.
   Json choices = Json::object();
+  std::uint64_t least = 0;  // the peak with as little of the file resident as streaming takes; 0: the peak there is
 };
 std::uint64_t peak_of(const MethodPlan& plan);
 
@@ -91,6 +92,7 @@ struct PlanRow {
   std::string what_gives;  // when it does not fit: "--batch 4 -> 612 MiB; or --memory 700MiB"
   double seconds_per_step = 0;
   Json choices = Json::object();
+  std::uint64_t least = 0;  // the peak, or what it can be brought down to where the weights may be streamed
 };
 
 struct Planner {

@@ -66,7 +66,7 @@ std::string align(const std::vector<Line>& lines) {
 // The row that tunes with the least memory; of all rows where none tunes.
 const PlanRow& least(const std::vector<PlanRow>& rows) {
   return *std::min_element(rows.begin(), rows.end(), [](const PlanRow& a, const PlanRow& b) {
-    return a.is_tuning != b.is_tuning ? a.is_tuning : a.peak < b.peak;
+    return a.is_tuning != b.is_tuning ? a.is_tuning : a.least < b.least;
   });
 }
 
@@ -83,13 +83,14 @@ std::string plan_table(const PlanRequest& request, const std::vector<PlanRow>& r
     Line& line = lines.emplace_back(1, row.method);
     for (const std::string& purpose : purposes) line.push_back(bytes_for(row, purpose));
     line.insert(line.end(), {format_bytes(row.peak), step_time(row.seconds_per_step)});
-    line.push_back(request.memory == 0 ? format_budget(smallest_budget(row.peak))
+    const std::string budget = format_budget(smallest_budget(row.least));
+    line.push_back(request.memory == 0 ? budget + (row.least < row.peak ? ", weights streamed" : "")
                    : row.fits          ? "yes" + streamed(request, row)
                                        : "no: " + row.what_gives);
   }
   const PlanRow& best = least(rows);
   return align(lines) + "the smallest round budget for " + best.method + ": --memory " +
-         format_budget(smallest_budget(best.peak)) + "\n";
+         format_budget(smallest_budget(best.least)) + "\n";
 }
 
 Json plan_json(const PlanRequest& request, const std::vector<PlanRow>& rows) {
@@ -103,7 +104,7 @@ Json plan_json(const PlanRequest& request, const std::vector<PlanRow>& rows) {
                     {"fits", row.fits},
                     {"choices", row.choices},
                     {"what_gives", row.what_gives},
-                    {"smallest_budget_bytes", smallest_budget(row.peak)},
+                    {"smallest_budget_bytes", smallest_budget(row.least)},
                     {"seconds_per_step", row.seconds_per_step}});
   }
   const ModelShape& shape = request.shape;
@@ -123,8 +124,8 @@ Json plan_json(const PlanRequest& request, const std::vector<PlanRow>& rows) {
                {"rows", list}};
   if (!rows.empty()) {
     const PlanRow& best = least(rows);
-    json["smallest_budget"] = format_budget(smallest_budget(best.peak));
-    json["smallest_budget_bytes"] = smallest_budget(best.peak);
+    json["smallest_budget"] = format_budget(smallest_budget(best.least));
+    json["smallest_budget_bytes"] = smallest_budget(best.least);
     json["fits"] = best.fits;
   }
   return json;

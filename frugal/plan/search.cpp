@@ -59,7 +59,7 @@ std::string find_what_gives(const Planner& planner, const PlanRequest& request) 
 
 PlanRow plan_row(const Planner& planner, const PlanRequest& request) {
   MethodPlan plan = planner.plan(request);
-  const std::uint64_t peak = peak_of(plan);
+  const std::uint64_t peak = peak_of(plan), least = plan.least > 0 ? plan.least : peak;
   PlanRow row{planner.method,
               planner.is_tuning,
               std::move(plan.parts),
@@ -67,7 +67,8 @@ PlanRow plan_row(const Planner& planner, const PlanRequest& request) {
               request.memory == 0 || peak <= request.memory,
               {},
               plan.seconds_per_step,
-              std::move(plan.choices)};
+              std::move(plan.choices),
+              least};
   if (!row.fits) row.what_gives = find_what_gives(planner, request);
   return row;
 }

@@ -92,7 +92,7 @@ int run_bench_machine(const Json& settings) {
   const std::int64_t wish = settings.value("threads", std::int64_t{0});
   Threads threads(thread_count(wish), single_threaded_torch);
   const Compute compute = best_compute();
-  const std::int64_t rows = std::min<std::int64_t>(512, settings.value("length", std::int64_t{128}));
+  const auto rows = settings.value("length", std::int64_t{128});
   Json result = compute == Compute::bf16 ? product_rates<Bf16>(threads, source->shape(), rows)
                                          : product_rates<float>(threads, source->shape(), rows);
   constexpr std::size_t kNumbers = 64 << 20;  // 256 MiB of fp32 a thread: beyond every cache

@@ -10,6 +10,7 @@
 namespace frugal {
 namespace {
 constexpr std::string_view kForward = "forward";
+constexpr std::int64_t kMostRows = 512;  // of a product that bench machine times: the most a step makes
 
 // What a plan within --memory decides; Error(Exit::budget) when there is none.
 Json choices_of(const BenchConfig& c, const Json& settings, const PlanRequest& request, const char* length) {
@@ -76,8 +77,15 @@ Verb bench_verb() {
             const auto config = from_json<BenchConfig>(settings.values());
             validate(config);
             if (config.what == "machine") {
-              refuse_flags(settings, {"method", "batch", "repeats", "data", "memory", "weights"},
-                           "bench machine times products and memory alone");
+              const std::string why = "bench machine times products and memory alone";
+              refuse_flags(settings, {"method", "batch", "repeats", "data", "memory", "weights"}, why);
+              refuse_data_flags(settings, why);
+              if (config.length > kMostRows) {
+                throw Error(Exit::usage,
+                            "--length is " + std::to_string(config.length) + ", expected at most " +
+                                std::to_string(kMostRows) + ": products have no more rows at a time",
+                            "--length " + std::to_string(kMostRows) + " is the most");
+              }
               return run_torch("bench", settings.values());
             }
             if (config.method != kForward) {

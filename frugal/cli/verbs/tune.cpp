@@ -113,6 +113,8 @@ Json prepare(const Settings& given, TuneConfig& c, Json& settings) {
   InspectedData found = inspect_data(c.model, c.task, sequence_config(given), files, c.compute, c.memory);
   PlanRequest& request = found.request;
   request.batch = c.batch;
+  const auto lr = settings.find("lr");
+  if (lr == settings.end() || !lr->is_number()) request.evaluates = true;  // the race for a step size judges examples
   if (c.method == kAuto) {
     const AutoMethod chosen = choose_method(request, given.is_given("weights"), settings.value("objective", "ce"));
     say("method    " + chosen.reason);

@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "frugal/base/philox.h"
+#include "frugal/base/processor.h"
 #include "frugal/core/budget/memory_usage.h"
+#include "frugal/core/row_pieces.h"
 #include "frugal/core/threads.h"
 
 namespace frugal {
@@ -73,9 +76,26 @@ TEST(Products, AnyNumberOfRowsGivesTheSums) {
   }
 }
 
+// Whatever the number of rows: no piece is longer than the rows but the last, which is filled up, and five sizes do.
+TEST(Products, RowsAreCutToFewSizes) {
+  std::set<std::int64_t> sizes;
+  for (std::int64_t n = 1; n <= 4096; ++n) {
+    std::int64_t left = n;
+    while (left > 0) {
+      const std::int64_t piece = piece_of(left);
+      sizes.insert(piece);
+      ASSERT_TRUE(piece <= left || piece == 32) << n;
+      left -= piece;
+    }
+    ASSERT_GT(left, -32) << n;
+  }
+  EXPECT_EQ(sizes, (std::set<std::int64_t>{32, 64, 128, 256, 512}));
+}
+
 // A kernel is half a megabyte: one for each of the 1,024 numbers of rows would be hundreds of megabytes, one for each
 // multiple of 32 thirty.
 TEST(Products, NumbersOfRowsShareTheirKernels) {
+  if (!computes_in_bf16()) GTEST_SKIP() << "bf16 products do not go to oneDNN here, which is what keeps kernels";
   single_threaded_torch();
   constexpr std::int64_t k = 40, m = 56, most = 1024;
   const Matrix w(m, k, 1), x(most, k, 2), dy(most, m, 3);

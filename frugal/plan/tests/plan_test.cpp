@@ -152,6 +152,24 @@ TEST(Plan, WhatMasksAndWidthsAdd) {
   EXPECT_EQ(part(row_of(r, "mezo"), "weights"), 4ull * (2 * 28311552ull + 30ull * 3538944) + 4ull * 61 * 576);
 }
 
+// Steps of wide layers make the feed-forward in parts for both branches; an evaluation beside them makes one branch's
+// whole, in a chunk of its own.
+TEST(Plan, EvaluationsBesideStepsMakeWideLayersWhole) {
+  PlanRequest r = smollm();
+  constexpr std::uint64_t C = 4096, F = 11008, qkv = 3 * C * C;
+  r.shape = shape_of(49152, C, 128, std::vector<LayerShape>(32, {32, 32, static_cast<std::int64_t>(F)}));
+  const std::uint64_t width = 640;  // 32 MiB of gate, up and down for both branches
+  const PlanRow steps = row_of(r, "mezo");
+  EXPECT_EQ(part(steps, "scratch"), 2 * 2 * (qkv + C * C + 3 * width * C));
+  EXPECT_EQ(part(steps, "threads"), 2 * (512 * (2 * C + 2 * width) * 2 + 128 * C * 2 + 4 * kMiB));
+  r.evaluates = true;
+  const PlanRow both = row_of(r, "mezo");
+  EXPECT_EQ(part(both, "scratch"), 2 * (2 * qkv + C * C + 3 * F * C));
+  EXPECT_EQ(part(both, "threads"), 2 * (256 * (2 * C + 2 * F) * 2 + 128 * C * 2 + 4 * kMiB));
+  r.evaluates = r.all_tokens = false;  // label words are evaluated always
+  EXPECT_GE(part(row_of(r, "mezo"), "scratch"), 2 * (2 * qkv + C * C + 3 * F * C));
+}
+
 TEST(Plan, StoredWeightsAreForEvaluationAlone) {
   PlanRequest r = smollm();
   r.weights = "stored";

@@ -2,6 +2,7 @@
 // tune: what the acceptance of BAdam and SPruFT is measured on.
 #pragma once
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -66,7 +67,8 @@ class TinyModel : public ModelSource {
   const std::byte* stored_row(std::size_t index, std::int64_t row) const override {
     return reinterpret_cast<const std::byte*>(values_[index].data() + row * tensors_[index].cols);
   }
-  void release(std::size_t) const override {}
+  void release_rows(std::size_t, std::int64_t, std::int64_t) const override {}
+  void read_ahead(std::size_t) const override {}
   std::unique_ptr<Tokenizer> tokenizer() const override { return nullptr; }
   std::string chat_template() const override { return {}; }
   Json generation_config() const override { return Json::object(); }
