@@ -158,8 +158,6 @@ TEST_F(Answers, FirstOrderMethodsSayWhatTheyCannotDo) {
        "'modules_to_save' is '[\"lm_head\"]', which is not supported", "plain LoRA"},
       {labels + "lora --adapter " + adapter("unknown", {{"flux_capacitor", 88}}), 3, "'flux_capacitor' is '88'",
        "plain LoRA"},
-      {labels + "spruft --weights stored --score taylor", 2,
-       "--score is taylor, but model.layers.0.self_attn.q_proj.weight is kept as Q4_1", "--score wanda"},
       {labels + "full --memory 700MiB", 4, "full needs 1.5", "or --method mezo ("},
       {chats + file("long.jsonl", chat("fine") + chat(words)), 3, "last turn needs 9034 tokens, --max-length is 1024",
        "raise --max-length (the model's context is 8192 tokens)"},
@@ -174,6 +172,8 @@ TEST_F(Answers, FirstOrderMethodsSayWhatTheyCannotDo) {
                  "choose from q_proj");
   expect_refused(tune(labels + "spruft --targets nothing"), 2, "nothing is trained: no row is chosen",
                  "choose other --targets");
+  expect_refused(tune(labels + "spruft --weights stored --score taylor"), 2,
+                 "--score is taylor, but model.layers.0.self_attn.q_proj.weight is kept as Q4_1", "--score wanda");
 }
 
 // auto takes of the methods that have the objective; other options still need a method's name.
