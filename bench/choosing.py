@@ -108,11 +108,12 @@ def collect(out):
                     continue
                 record = json.load(open(os.path.join(folder, "run.json"), encoding="utf-8"))
                 results = record["results"]
+                plan = record["settings"].get("plan") or record["plan"]
                 quality = results["test"][what["metric"]] if "--test" in what["held_out"] else results["best"]["metric"]
                 entries.append(dict(
                     task=task, method=method, seed=seed, metric=what["metric"], quality=quality, seconds=results["seconds"],
-                    peak_bytes=results["peak_rss_bytes"],
-                    planned_bytes=record.get("settings", {}).get("plan", {}).get("peak") or record.get("plan", {}).get("peak"),
+                    peak_bytes=results["peak_rss_bytes"], floor_bytes=results["floor_rss_bytes"],
+                    planned_bytes=plan["peak"], planned_floor_bytes=plan["parts"]["libtorch"],
                     result_bytes=json.load(open(os.path.join(folder, "size.json"), encoding="utf-8"))["result_bytes"],
                     machine=record["machine"]["cpu"] + ", " + record["machine"]["isa"]))
     return entries
@@ -127,11 +128,13 @@ def summarise(entries):
             if not mine:
                 continue
             quality = [e["quality"] for e in mine]
+            last = [e for e in mine if e.get("floor_bytes")] or mine  # runs of the first version did not keep the floor
+            beside = [(e["planned_bytes"] - e["planned_floor_bytes"]) / (e["peak_bytes"] - e["floor_bytes"]) for e in last if e.get("floor_bytes")]
             rows.append(dict(
                 task=task, method=method, quality=statistics.mean(quality), values=quality, seeds=[e["seed"] for e in mine],
                 error=statistics.stdev(quality) / len(quality) ** 0.5 if len(quality) > 1 else None,
-                seconds=min(e["seconds"] for e in mine), peak_bytes=max(e["peak_bytes"] for e in mine),
-                planned_bytes=max((e["planned_bytes"] or 0 for e in mine)),
+                seconds=min(e["seconds"] for e in mine), peak_bytes=max(e["peak_bytes"] for e in last),
+                planned_bytes=max((e["planned_bytes"] or 0 for e in last)), plan_ratio=min(beside, default=None),
                 result_bytes=next((e["result_bytes"] for e in mine if e["result_bytes"]), None)))
     return rows
 
@@ -152,12 +155,13 @@ def table(args):
         mine = [r for r in rows if r["task"] == task]
         if not mine:
             continue
-        text += f"\n| {task}, {what['steps']} steps of {what['batch']} | {what['metric']} | its error | each seed | least s | peak MiB | planned MiB | result |\n"
-        text += "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        text += f"\n| {task}, {what['steps']} steps of {what['batch']} | {what['metric']} | its error | each seed | least s | peak MiB | planned MiB | planned / measured above the floor | result |\n"
+        text += "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         for r in mine:
+            ratio = f"{r['plan_ratio']:.2f}" if r["plan_ratio"] else ""
             error = f"{r['error']:.4f}" if r["error"] is not None else ""
             text += (f"| {r['method']} | {r['quality']:.4f} | {error} | {' '.join(f'{v:.4f}' for v in r['values'])} | {r['seconds']:.0f} | "
-                     f"{r['peak_bytes'] / 2**20:.0f} | {r['planned_bytes'] / 2**20:.0f} | {size_text(r['result_bytes'])} |\n")
+                     f"{r['peak_bytes'] / 2**20:.0f} | {r['planned_bytes'] / 2**20:.0f} | {ratio} | {size_text(r['result_bytes'])} |\n")
     page = os.path.join(args.docs, "choosing.md")
     begin, end = "<!-- table -->", "<!-- end of table -->"
     old = open(page, encoding="utf-8").read() if os.path.exists(page) else f"{begin}\n{end}\n"
