@@ -32,6 +32,8 @@ endif()
 # What the acceptance of BAdam and SPruFT is measured with; bench/small_scale.sh runs it. Built with the tests, so that
 # it goes on compiling.
 if(FRUGAL_TESTS)
-  add_executable(bench_small_scale frugal/tune/bench/small_scale.cpp)
-  target_link_libraries(bench_small_scale PRIVATE frugal_tuners)
+  foreach(bench small_scale updates)
+    add_executable(bench_${bench} frugal/tune/bench/${bench}.cpp)
+    target_link_libraries(bench_${bench} PRIVATE frugal_tuners)
+  endforeach()
 endif()

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "frugal/base/processor.h"
+#include "frugal/core/kernels/bf16_attention.h"
 #include "frugal/core/row_pieces.h"
 
 namespace frugal {
@@ -83,6 +84,17 @@ template <class T>
 void attention_of(const T* q, const T* k, const T* v, T* out, const AttentionShape& s) {
   const c10::InferenceMode guard;
   if constexpr (std::is_same_v<T, Bf16>) {
+    if (kernels::has_bf16_attention()) {
+      const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+      const std::int64_t group = s.heads / s.kv_heads;
+      for (std::int64_t head = 0; head < s.kv_heads; ++head) {
+        const std::int64_t at = head * s.head_dim, first = group * at;
+        kernels::bf16_attention(q + first, k + at, v + at, out + first,
+                                {size(s.queries), size(s.keys), size(group), size(s.head_dim), size(s.q_stride),
+                                 size(s.kv_stride), size(s.out_stride)});
+      }
+      return;
+    }
     if (s.queries == s.keys && s.queries > 1 &&
         s.queries % kRows != 0) {  // what is added comes later, so no query sees it
       const std::int64_t n = (s.queries + kRows - 1) / kRows * kRows, Q = s.heads * s.head_dim,

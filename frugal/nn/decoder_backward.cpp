@@ -11,9 +11,11 @@ namespace frugal {
 
 template <class T>
 void Decoder::State::backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape,
-                                        std::int64_t root, int thread) {
+                                        std::int64_t root, std::int64_t part, std::int64_t parts, int thread) {
   auto& [q, kv, dout, dq, dkv, scores] = back->attention[static_cast<std::size_t>(thread)];
-  const std::int64_t W = at.qkv_width, Q = at.q_width, KV = 2 * at.kv_width;  // k and v lie side by side
+  // Of the part's heads: k and v lie side by side.
+  const std::int64_t W = at.qkv_width, Q = at.q_width / parts, K = at.kv_width / parts, KV = 2 * K,
+                     of_keys = at.q_width + part * K, of_values = of_keys + at.kv_width;
   const Segment& parent = batch.segments[static_cast<std::size_t>(root)];
   std::int64_t longest = 0;
   for (const Segment& s : batch.segments) longest = std::max(longest, s.parent == root ? s.length : 0);
@@ -26,19 +28,25 @@ void Decoder::State::backward_attention(const PackedBatch& batch, const LayerLay
   const auto run = [&](const Segment& s, std::int64_t own) {
     for (std::int64_t t = 0; t < s.length; ++t) {
       const T* row = tape.qkv.as<T>() + (s.begin + t) * W;
-      convert(row, q.as<float>() + t * Q, Q);
-      convert(row + Q, kv.as<float>() + (own + t) * KV, KV);
-      convert(back->dattended.as<T>() + (s.begin + t) * Q, dout.as<float>() + t * Q, Q);
+      float* to = kv.as<float>() + (own + t) * KV;
+      convert(row + part * Q, q.as<float>() + t * Q, Q);
+      convert(row + of_keys, to, K);
+      convert(row + of_values, to + K, K);
+      convert(back->dattended.as<T>() + (s.begin + t) * at.q_width + part * Q, dout.as<float>() + t * Q, Q);
     }
-    attention_backward(q.as<float>(), kv.as<float>(), kv.as<float>() + at.kv_width, dout.as<float>(), dq.as<float>(),
-                       dkv.as<float>(), dkv.as<float>() + at.kv_width,
-                       {s.length, own + s.length, at.H, at.K, at.D, Q, KV}, scores);
+    attention_backward(q.as<float>(), kv.as<float>(), kv.as<float>() + K, dout.as<float>(), dq.as<float>(),
+                       dkv.as<float>(), dkv.as<float>() + K,
+                       {s.length, own + s.length, at.H / parts, at.K / parts, at.D, Q, KV}, scores);
     for (std::int64_t t = 0; t < s.length; ++t)
-      convert(dq.as<float>() + t * Q, back->dqkv.as<T>() + (s.begin + t) * W, Q);
+      convert(dq.as<float>() + t * Q, back->dqkv.as<T>() + (s.begin + t) * W + part * Q, Q);
   };
   const auto write = [&](const Segment& s, std::int64_t own) {
-    for (std::int64_t t = 0; t < s.length; ++t)
-      convert(dkv.as<float>() + (own + t) * KV, back->dqkv.as<T>() + (s.begin + t) * W + Q, KV);
+    for (std::int64_t t = 0; t < s.length; ++t) {
+      const float* from = dkv.as<float>() + (own + t) * KV;
+      T* row = back->dqkv.as<T>() + (s.begin + t) * W;
+      convert(from, row + of_keys, K);
+      convert(from + K, row + of_values, K);
+    }
   };
   run(parent, 0);
   for (const Segment& s : batch.segments) {
@@ -148,7 +156,8 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     pairs.inner(kO, seen, at.q_width, begin, rows);
   });
 
-  // Attention, a prompt and its continuations as one item; beside it the weights that are done.
+  // Attention, a prompt and its continuations as one item, of a long one by heads of keys; beside it the weights that
+  // are done.
   const auto add_weight = [&](WeightGradients<T>& work, Slot slot, const T* dy, const T* x) {
     work.add(gradients.of(id[slot].weight), dy + at.column(slot), at.row_width(slot), x, at.in(slot), N, at.out(slot),
              at.in(slot));
@@ -164,12 +173,13 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
   for (std::size_t s = 0; s < batch.segments.size(); ++s) {
     if (batch.segments[s].parent < 0) roots.push_back(static_cast<std::int64_t>(s));
   }
-  const auto families = static_cast<std::int64_t>(roots.size());
-  threads.run(families + rest_work.size(), [&](std::int64_t item, int thread) {
-    if (item < families)
-      backward_attention<T>(batch, at, tape, roots[static_cast<std::size_t>(item)], thread);
+  const std::int64_t parts = attention_parts(batch, at), items = static_cast<std::int64_t>(roots.size()) * parts;
+  threads.run(items + rest_work.size(), [&](std::int64_t item, int thread) {
+    if (item < items)
+      backward_attention<T>(batch, at, tape, roots[static_cast<std::size_t>(item / parts)], item % parts, parts,
+                            thread);
     else
-      rest_work.run(item - families, scratch[static_cast<std::size_t>(thread)]);
+      rest_work.run(item - items, scratch[static_cast<std::size_t>(thread)]);
   });
 
   // Rotation, q k v, norm.

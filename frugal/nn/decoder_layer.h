@@ -58,6 +58,14 @@ struct LayerLayout {
   }
 };
 
+// Items that the attention of each segment is cut into, each of as many heads of keys: one sequence keeps all threads
+// busy. The batch alone decides, and no result depends on it.
+inline std::int64_t attention_parts(const PackedBatch& batch, const LayerLayout& at) {
+  constexpr std::int64_t kLong = 256;  // tokens; a shorter segment's attention costs little
+  const auto is_long = [](const Segment& segment) { return segment.length >= kLong; };
+  return std::any_of(batch.segments.begin(), batch.segments.end(), is_long) ? at.K : 1;
+}
+
 // The feed-forward of a layer whose weights every branch has its own of, in parts of the width F, so that the scratch
 // of a large model stays small: kFfnBlockBytes of gate, up and down for all branches. One part: no more than they are.
 struct FfnBlocks {

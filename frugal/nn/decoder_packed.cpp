@@ -147,39 +147,44 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
                   static_cast<std::size_t>(at.qkv_width));
   });
 
-  // Attention of each sequence; beside it the layer's other weights are made.
+  // Attention of each sequence, of a long one by heads of keys; beside it the layer's other weights are made.
   const Preparation<T> rest = prepare_rest<T>(view, id, at, panels_rest, blocks);
-  threads.run(B * segments + rest.size(), [&](std::int64_t item, int thread) {
-    if (item >= B * segments) return rest.run(view, item - B * segments);
-    const int b = static_cast<int>(item % B);
-    const Segment& segment = batch.segments[static_cast<std::size_t>(item / B)];
-    const T* own = qkv_at(b, segment.begin);
-    T* out = attended_at(b, segment.begin);
-    AttentionShape a{segment.length, segment.length, at.H, at.K, D, at.qkv_width, at.qkv_width, at.q_width};
+  const std::int64_t parts = attention_parts(batch, at), width = at.kv_width / parts, group = at.H / at.K;
+  threads.run(B * segments * parts + rest.size(), [&](std::int64_t item, int thread) {
+    if (item >= B * segments * parts) return rest.run(view, item - B * segments * parts);
+    const int b = static_cast<int>(item / parts % B);
+    const std::int64_t index = item / parts / B, first = item % parts * width;  // columns of k and of v
+    const Segment& segment = batch.segments[static_cast<std::size_t>(index)];
+    const T* q = qkv_at(b, segment.begin) + group * first;
+    const T* k = qkv_at(b, segment.begin) + at.q_width + first;
+    T* out = attended_at(b, segment.begin) + group * first;
+    AttentionShape a{segment.length, segment.length, at.H / parts, at.K / parts, D,
+                     at.qkv_width,   at.qkv_width,   at.q_width};
+    const auto bytes = static_cast<std::size_t>(width) * sizeof(T);
     if (!caches.empty()) {
-      KvCache& cache = *caches[static_cast<std::size_t>(item / B)];
+      KvCache& cache = *caches[static_cast<std::size_t>(index)];
       for (std::int64_t r = 0; r < segment.length; ++r) {
-        const std::int64_t to = (cache.length + r) * at.kv_width;
-        const T* kv = own + r * at.qkv_width + at.q_width;
-        std::memcpy(cache.keys<T>(l) + to, kv, static_cast<std::size_t>(at.kv_width) * sizeof(T));
-        std::memcpy(cache.values<T>(l) + to, kv + at.kv_width, static_cast<std::size_t>(at.kv_width) * sizeof(T));
+        const std::int64_t to = (cache.length + r) * at.kv_width + first;
+        std::memcpy(cache.keys<T>(l) + to, k + r * at.qkv_width, bytes);
+        std::memcpy(cache.values<T>(l) + to, k + r * at.qkv_width + at.kv_width, bytes);
       }
       a.keys += cache.length;
       a.kv_stride = at.kv_width;
-      return attention(own, cache.keys<T>(l), cache.values<T>(l), out, a);
+      return attention(q, cache.keys<T>(l) + first, cache.values<T>(l) + first, out, a);
     }
-    if (segment.parent < 0) return attention(own, own + at.q_width, own + at.q_width + at.kv_width, out, a);
+    if (segment.parent < 0) return attention(q, k, k + at.kv_width, out, a);
     const Segment& parent = batch.segments[static_cast<std::size_t>(segment.parent)];
     a.keys += parent.length;
-    a.kv_stride = 2 * at.kv_width;
-    const auto pair = static_cast<std::size_t>(2 * at.kv_width);  // k and v lie side by side
+    a.kv_stride = 2 * width;
     Buffer& mine = scratch[static_cast<std::size_t>(thread)];
-    mine.grow(static_cast<std::size_t>(a.keys) * pair * sizeof(T));
+    mine.grow(static_cast<std::size_t>(a.keys) * 2 * bytes);
     for (std::int64_t t = 0; t < a.keys; ++t) {
       const std::int64_t from = t < parent.length ? parent.begin + t : segment.begin + t - parent.length;
-      std::memcpy(mine.as<T>(static_cast<std::size_t>(t) * pair), qkv_at(b, from) + at.q_width, pair * sizeof(T));
+      const T* row = qkv_at(b, from) + at.q_width + first;
+      std::memcpy(mine.as<T>(static_cast<std::size_t>(2 * t * width)), row, bytes);
+      std::memcpy(mine.as<T>(static_cast<std::size_t>((2 * t + 1) * width)), row + at.kv_width, bytes);
     }
-    attention(own, mine.as<T>(), mine.as<T>(static_cast<std::size_t>(at.kv_width)), out, a);
+    attention(q, mine.as<T>(), mine.as<T>(static_cast<std::size_t>(width)), out, a);
   });
 
   // Output projection, norm, feed-forward, perhaps in blocks; behind them the next layer's q k v weights are made.

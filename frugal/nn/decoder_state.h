@@ -139,7 +139,7 @@ struct Decoder::State {
                       bool is_recorded, std::uint32_t part, Gradients& gradients);
   template <class T>
   void backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape, std::int64_t root,
-                          int thread);
+                          std::int64_t part, std::int64_t parts, int thread);
   BackwardState& start_backward(
       const WeightView& view);  // zeroes dhidden for the tokens of the last forward unless a head has run
   // Block `index` of the head's rows, to be made where head_panel(b, index) is; nothing behind the last. Takes the

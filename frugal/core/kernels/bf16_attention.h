@@ -1,0 +1,23 @@
+// Causal attention in bf16 by AVX512-BF16's dot products. LibTorch's own, on a processor that has these and no AMX,
+// goes through MKL, which converts to fp32 and computes there: half of this one's speed from 2,048 tokens on.
+#pragma once
+#include <cstddef>
+
+#include "frugal/core/kernels/kernels.h"
+
+namespace frugal::kernels {
+
+// The processor has AVX512-BF16 and no AMX (whose kernels LibTorch has), and FRUGAL_ISA does not ask for less.
+bool has_bf16_attention();
+
+// softmax(q k^T / sqrt(head_dim)) v for one head of keys and the `heads` queries' heads that share it; query i sees
+// keys [0, keys - queries + i].
+//   q, out [queries, heads, head_dim], k and v [keys, head_dim], rows `*_stride` elements apart; keys >= queries,
+//   head_dim even. Probabilities are rounded to bf16, sums are fp32. Allocates 8 * keys * head_dim bytes for k and v
+//   in the order in which they are read, and at most 1 MiB beside that below 8,192 keys.
+struct Bf16AttentionShape {
+  std::size_t queries, keys, heads, head_dim, q_stride, kv_stride, out_stride;
+};
+void bf16_attention(const Bf16* q, const Bf16* k, const Bf16* v, Bf16* out, const Bf16AttentionShape& shape);
+
+}  // namespace frugal::kernels
