@@ -96,6 +96,31 @@ TEST_P(GoldenGradients, AnswersThatBranchGiveTheGradientsOfWholeSequences) {
     EXPECT_LT(distance(a[id], b[id]), 1e-4 * norm(b[id]) + 1e-7) << m.store.spec(id).name;
 }
 
+// Beside a sequence so long that attention is cut by heads, of which nothing is scored, gradients are those of the
+// other alone.
+TEST_P(GoldenGradients, DoNotKnowALongNeighbour) {
+  Model m(GetParam());
+  PackedBatch alone, together;
+  alone.append(m.sequences[3]);
+  together.append(m.sequences[3]);
+  std::vector<std::int32_t> neighbour(300);
+  for (std::size_t i = 0; i < neighbour.size(); ++i) neighbour[i] = static_cast<std::int32_t>(i * i % 59);
+  together.append(neighbour);
+  std::vector<Decoder::Query> queries;
+  for (std::int64_t t = 0; t + 1 < alone.size(); ++t)
+    queries.push_back({t, alone.tokens[static_cast<std::size_t>(t) + 1]});
+  const std::vector<double> weights(queries.size(), 0.125);
+  AllGradients a(m.store), b(m.store);
+  for (const auto& [batch, to] : {std::pair{&alone, &a}, std::pair{&together, &b}}) {
+    Tape tape(-1, true);
+    m.decoder.forward(m.view, *batch, nullptr, &tape);
+    m.decoder.backward_log_probabilities(m.view, queries, weights, *to);
+    m.decoder.backward(m.view, *batch, tape, *to);
+  }
+  for (std::size_t id = 0; id < m.store.size(); ++id)
+    EXPECT_LT(distance(a[id], b[id]), 1e-5 * norm(a[id]) + 1e-7) << m.store.spec(id).name;
+}
+
 TEST_P(GoldenGradients, StopAtTheLowestLayer) {
   Model m(GetParam());
   PackedBatch batch;

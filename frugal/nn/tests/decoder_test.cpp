@@ -28,6 +28,13 @@ struct Model {
     return golden["sequences"][i].get<std::vector<std::int32_t>>();
   }
 
+  // So long that its attention is cut by heads.
+  std::vector<std::int32_t> long_sequence() const {
+    std::vector<std::int32_t> all = sequence(3);
+    while (all.size() < 300) all.push_back((all[all.size() - 7] * 5 + 3) % 60);
+    return all;
+  }
+
   Threads team;
   std::shared_ptr<const ModelSource> source;
   WeightStore store;
@@ -84,6 +91,23 @@ TEST_P(Golden, ThreadsAndPackingDoNotChangeBits) {
   for (std::int64_t i = 0; i < a.tokens * a.width; ++i) ASSERT_EQ(a.at(0)[i], b.at(0)[i]) << i;
 }
 
+// Earlier tokens do not know how long the sequence is, and its neighbours in the batch not either.
+TEST_P(Golden, ALongSequenceBeginsAsItsBeginningAlone) {
+  for (const Compute compute : {Compute::f32, Compute::bf16}) {
+    Model m(GetParam(), 2, compute);
+    PackedBatch alone, together;
+    alone.append(m.sequence(3));
+    together.append(m.sequence(1));
+    together.append(m.long_sequence());
+    const Hidden& a = m.decoder.forward(m.view, alone);
+    const std::vector<float> expected(a.at(0), a.at(0) + a.tokens * a.width);
+    const Hidden& b = m.decoder.forward(m.view, together);
+    const float* found = b.at(0) + together.segments[1].begin * b.width;
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      EXPECT_NEAR(found[i], expected[i], compute == Compute::f32 ? 1e-5 : 0.02) << i;
+  }
+}
+
 TEST_P(Golden, CandidateLogitsAreRowsOfTheLogits) {
   Model m(GetParam());
   PackedBatch batch;
@@ -102,25 +126,26 @@ TEST_P(Golden, CandidateLogitsAreRowsOfTheLogits) {
 // One prompt with two continuations gives what two whole sequences give.
 TEST_P(Golden, ContinuationsSeeTheirParent) {
   Model m(GetParam());
-  const auto prompt = m.sequence(2);
-  const std::vector<std::int32_t> answers[] = {{9, 4, 33}, {50}};
-  PackedBatch branched, whole;
-  branched.append(m.sequence(1));
-  const std::int64_t parent = branched.append(prompt);
-  for (const auto& answer : answers) {
-    branched.append(answer, parent);
-    auto full = prompt;
-    full.insert(full.end(), answer.begin(), answer.end());
-    whole.append(full);
-  }
-  std::vector<std::vector<float>> expected;
-  m.decoder.forward(m.view, whole);
-  for (const Segment& s : whole.segments) expected.push_back(m.decoder.logits(m.view, s.begin + s.length - 1));
-  m.decoder.forward(m.view, branched);
-  for (std::size_t i = 0; i < 2; ++i) {
-    const Segment& s = branched.segments[2 + i];
-    const auto logits = m.decoder.logits(m.view, s.begin + s.length - 1);
-    for (std::size_t v = 0; v < logits.size(); ++v) EXPECT_NEAR(logits[v], expected[i][v], 1e-4);
+  for (const auto& prompt : {m.sequence(2), m.long_sequence()}) {
+    const std::vector<std::int32_t> answers[] = {{9, 4, 33}, {50}};
+    PackedBatch branched, whole;
+    branched.append(m.sequence(1));
+    const std::int64_t parent = branched.append(prompt);
+    for (const auto& answer : answers) {
+      branched.append(answer, parent);
+      auto full = prompt;
+      full.insert(full.end(), answer.begin(), answer.end());
+      whole.append(full);
+    }
+    std::vector<std::vector<float>> expected;
+    m.decoder.forward(m.view, whole);
+    for (const Segment& s : whole.segments) expected.push_back(m.decoder.logits(m.view, s.begin + s.length - 1));
+    m.decoder.forward(m.view, branched);
+    for (std::size_t i = 0; i < 2; ++i) {
+      const Segment& s = branched.segments[2 + i];
+      const auto logits = m.decoder.logits(m.view, s.begin + s.length - 1);
+      for (std::size_t v = 0; v < logits.size(); ++v) EXPECT_NEAR(logits[v], expected[i][v], 1e-4);
+    }
   }
 }
 
@@ -128,14 +153,14 @@ TEST_P(Golden, ContinuationsSeeTheirParent) {
 TEST_P(Golden, CacheAndNarrowPathAgreeWithOneForward) {
   for (const WeightType type : {WeightType::f32, WeightType::bf16, WeightType::stored}) {
     Model m(GetParam(), 2, Compute::f32, type);
-    const auto ids = m.sequence(3);
+    const auto ids = m.long_sequence();
     PackedBatch all;
     all.append(ids);
     m.decoder.forward(m.view, all);
     const auto expected = m.decoder.logits(m.view, all.size() - 1);
-    KvCache cache(m.store.shape(), 64, Compute::f32);
+    KvCache cache(m.store.shape(), 300, Compute::f32);
     std::size_t at = 0;
-    for (const std::size_t length : {20u, 12u, 3u, 1u, 1u, 1u, 1u, 1u}) {
+    for (const std::size_t length : {270u, 22u, 3u, 1u, 1u, 1u, 1u, 1u}) {
       PackedBatch piece;
       piece.append(std::span(ids).subspan(at, length));
       m.decoder.forward(m.view, piece, &cache);

@@ -107,19 +107,42 @@ Json run(const Method& method, const std::shared_ptr<TinyModel>& model, Threads&
   return line;
 }
 
-Json badam(std::int64_t every = 25) { return {{"block", "layer"}, {"switch_every", every}, {"switch_mode", "random"}}; }
+constexpr std::int64_t kTurn = 25, kRound = kTurn * kLayers;  // steps of a layer, of all layers
+const Json kInTurns = {{"block", "layer"}, {"switch_every", kTurn}, {"switch_mode", "random"}};
 const Json kLastLayer = {{"block", "layer"}, {"switch_mode", "fixed"}, {"start_block", kLayers - 1}};
 
+// Each method from `model` on, with the best of its rates: the first seed tries all, each other seed takes that.
+void run_all(std::vector<Method>& methods, const std::vector<std::vector<double>>& rates,
+             const std::shared_ptr<TinyModel>& model, Threads& team, const Texts& texts, std::int64_t steps,
+             std::uint64_t seed) {
+  for (std::size_t m = 0; m < methods.size(); ++m) {
+    const auto measure = [&](double lr) {
+      methods[m].lr = lr;
+      return run(methods[m], model, team, texts.tune, texts.tune_held_out, steps, seed, "shift",
+                 methods[m].name == "badam" ? kRound : 0)["after"]
+          .get<double>();
+    };
+    if (seed > 1) {
+      measure(methods[m].lr);
+      continue;
+    }
+    double best = 0, least = INFINITY;
+    for (const double lr : rates[m]) {
+      if (const double loss = measure(lr); loss < least) least = loss, best = lr;
+    }
+    methods[m].lr = best;
+  }
+}
+
 void measure_badam(const Texts& texts, Threads& team, std::uint64_t seeds, std::int64_t steps) {
-  const Method methods[] = {{"adamw", "full", 1e-3, Json::object()},
-                            {"badam", "badam", 1e-3, badam()},
-                            {"last layer", "badam", 1e-3, kLastLayer},
-                            {"lora r=4", "lora", 3e-3, {{"rank", 4}}}};
+  std::vector<Method> methods = {{"adamw", "full", 0, Json::object()},
+                                 {"badam", "badam", 0, kInTurns},
+                                 {"last layer", "badam", 0, kLastLayer},
+                                 {"lora r=4", "lora", 0, {{"rank", 4}}}};
+  const std::vector<std::vector<double>> rates = {{1e-3}, {1e-3, 3e-3}, {1e-3, 3e-3}, {3e-3}};
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     const auto model = pretrained(texts, team, seed, 300);
-    for (const Method& method : methods)
-      run(method, model, team, texts.tune, texts.tune_held_out, steps, seed, "shift",
-          method.name == "badam" ? 25 * kLayers : 0);
+    run_all(methods, rates, model, team, texts, steps, seed);
     const std::size_t damaged = static_cast<std::size_t>(2 + seed % 4);
     model->redraw_layer(damaged, 77 + seed);
     for (int i : {1, 2})
@@ -136,27 +159,9 @@ void measure_spruft(const Texts& texts, Threads& team, std::uint64_t seeds, std:
                                  {"lora r=8", "lora", 0, {{"rank", 8}, {"targets", kLinears}}},
                                  {"spruft taylor", "spruft", 0, rows("taylor")},
                                  {"spruft random", "spruft", 0, rows("random")}};
-  // The first seed takes all of these, each other seed the best of them.
-  const std::vector<double> rates[] = {{5e-4, 1e-3}, {5e-3, 1e-2}, {1e-3, 3e-3, 1e-2}, {3e-3}};
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-    const auto model = pretrained(texts, team, seed, 300);
-    for (std::size_t m = 0; m < methods.size(); ++m) {
-      const auto measure = [&](double lr) {
-        methods[m].lr = lr;
-        return run(methods[m], model, team, texts.tune, texts.tune_held_out, steps, seed, "shift")["after"]
-            .get<double>();
-      };
-      if (seed > 1) {
-        measure(methods[m].lr);
-        continue;
-      }
-      double best = 0, least = INFINITY;
-      for (const double lr : rates[m]) {
-        if (const double loss = measure(lr); loss < least) least = loss, best = lr;
-      }
-      methods[m].lr = best;
-    }
-  }
+  const std::vector<std::vector<double>> rates = {{1e-3, 2e-3}, {5e-3, 1e-2}, {1e-2, 2e-2}, {1e-2, 2e-2}};
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed)
+    run_all(methods, rates, pretrained(texts, team, seed, 300), team, texts, steps, seed);
 }
 
 // Peak of what three steps take above what was there before them, each method in a process of its own. Rows and pairs

@@ -43,14 +43,15 @@ class TinyModel : public ModelSource {
       tensor.type = "F32";
       tensors_.push_back(tensor);
       values_.emplace_back(static_cast<std::size_t>(spec.rows * spec.cols), 1.0f);
-      if (!spec.is_vector) draw(values_.size() - 1, seed);
+      if (!spec.is_vector) draw(values_.size() - 1, seed, 2.0 * static_cast<double>(kLayers));
     }
   }
-  // Fresh weights for one layer: damage that tuning is to mend.
+  // Fresh weights for one layer, those that write to the residual stream as large as the others: damage that tuning is
+  // to mend. (At their small scale from before training the layer would do next to nothing, and so little harm.)
   void redraw_layer(std::size_t layer, std::uint64_t seed) {
     const std::string prefix = "model.layers." + std::to_string(layer) + ".";
     for (std::size_t id = 0; id < tensors_.size(); ++id) {
-      if (tensors_[id].name.starts_with(prefix) && !tensors_[id].is_vector) draw(id, seed);
+      if (tensors_[id].name.starts_with(prefix) && !tensors_[id].is_vector) draw(id, seed, 1);
     }
   }
   void take(const Tuner& tuner) {
@@ -75,15 +76,12 @@ class TinyModel : public ModelSource {
   std::string license() const override { return {}; }
 
  private:
-  void draw(std::size_t id, std::uint64_t seed) {
+  void draw(std::size_t id, std::uint64_t seed, double writers) {
     const TensorSpec& spec = tensors_[id];
     const bool writes =
         spec.name.find("o_proj") != std::string::npos || spec.name.find("down_proj") != std::string::npos;
     const bool is_embedding = spec.name.find("embed") != std::string::npos;
-    const double scale =
-        is_embedding
-            ? 0.05
-            : 1 / std::sqrt(static_cast<double>(spec.cols) * (writes ? 2.0 * static_cast<double>(kLayers) : 1.0));
+    const double scale = is_embedding ? 0.05 : 1 / std::sqrt(static_cast<double>(spec.cols) * (writes ? writers : 1.0));
     PhiloxSequence random(seed, Stream::initial, static_cast<std::uint32_t>(id));
     for (float& value : values_[id]) {  // the sum of 12 uniforms less 6: normal enough
       double sum = -6;

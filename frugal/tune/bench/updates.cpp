@@ -3,12 +3,9 @@
 // published code keeps it. One thread, the arms in turns. One line of JSON a comparison. usage: bench_updates [NUMBERS]
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/sparse_coo_tensor.h>
-#include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -92,8 +89,7 @@ void compare(const std::string& what, std::int64_t size, WeightType type, std::o
     const at::Tensor mask = at::zeros({size});
     mask.narrow(0, window->first, window->count).fill_(1);
     const at::Tensor sparse = mask.to_sparse().coalesce();
-    moments = {at::zeros_like(sparse), at::zeros_like(sparse)};
-    moments.m = (sparse * 0).coalesce(), moments.v = (sparse * 0).coalesce();
+    moments = {sparse.mul(0).coalesce(), sparse.mul(0).coalesce()};
     theirs = [&, sparse] {
       const at::Tensor g = gradient.sparse_mask(sparse);
       ++moments.steps;
