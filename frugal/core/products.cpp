@@ -14,7 +14,7 @@
 
 #include "frugal/base/processor.h"
 #include "frugal/core/kernels/bf16_attention.h"
-#include "frugal/core/row_pieces.h"
+#include "frugal/plan/cuts.h"
 
 namespace frugal {
 namespace {
@@ -36,12 +36,9 @@ void product(at::Tensor& out, const at::Tensor& a, const at::Tensor& b, bool add
     at::mm_out(out, a, b);
 }
 
-// Terms of a sum over tokens: whole multiples of kWholeTerms, then what is left, filled up to one of these.
-constexpr std::int64_t kWholeTerms = 256, kLeftTerms[] = {32, 64, 128, 192, 256};
-
 // Rows of a matrix, [filled, cols], zeros behind the first `rows` of them.
 std::vector<Bf16> padded(const Bf16* data, std::int64_t rows, std::int64_t cols, std::int64_t stride,
-                         std::int64_t filled = kRows) {
+                         std::int64_t filled = kLeastRows) {
   std::vector<Bf16> all(static_cast<std::size_t>(filled * cols));
   for (std::int64_t r = 0; r < rows; ++r) std::copy_n(data + r * stride, cols, all.data() + r * cols);
   return all;
@@ -61,8 +58,8 @@ void rows_times(const T* x, std::int64_t x_stride, const at::Tensor& w, T* y, st
       Bf16* last = y + begin * y_stride;
       const auto from = padded(x + begin * x_stride, rest, in, x_stride);
       auto to = padded(last, add ? rest : 0, out, y_stride);
-      at::Tensor result = matrix(to.data(), kRows, out, out);
-      product(result, matrix(from.data(), kRows, in, in), w, add);
+      at::Tensor result = matrix(to.data(), kLeastRows, out, out);
+      product(result, matrix(from.data(), kLeastRows, in, in), w, add);
       for (std::int64_t r = 0; r < rest; ++r) std::copy_n(to.data() + r * out, out, last + r * y_stride);
     }
   }
@@ -96,8 +93,8 @@ void attention_of(const T* q, const T* k, const T* v, T* out, const AttentionSha
       return;
     }
     if (s.queries == s.keys && s.queries > 1 &&
-        s.queries % kRows != 0) {  // what is added comes later, so no query sees it
-      const std::int64_t n = (s.queries + kRows - 1) / kRows * kRows, Q = s.heads * s.head_dim,
+        s.queries % kLeastRows != 0) {  // what is added comes later, so no query sees it
+      const std::int64_t n = (s.queries + kLeastRows - 1) / kLeastRows * kLeastRows, Q = s.heads * s.head_dim,
                          K = s.kv_heads * s.head_dim;
       std::vector<Bf16> all(static_cast<std::size_t>(n * (2 * Q + 2 * K)));
       Bf16 *queries = all.data(), *keys = queries + n * Q, *values = keys + n * K, *result = values + n * K;

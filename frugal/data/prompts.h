@@ -1,13 +1,10 @@
 // Prompts to be continued, from a file.
 #pragma once
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 namespace frugal {
-
-inline constexpr std::int64_t kPackedPrompts = 1024;  // tokens of prompts in one forward; a longer prompt goes alone
 
 // A .txt file: one a line, empty lines skipped; jsonl, csv or tsv: the column "prompt". At least one.
 // Error(Exit::input): what read_text and read_records refuse, no column "prompt", an empty prompt (with its line).

@@ -66,18 +66,16 @@ inline std::int64_t attention_parts(const PackedBatch& batch, const LayerLayout&
   return std::any_of(batch.segments.begin(), batch.segments.end(), is_long) ? at.K : 1;
 }
 
-// The feed-forward of a layer whose weights every branch has its own of, in parts of the width F, so that the scratch
-// of a large model stays small: kFfnBlockBytes of gate, up and down for all branches. One part: no more than they are.
+// The feed-forward of a layer whose weights every branch has its own of, in parts of the width F: see ffn_block_width.
 struct FfnBlocks {
   std::int64_t count = 1, width = 0;  // of the last one the rest of F
 };
-inline constexpr std::int64_t kFfnBlockBytes = 32 << 20;
 inline FfnBlocks ffn_blocks(const LayerLayout& at, const LayerIds& id, const WeightView& view, std::int64_t bytes_each,
                             bool is_recorded) {
   const std::int64_t column = 3 * at.C * bytes_each * view.branches();
   const bool is_plain = id[kGate].bias == kNoTensor && id[kDown].bias == kNoTensor && at.q_width == at.C;
-  if (is_recorded || view.shares_weights() || !is_plain || at.F * column <= 2 * kFfnBlockBytes) return {1, at.F};
-  const std::int64_t width = std::max<std::int64_t>(64, kFfnBlockBytes / column / 64 * 64);
+  if (is_recorded || view.shares_weights() || !is_plain) return {1, at.F};
+  const std::int64_t width = ffn_block_width(at.F, column);
   return {(at.F + width - 1) / width, width};
 }
 

@@ -10,6 +10,7 @@
 #include "frugal/nn/gradients.h"
 #include "frugal/nn/tape.h"
 #include "frugal/nn/tensor_ids.h"
+#include "frugal/plan/cuts.h"
 
 namespace frugal {
 
@@ -91,8 +92,6 @@ template <class T>
 class LowRankLayer;
 template <class T>
 class WeightGradients;
-
-inline constexpr std::int64_t kVocabularyBlock = 2048;  // rows of the head made at a time
 
 struct Decoder::State {
   State(const ModelShape& shape, Threads& threads, Compute compute);
@@ -177,14 +176,5 @@ struct Decoder::State {
 };
 
 std::vector<std::int64_t> distinct_rows(std::span<const Decoder::Query> queries);  // rising
-
-// Tokens a work item takes: the largest of 512, 256, 128, 64 that makes at least four items, a function of the batch
-// alone.
-inline std::int64_t chunk_tokens(std::int64_t tokens, int branches) {
-  for (const std::int64_t chunk : {512, 256, 128}) {
-    if (branches * ((tokens + chunk - 1) / chunk) >= 4) return chunk;
-  }
-  return 64;
-}
 
 }  // namespace frugal

@@ -5,9 +5,9 @@
 #include <span>
 #include <vector>
 
-#include "frugal/data/prompts.h"
 #include "frugal/nn/decoder.h"
 #include "frugal/nn/generate.h"
+#include "frugal/plan/cuts.h"
 
 namespace frugal {
 
@@ -15,9 +15,9 @@ struct ManyOptions {
   SamplingOptions sampling{.temperature = 0};
   std::int64_t continuations = 1;  // of every prompt, >= 1; the i-th draws as if the seed were seed + i
   std::int64_t max_new_tokens = 256;
-  std::int64_t together = 8;                    // sequences that are generated at once, >= 1; each has its own KvCache
-  std::int64_t packed_tokens = kPackedPrompts;  // of prompts in one forward; a longer prompt goes alone
-  std::vector<std::int32_t> stop_tokens{};      // end an answer and are left out of it
+  std::int64_t together = 8;                   // sequences that are generated at once, >= 1; each has its own KvCache
+  std::int64_t packed_tokens = kPackedTokens;  // of prompts in one forward; a longer prompt goes alone
+  std::vector<std::int32_t> stop_tokens{};     // end an answer and are left out of it
   // Called as soon as an answer has ended, with its place in the result; answers end in any order.
   std::function<void(std::size_t answer, const std::vector<std::int32_t>& tokens)> on_answer{};
 };

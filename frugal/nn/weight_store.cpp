@@ -7,12 +7,10 @@
 
 #include "frugal/base/error.h"
 #include "frugal/formats/nf4.h"
+#include "frugal/plan/cuts.h"
 
 namespace frugal {
 namespace {
-
-constexpr std::int64_t kTile = 1 << 18;  // elements converted at a time by one thread: 1 MiB of fp32
-constexpr std::int64_t kSpan = 1 << 23;  // elements whose pages in the file are resident at once
 
 // Of a tensor's codes, so that the scales behind them are aligned.
 std::size_t nf4_code_bytes(std::int64_t elements) {
@@ -67,13 +65,14 @@ void WeightStore::load(Threads& threads) {
     const Tensor& tensor = tensors_[id];
     if (tensor.type == WeightType::stored) continue;
     const std::int64_t rows = tensor.spec.rows, cols = tensor.spec.cols;
-    std::int64_t step = std::max<std::int64_t>(1, kTile / cols);
+    std::int64_t step = std::max<std::int64_t>(1, kConvertedNumbers / cols);
     if (tensor.type == WeightType::nf4) {  // tiles of whole blocks
       const std::int64_t whole = nf4::kBlock / std::gcd(nf4::kBlock, cols);
       step = (step + whole - 1) / whole * whole;
     }
     // A span of tiles at a time, whose pages are released before the next one's are read.
-    const std::int64_t tiles = (rows + step - 1) / step, span = std::max<std::int64_t>(1, kSpan / (step * cols));
+    const std::int64_t tiles = (rows + step - 1) / step,
+                       span = std::max<std::int64_t>(1, kResidentNumbers / (step * cols));
     for (std::int64_t first = 0; first < tiles; first += span) {
       threads.run(std::min(span, tiles - first), [&](std::int64_t item, int) {
         const std::int64_t begin = (first + item) * step, end = std::min(rows, begin + step);

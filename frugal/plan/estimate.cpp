@@ -14,24 +14,20 @@ constexpr std::uint64_t kPlanError = 16 << 20;  // that a plan may be wrong by
 
 // While the model is read: pages of a span of the largest tensor, and a tile of fp32 a thread.
 Size reading(const PlanRequest& r, const Sizes& s) {
-  const Size tiles = at_least_one(r.threads) * kTileBytes;
-  if (r.largest_tensor > 0) return tiles + std::min(Size(r.largest_tensor), Size(kSpanBytes));
+  const Size tiles = at_least_one(r.threads) * kConvertedBytes;
+  if (r.largest_tensor > 0) return tiles + std::min(Size(r.largest_tensor), Size(kResidentBytes));
   const Size largest = std::max({s.embedding, s.most_qkv, s.most_rest});
   const double share = number(largest) / std::max(1.0, number(s.matrices()));
   return tiles +
-         std::min(Size(kSpanBytes),
+         std::min(Size(kResidentBytes),
                   Size(static_cast<std::uint64_t>(std::min(share * static_cast<double>(r.file_bytes), 0x1p62))));
 }
 
-// Columns of the feed-forward whose weights are made at a time: see ffn_blocks of nn/decoder_layer.h. bytes: of a
-// number in all branches.
+// Columns of the feed-forward whose weights are made at a time. bytes: of a number in all branches.
 Size ffn_block(const ModelShape& s, const LayerShape& layer, Size bytes) {
-  constexpr std::uint64_t kBlockBytes = 32 << 20;
-  const Size column = Size(3) * s.hidden * bytes;
-  if (s.mlp_bias || Size(layer.heads) * s.head_dim != Size(s.hidden) ||
-      Size(layer.ffn) * column <= Size(2 * kBlockBytes))
-    return layer.ffn;
-  return std::max<std::uint64_t>(64, kBlockBytes / column.count() / 64 * 64);
+  const Size column = std::clamp(Size(3) * s.hidden * bytes, Size(1), Size(kFfnBlockBytes));
+  const bool is_plain = !s.mlp_bias && Size(layer.heads) * s.head_dim == Size(s.hidden);
+  return is_plain ? ffn_block_width(layer.ffn, static_cast<std::int64_t>(column.count())) : layer.ffn;
 }
 
 // Weights that the products of a forward use.

@@ -4,6 +4,7 @@
 #pragma once
 #include <algorithm>
 
+#include "frugal/plan/cuts.h"
 #include "frugal/plan/plan.h"
 #include "frugal/plan/saturating.h"
 
@@ -11,12 +12,7 @@ namespace frugal::plan_sizes {
 
 using Size = Saturating;
 
-inline constexpr std::uint64_t kVocabularyBlock = 2048;  // rows of the head made at a time
-inline constexpr std::uint64_t kPackedTokens =
-    1024;  // sequences with label words are packed up to here; a longer one goes alone
-inline constexpr std::uint64_t kEvaluatedTogether = 32;  // sequences of one call of an evaluation
-inline constexpr std::uint64_t kTileBytes = 1 << 20;     // fp32 weights a thread converts at a time while reading
-inline constexpr std::uint64_t kSpanBytes = 32 << 20;    // of the file that are resident at once while it is read
+inline constexpr std::uint64_t kConvertedBytes = 4 * kConvertedNumbers, kResidentBytes = 4 * kResidentNumbers;
 inline constexpr std::uint64_t kTokenizerEntry =
     240;  // a vocabulary entry: its text, its places in two tables, its merge
 inline constexpr std::uint64_t kSnapshotBuffer = 1 << 20;
@@ -69,25 +65,23 @@ struct Work {
   Size forwards;                            // of a step
 };
 
-// Tokens of a work item, as the decoder cuts a batch.
-inline Size chunk_of(Size tokens, std::uint64_t branches) {
-  for (const std::uint64_t chunk : {512, 256, 128}) {
-    if (tokens > Size(chunk * (4 / branches - 1))) return chunk;
-  }
-  return 64;
+// chunk_tokens() of as many tokens.
+inline Size chunk_of(Size tokens, std::int64_t branches) {
+  return static_cast<std::uint64_t>(
+      chunk_tokens(static_cast<std::int64_t>(std::min(tokens, Size(1 << 20)).count()), branches));
 }
 
-// Numbers of rows that the pieces of a chunk have, and numbers of terms of sums over tokens: core/products.cpp cuts
-// both to few sizes, since each is a shape of its own. Lengths that are all the same make two.
+// Numbers of rows that the pieces of a chunk have, and numbers of terms of sums over tokens: each is a shape of its
+// own. Lengths that are all the same make two.
 inline Size row_shapes(Size chunk, bool are_natural) {
   std::uint64_t shapes = 1;
-  for (std::uint64_t rows = 32; Size(rows) < chunk; rows *= 2) ++shapes;
+  for (std::int64_t rows = kLeastRows; Size(rows) < chunk; rows *= 2) ++shapes;
   return are_natural ? shapes : std::min<std::uint64_t>(2, shapes);
 }
 inline Size term_shapes(Size tokens, bool are_natural) {
   std::uint64_t shapes = 1;
-  for (const std::uint64_t terms : {32, 64, 128, 192}) shapes += Size(terms) < tokens;
-  if (tokens > Size(256)) shapes += (tokens.count() - 1) / 256;
+  for (const std::int64_t terms : kLeftTerms) shapes += terms < kWholeTerms && Size(terms) < tokens;
+  if (tokens > Size(kWholeTerms)) shapes += (tokens.count() - 1) / kWholeTerms;
   return are_natural ? shapes : std::min<std::uint64_t>(2, shapes);
 }
 

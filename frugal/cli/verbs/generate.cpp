@@ -8,6 +8,7 @@
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/verbs.h"
 #include "frugal/data/prompts.h"
+#include "frugal/plan/cuts.h"
 
 namespace frugal {
 namespace {
@@ -33,7 +34,7 @@ void prepare(const GenerateConfig& c, Json& settings) {
   PlanRequest request = plan_request(*model, c.compute, c.memory);
   request.batch = 1;
   const std::int64_t together = std::min(c.batch, static_cast<std::int64_t>(prompts.size()) * c.samples);
-  request.length = std::max<std::int64_t>(1, together == 1 ? prompt : std::max(prompt, kPackedPrompts));
+  request.length = std::max<std::int64_t>(1, together == 1 ? prompt : std::max(prompt, kPackedTokens));
   const std::int64_t most = std::min(c.sampling.max_new_tokens, model->shape().context);
   request.cached_tokens = (together + (c.samples > 1)) * std::min(prompt + most, model->shape().context);
   request.whole_head = true;

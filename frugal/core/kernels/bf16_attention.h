@@ -13,7 +13,7 @@ bool has_bf16_attention();
 // softmax(q k^T / sqrt(head_dim)) v for one head of keys and the `heads` queries' heads that share it; query i sees
 // keys [0, keys - queries + i].
 //   q, out [queries, heads, head_dim], k and v [keys, head_dim], rows `*_stride` elements apart; keys >= queries,
-//   head_dim even. Probabilities are rounded to bf16, sums are fp32. Allocates 8 * keys * head_dim bytes for k and v
+//   head_dim even. Probabilities are rounded to bf16, sums are fp32. Allocates 4 * keys * head_dim bytes for k and v
 //   in the order in which they are read, and at most 1 MiB beside that below 8,192 keys.
 struct Bf16AttentionShape {
   std::size_t queries, keys, heads, head_dim, q_stride, kv_stride, out_stride;

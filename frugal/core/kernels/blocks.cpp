@@ -84,27 +84,11 @@ HWY_INLINE void row_times(const std::uint8_t* w, const float* x, float* y, std::
 template <class L>
 void rows_times(const std::byte* const* rows, std::size_t count, const float* x, float* y, std::size_t tokens,
                 std::size_t cols, std::size_t y_stride) {
-  for (std::size_t t = 0; t < tokens; t += 4) {
-    const float* from = x + t * cols;
-    for (std::size_t r = 0; r < count; ++r) {
-      const auto* w = reinterpret_cast<const std::uint8_t*>(rows[r]);
-      float* to = y + t * y_stride + r;
-      switch (std::min<std::size_t>(4, tokens - t)) {
-        case 4:
-          row_times<L, 4>(w, from, to, cols, y_stride);
-          break;
-        case 3:
-          row_times<L, 3>(w, from, to, cols, y_stride);
-          break;
-        case 2:
-          row_times<L, 2>(w, from, to, cols, y_stride);
-          break;
-        default:
-          row_times<L, 1>(w, from, to, cols, y_stride);
-          break;
-      }
-    }
-  }
+  by_fours(tokens, [&](auto together, std::size_t t) HWY_ATTR {
+    for (std::size_t r = 0; r < count; ++r)
+      row_times<L, together>(reinterpret_cast<const std::uint8_t*>(rows[r]), x + t * cols, y + t * y_stride + r, cols,
+                             y_stride);
+  });
 }
 
 void dequantize_to_float(BlockFormat format, const std::byte* in, std::size_t count, float* out) {

@@ -43,23 +43,8 @@ template <class W>
 HWY_INLINE void products(const W* w, const float* x, float* y, std::size_t tokens, std::size_t rows, std::size_t cols,
                          std::size_t w_stride, std::size_t y_stride) {
   for (std::size_t row = 0; row < rows; ++row, w += w_stride, ++y) {
-    std::size_t t = 0;
-    for (; t + 4 <= tokens; t += 4) row_products<4>(w, x + t * cols, y + t * y_stride, cols, y_stride);
-    const float* left = x + t * cols;
-    float* to = y + t * y_stride;
-    switch (tokens - t) {
-      case 3:
-        row_products<3>(w, left, to, cols, y_stride);
-        break;
-      case 2:
-        row_products<2>(w, left, to, cols, y_stride);
-        break;
-      case 1:
-        row_products<1>(w, left, to, cols, y_stride);
-        break;
-      default:
-        break;
-    }
+    by_fours(tokens, [&](auto count, std::size_t t)
+                         HWY_ATTR { row_products<count>(w, x + t * cols, y + t * y_stride, cols, y_stride); });
   }
 }
 void matvec_bf16(const Bf16* w, const float* x, float* y, std::size_t tokens, std::size_t rows, std::size_t cols,

@@ -7,6 +7,7 @@
 #endif
 
 #include <cstring>
+#include <type_traits>
 
 #include "frugal/core/kernels/kernels.h"
 #include "hwy/highway.h"
@@ -35,6 +36,25 @@ HWY_INLINE void each_vector(std::size_t n, const Body& body) {
   std::size_t i = 0;
   for (; i + kLanes <= n; i += kLanes) body(i, Whole{});
   if (i < n) body(i, Part{n - i});
+}
+
+// Calls body(n, t), n a constant of at most 4, for tokens [t, t + n) until all are done: those share what is loaded.
+template <int kTokens>
+using Tokens = std::integral_constant<int, kTokens>;
+template <class Body>
+HWY_INLINE void by_fours(std::size_t tokens, const Body& body) {
+  std::size_t t = 0;
+  for (; t + 4 <= tokens; t += 4) body(Tokens<4>(), t);
+  switch (tokens - t) {
+    case 3:
+      return body(Tokens<3>(), t);
+    case 2:
+      return body(Tokens<2>(), t);
+    case 1:
+      return body(Tokens<1>(), t);
+    default:
+      return;
+  }
 }
 
 HWY_INLINE VF load(const float* p, Whole) { return hn::LoadU(F32(), p); }

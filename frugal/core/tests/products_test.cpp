@@ -9,8 +9,8 @@
 #include "frugal/base/philox.h"
 #include "frugal/base/processor.h"
 #include "frugal/core/budget/memory_usage.h"
-#include "frugal/core/row_pieces.h"
 #include "frugal/core/threads.h"
+#include "frugal/plan/cuts.h"
 
 namespace frugal {
 namespace {

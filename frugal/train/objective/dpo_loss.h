@@ -8,6 +8,7 @@
 #include "frugal/data/preference_task.h"
 #include "frugal/nn/decoder.h"
 #include "frugal/nn/tape.h"
+#include "frugal/plan/cuts.h"
 #include "frugal/train/objective/objective.h"
 
 namespace frugal {
@@ -26,7 +27,7 @@ class DpoLoss : public Objective {
  public:
   // max_tokens: packed tokens of one forward; a longer pair goes alone. data outlives the objective.
   DpoLoss(Decoder& decoder, const PreferenceDataset& data, const PreferenceConfig& config,
-          std::int64_t max_tokens = 1024);
+          std::int64_t max_tokens = kPackedTokens);
 
   // log p_ref of chosen and rejected, [pair][2]. Until they are set, the weights themselves are the reference: those a
   // run begins with, whose margin is 0.

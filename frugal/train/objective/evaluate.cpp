@@ -11,7 +11,7 @@ namespace frugal {
 Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task,
                     const std::vector<Example>& examples, const std::string& what, std::int64_t batch,
                     const std::function<void()>& guard) {
-  LabelObjective objective(decoder, task.options(), 1024);
+  LabelObjective objective(decoder, task.options());
   Evaluation result;
   std::vector<std::int64_t> labels;
   Progress progress(examples.size(), what);

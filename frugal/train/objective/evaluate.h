@@ -17,7 +17,7 @@ struct Evaluation {
 // Scores every example, `batch` of them together (progress after two seconds), and reduces. guard: called after
 // each batch; may throw.
 Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task,
-                    const std::vector<Example>& examples, const std::string& what, std::int64_t batch = 32,
-                    const std::function<void()>& guard = {});
+                    const std::vector<Example>& examples, const std::string& what,
+                    std::int64_t batch = kEvaluatedTogether, const std::function<void()>& guard = {});
 
 }  // namespace frugal

@@ -8,7 +8,7 @@ LabelLoss::LabelLoss(Decoder& decoder, const PromptTask& task, const Dataset& da
     : decoder_(decoder),
       task_(task),
       data_(data),
-      scores_(decoder, task.options(), 1024),
+      scores_(decoder, task.options()),
       decides_balanced_(decides_balanced) {}
 
 std::vector<std::int32_t> LabelLoss::classes() const {
@@ -52,7 +52,8 @@ double LabelLoss::loss_and_gradients(const WeightView& view, Indices examples, d
 }
 
 Json LabelLoss::evaluate(const WeightView& view, const std::string& what) {
-  const Evaluation found = frugal::evaluate(decoder_, view, task_, data_.examples, what, 32, [this] { guard(); });
+  const Evaluation found =
+      frugal::evaluate(decoder_, view, task_, data_.examples, what, kEvaluatedTogether, [this] { guard(); });
   return {{"accuracy", found.metrics.accuracy},
           {"balanced_accuracy", found.metrics.balanced_accuracy},
           {"f1", found.metrics.f1},

@@ -7,13 +7,15 @@
 #include "frugal/data/prompt_task.h"
 #include "frugal/nn/decoder.h"
 #include "frugal/nn/tape.h"
+#include "frugal/plan/cuts.h"
 
 namespace frugal {
 
 class LabelObjective {
  public:
   // options: the tokens of each label word, none empty, at least two. max_tokens: packed tokens of one forward.
-  LabelObjective(Decoder& decoder, std::vector<std::vector<std::int32_t>> options, std::int64_t max_tokens = 2048);
+  LabelObjective(Decoder& decoder, std::vector<std::vector<std::int32_t>> options,
+                 std::int64_t max_tokens = kPackedTokens);
 
   struct Result {                         // [branch * examples + i]
     std::vector<double> losses;           // nats: cross-entropy over the options' scores

@@ -3,6 +3,7 @@
 #include "frugal/data/sequence_task.h"
 #include "frugal/nn/decoder.h"
 #include "frugal/nn/tape.h"
+#include "frugal/plan/cuts.h"
 #include "frugal/train/objective/objective.h"
 
 namespace frugal {
@@ -10,7 +11,7 @@ namespace frugal {
 class SequenceLoss : public Objective {
  public:
   // max_tokens: packed tokens of one forward; a longer sequence goes alone. sequences outlive the objective.
-  SequenceLoss(Decoder& decoder, const std::vector<Sequence>& sequences, std::int64_t max_tokens = 1024);
+  SequenceLoss(Decoder& decoder, const std::vector<Sequence>& sequences, std::int64_t max_tokens = kPackedTokens);
 
   std::size_t size() const override { return sequences_.size(); }
   std::vector<std::int32_t> classes() const override { return std::vector<std::int32_t>(sequences_.size(), 0); }

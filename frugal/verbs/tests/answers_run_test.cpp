@@ -1,35 +1,25 @@
 // Preferences and written answers with the real program on the real model: a run of dpo ends with the same bits
 // however it was stopped, and answers are scored as they are written down.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
-#include "frugal/base/atomic_file.h"
-#include "frugal/base/json.h"
 #include "frugal/data/answer_metrics.h"
 #include "frugal/train/run/events.h"
+#include "frugal/verbs/tests/on_model.h"
 
 namespace frugal {
 namespace {
 
-namespace fs = std::filesystem;
-
-const std::string kModel = FRUGAL_SOURCE_DIR "/build/models/SmolLM2-135M-Instruct.Q4_1.gguf";
-
 Json message(const std::string& role, const std::string& content) { return {{"role", role}, {"content", content}}; }
 
-class AnswersRun : public testing::Test {
+class AnswersRun : public OnModel {
  protected:
   void SetUp() override {
-    if (!fs::exists(kModel)) GTEST_SKIP() << "no model at " << kModel << "; make model fetches it";
-    folder_ = fs::temp_directory_path() / ("frugal_answers_" + std::to_string(::getpid()));
-    fs::create_directories(folder_);
+    OnModel::SetUp();
+    if (IsSkipped()) return;
     std::ofstream pairs(folder_ / "pairs.jsonl"), chats(folder_ / "chats.jsonl");
     for (int i = 0; i < 6; ++i) {
       const std::string n = std::to_string(i), sum = std::to_string(i + 2);
@@ -42,27 +32,19 @@ class AnswersRun : public testing::Test {
       chats << Json{{"messages", {prompt[0], message("assistant", "#### " + sum)}}}.dump() << "\n";
     }
   }
-  void TearDown() override {
-    std::error_code ignored;
-    if (!folder_.empty()) fs::remove_all(folder_, ignored);
+  // `arguments` with FOLDER for the test's folder; the exit code. What was said is in `last`.
+  int run(std::string arguments, const std::string& before = "") {
+    for (std::size_t found; (found = arguments.find("FOLDER")) != std::string::npos;)
+      arguments.replace(found, 6, folder_.string());
+    last = OnModel::run(arguments, before);
+    return last.code;
   }
-  // `arguments` with FOLDER for the test's folder; the exit code. Output is in out, notes in err.
-  int run(std::string arguments, const std::string& before = "") const {
-    for (std::size_t at; (at = arguments.find("FOLDER")) != std::string::npos;)
-      arguments.replace(at, 6, folder_.string());
-    const std::string at = folder_.string() + "/";
-    const std::string command =
-        before + " " FRUGAL_BINARY_DIR "/bin/frugal " + arguments + " >" + at + "out 2>" + at + "err";
-    const int status = std::system(command.c_str());
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-  }
-  std::string said() const { return read_file(folder_ / "out") + read_file(folder_ / "err"); }
-  Json line() const { return Json::parse(read_file(folder_ / "out"), nullptr, false); }
+  std::string said() const { return last.out + last.err; }
   Json record(const std::string& name) const {
     return Json::parse(read_file(folder_ / name / "run.json"), nullptr, false);
   }
 
-  fs::path folder_;
+  Outcome last;
 };
 
 TEST_F(AnswersRun, PreferencesResumeToTheSameBits) {
@@ -120,7 +102,7 @@ TEST_F(AnswersRun, AnswersAreWrittenAndScored) {
   const std::string start =
       "eval " + kModel + " --data FOLDER/chats.jsonl --generate --match answer --max-new-tokens 12 ";
   ASSERT_EQ(run(start + "--json --predictions FOLDER/answers.jsonl"), 0) << said();
-  const Json found = line();
+  const Json found = last.line();
   ASSERT_TRUE(found.is_object()) << said();
   std::istringstream lines(read_file(folder_ / "answers.jsonl"));
   double exact = 0, f1 = 0, rouge = 0, n = 0;

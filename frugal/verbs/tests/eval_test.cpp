@@ -1,32 +1,26 @@
 // eval keeps the promise of --memory while it runs, and inside it gives the numbers it gives without.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
 
-#include "frugal/base/json.h"
+#include "frugal/verbs/tests/on_model.h"
 
 namespace frugal {
 namespace {
 
-namespace fs = std::filesystem;
-
-class Eval : public testing::Test {
+class Eval : public OnModel {
  protected:
   void SetUp() override {
-    const std::string model = FRUGAL_SOURCE_DIR "/build/models/SmolLM2-135M-Instruct.Q4_1.gguf";
-    if (!fs::exists(model)) GTEST_SKIP() << "no model at " << model << "; make model fetches it";
-    folder_ = fs::temp_directory_path() / ("frugal_eval_" + std::to_string(::getpid()));
-    fs::create_directories(folder_);
+    OnModel::SetUp();
+    if (IsSkipped()) return;
     std::ofstream(folder_ / "d.jsonl") << R"({"text":"a fine film","label":1})"
                                           "\n"
                                           R"({"text":"dull","label":"negative"})"
                                           "\n";
-    settings_ = {{"model", model},
+    settings_ = {{"model", kModel},
                  {"data", (folder_ / "d.jsonl").string()},
                  {"template", "Review: {text}\nSentiment:"},
                  {"labels", {"negative", "positive"}},
@@ -37,10 +31,6 @@ class Eval : public testing::Test {
     ASSERT_NE(library, nullptr) << ::dlerror();
     run_ = reinterpret_cast<int (*)(const char*, const char*)>(::dlsym(library, "frugal_torch_run"));
     ASSERT_NE(run_, nullptr);
-  }
-  void TearDown() override {
-    std::error_code ignored;
-    if (!folder_.empty()) fs::remove_all(folder_, ignored);
   }
   // Past the plan, which would refuse a budget that cannot hold.
   Json eval(std::uint64_t mebibytes, int expected) const {
@@ -54,7 +44,6 @@ class Eval : public testing::Test {
     return Json::parse(out.str(), nullptr, false);
   }
 
-  fs::path folder_;
   Json settings_;
   int (*run_)(const char*, const char*) = nullptr;
 };

@@ -1,62 +1,25 @@
 // generate and chat as a user meets them: Ctrl-C keeps what was said, lines of other systems, conversations that grow
 // too long.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 
-#include "frugal/base/atomic_file.h"
-#include "frugal/base/json.h"
+#include "frugal/verbs/tests/on_model.h"
 
 namespace frugal {
 namespace {
 
-namespace fs = std::filesystem;
-
-const std::string kModel = FRUGAL_SOURCE_DIR "/build/models/SmolLM2-135M-Instruct.Q4_1.gguf";
-
-struct Outcome {
-  int code = -1;
-  std::string out, err;
-};
-
-class Talk : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!fs::exists(kModel)) GTEST_SKIP() << "no model at " << kModel << "; make model fetches it";
-    folder_ = fs::temp_directory_path() / ("frugal_talk_" + std::to_string(::getpid()));
-    fs::create_directories(folder_);
-  }
-  void TearDown() override {
-    std::error_code ignored;
-    if (!folder_.empty()) fs::remove_all(folder_, ignored);
-  }
-  // before: a command in front of the program, as `timeout`; input: what stdin holds.
-  Outcome run(const std::string& arguments, const std::string& input = "", const std::string& before = "") const {
-    write_file(folder_ / "in", input);
-    const std::string at = folder_.string() + "/";
-    const std::string command =
-        before + " " FRUGAL_BINARY_DIR "/bin/frugal " + arguments + " <" + at + "in >" + at + "out 2>" + at + "err";
-    const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status), read_file(folder_ / "out"),
-            read_file(folder_ / "err")};
-  }
-
-  fs::path folder_;
-};
+using Talk = OnModel;
 
 TEST_F(Talk, AnInterruptedAnswerIsPrintedWithItsExitCode) {
   const std::string start =
       "generate " + kModel + " --prompt 'Once upon a time' --temperature 1.5 --max-new-tokens 4000";
-  const Outcome text = run(start, "", "timeout --preserve-status -s INT 5");
+  const Outcome text = run(start, "timeout --preserve-status -s INT 5");
   EXPECT_EQ(text.code, 130);
   EXPECT_GT(text.out.size(), 5u);
-  const Outcome json = run(start + " --json", "", "timeout --preserve-status -s INT 5");
+  const Outcome json = run(start + " --json", "timeout --preserve-status -s INT 5");
   EXPECT_EQ(json.code, 130);
-  const Json line = Json::parse(json.out, nullptr, false);
+  const Json line = json.line();
   ASSERT_TRUE(line.is_object()) << json.out << json.err;
   EXPECT_EQ(line["new_tokens"], line["tokens"].size());
   EXPECT_LT(line["new_tokens"], 4000);
@@ -64,11 +27,11 @@ TEST_F(Talk, AnInterruptedAnswerIsPrintedWithItsExitCode) {
 
 TEST_F(Talk, ChatTakesLinesOfOtherSystemsAndKeepsStdoutForAnswers) {
   const std::string start = "chat " + kModel + " --greedy --max-new-tokens 6";
-  const Outcome unix = run(start, "hi\nwho are you?\n\nnot read\n"),
-                windows = run(start, "hi\r\nwho are you?\r\n\r\nnot read\r\n");
+  const Outcome unix = run(start, "", "hi\nwho are you?\n\nnot read\n"),
+                windows = run(start, "", "hi\r\nwho are you?\r\n\r\nnot read\r\n");
   EXPECT_EQ(unix.code, 0);
   EXPECT_EQ(windows.out, unix.out);
-  const Outcome json = run(start + " --json", "hi\nwho are you?\n");
+  const Outcome json = run(start + " --json", "", "hi\nwho are you?\n");
   EXPECT_EQ(std::count(json.out.begin(), json.out.end(), '\n'), 2);
   EXPECT_EQ(Json::parse(json.out.substr(0, json.out.find('\n')), nullptr, false)["role"], "assistant");
 }
@@ -76,7 +39,7 @@ TEST_F(Talk, ChatTakesLinesOfOtherSystemsAndKeepsStdoutForAnswers) {
 TEST_F(Talk, AConversationThatIsTooLongSaysSo) {
   std::string words = "hi\n";
   for (int i = 0; i < 9000; ++i) words += "word ";
-  const Outcome o = run("chat " + kModel + " --greedy --quiet --max-new-tokens 2", words);
+  const Outcome o = run("chat " + kModel + " --greedy --quiet --max-new-tokens 2", "", words);
   EXPECT_EQ(o.code, 3);
   EXPECT_EQ(o.err.substr(0, 27), "error: the conversation has") << o.err;
   EXPECT_NE(o.err.find("context is 8192\nfix: begin a new chat"), std::string::npos) << o.err;

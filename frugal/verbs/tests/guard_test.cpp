@@ -1,36 +1,24 @@
 // The budget's guard is asked by whatever judges examples in a run: references, losses, answers that are written.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-
-#include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
 #include "frugal/base/json_text.h"
+#include "frugal/verbs/tests/on_model.h"
 #include "frugal/verbs/tune_data.h"
 
 namespace frugal {
 namespace {
 
-namespace fs = std::filesystem;
-
-const std::string kModel = FRUGAL_SOURCE_DIR "/build/models/SmolLM2-135M-Instruct.Q4_1.gguf";
-
-class Guarded : public testing::Test {
+class Guarded : public OnModel {
  protected:
   void SetUp() override {
-    if (!fs::exists(kModel)) GTEST_SKIP() << "no model at " << kModel << "; make model fetches it";
-    folder_ = fs::temp_directory_path() / ("frugal_guard_" + std::to_string(::getpid()));
-    fs::create_directories(folder_);
+    OnModel::SetUp();
+    if (IsSkipped()) return;
     const Json question = {{{"role", "user"}, {"content", "What is 1 plus 2?"}}};
     const auto answer = [](const char* text) { return Json{{{"role", "assistant"}, {"content", text}}}; };
     write_file(folder_ / "pairs.jsonl",
                Json{{"prompt", question}, {"chosen", answer("3.")}, {"rejected", answer("No.")}}.dump() + "\n");
     write_file(folder_ / "chats.jsonl", Json{{"messages", {question[0], answer("3.")[0]}}}.dump() + "\n");
-  }
-  void TearDown() override {
-    std::error_code ignored;
-    if (!folder_.empty()) fs::remove_all(folder_, ignored);
   }
   Json settings(const char* file, const char* more = "{}") const {
     const std::string path = (folder_ / file).string();
@@ -39,7 +27,6 @@ class Guarded : public testing::Test {
     all.update(json_of(more));
     return all;
   }
-  fs::path folder_;
 };
 
 TEST_F(Guarded, AReferenceThatIsStoppedIsNotWritten) {

@@ -1,45 +1,19 @@
 // tune, eval and generate with weights that do not all fit --memory: the same results, in less memory.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-
-#include "frugal/base/atomic_file.h"
-#include "frugal/base/json.h"
+#include "frugal/verbs/tests/on_model.h"
 
 namespace frugal {
 namespace {
 
-namespace fs = std::filesystem;
-
-const std::string kModel = FRUGAL_SOURCE_DIR "/build/models/SmolLM2-135M-Instruct.Q4_1.gguf";
-
-class Streaming : public testing::Test {
+class Streaming : public OnModel {
  protected:
-  void SetUp() override {
-    if (!fs::exists(kModel)) GTEST_SKIP() << "no model at " << kModel << "; make model fetches it";
-    folder_ = fs::temp_directory_path() / ("frugal_streaming_" + std::to_string(::getpid()));
-    fs::create_directories(folder_);
-  }
-  void TearDown() override {
-    std::error_code ignored;
-    if (!folder_.empty()) fs::remove_all(folder_, ignored);
-  }
-  // The last line as JSON; of an error its object.
-  Json run(const std::string& arguments) const {
-    const std::string command = FRUGAL_BINARY_DIR "/bin/frugal " + arguments +
-                                " --weights stored --threads 2 --json >" + (folder_ / "out").string() + " 2>" +
-                                (folder_ / "err").string();
-    EXPECT_NE(std::system(command.c_str()), -1);
-    std::string out = read_file(folder_ / "out");
-    while (out.ends_with('\n')) out.pop_back();
-    return Json::parse(out.substr(out.rfind('\n') + 1), nullptr, false);
+  Json line_of(const std::string& arguments) const {
+    return run(arguments + " --weights stored --threads 2 --json").line();
   }
   // Both runs; `streamed` within memory and less than `whole`, by at least 10 MiB of the file's 94.
   std::pair<Json, Json> both(const std::string& arguments, const std::string& memory, std::uint64_t bytes) const {
-    const Json whole = run(arguments), streamed = run(arguments + " --memory " + memory);
+    const Json whole = line_of(arguments), streamed = line_of(arguments + " --memory " + memory);
     EXPECT_TRUE(whole.contains("peak_rss_bytes")) << whole;
     EXPECT_TRUE(streamed.contains("peak_rss_bytes")) << streamed << read_file(folder_ / "err");
     const auto peak_of = [](const Json& result) { return result.value("peak_rss_bytes", std::uint64_t{0}); };
@@ -47,7 +21,6 @@ class Streaming : public testing::Test {
     EXPECT_LE(peak_of(streamed) + (10 << 20), peak_of(whole));
     return {whole, streamed};
   }
-  fs::path folder_;
 };
 
 TEST_F(Streaming, GeneratesTheSameTokens) {
@@ -77,9 +50,9 @@ TEST_F(Streaming, TunesToTheSameBits) {
                             " --lr 1e-3";
   for (const std::string method : {"mezo --train lora", "lora"}) {
     const std::string memory = method == "lora" ? "300MiB" : "270MiB", out = (folder_ / "run").string();
-    const Json whole = run(start + " --method " + method + " --out " + out);
+    const Json whole = line_of(start + " --method " + method + " --out " + out);
     ASSERT_TRUE(whole.contains("weights_sha256")) << whole << read_file(folder_ / "err");
-    const Json streamed = run(start + " --method " + method + " --out " + out + "2 --memory " + memory);
+    const Json streamed = line_of(start + " --method " + method + " --out " + out + "2 --memory " + memory);
     ASSERT_TRUE(streamed.contains("weights_sha256")) << streamed << read_file(folder_ / "err");
     EXPECT_EQ(streamed["weights_sha256"], whole["weights_sha256"]) << method;
     EXPECT_NE(read_file(folder_ / "err").find("weights: streamed"), std::string::npos) << read_file(folder_ / "err");

@@ -1,40 +1,24 @@
 // Trained rows as a file: the real program writes, merges and goes on from them, and refuses what cannot be.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
-#include "frugal/base/json.h"
+#include "frugal/verbs/tests/on_model.h"
 
 namespace frugal {
 namespace {
 
-namespace fs = std::filesystem;
-
-const std::string kModel = FRUGAL_SOURCE_DIR "/build/models/SmolLM2-135M-Instruct.Q4_1.gguf";
-
-class TrainedRows : public testing::Test {
+class TrainedRows : public OnModel {
  protected:
   void SetUp() override {
-    if (!fs::exists(kModel)) GTEST_SKIP() << "no model at " << kModel << "; make model fetches it";
-    fs::create_directories(folder_);
+    OnModel::SetUp();
+    if (IsSkipped()) return;
     std::ifstream all(FRUGAL_SOURCE_DIR "/data/sms-spam/train.jsonl");
     std::ofstream some(folder_ / "train.jsonl");
     std::string line;
     for (int i = 0; i < 8 && std::getline(all, line); ++i) some << line << "\n";
   }
-  void TearDown() override {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  // The exit code of the program.
-  static int frugal(const std::string& arguments) {
-    const std::string command = std::string(FRUGAL_BINARY_DIR "/bin/frugal ") + arguments + " >/dev/null 2>&1";
-    return WEXITSTATUS(std::system(command.c_str()));
-  }
-  std::string at(const std::string& name) const { return (folder_ / name).string(); }
+  int frugal(const std::string& arguments) const { return run(arguments).code; }
   int tune(const std::string& out, const std::string& more) const {
     return frugal("tune " + kModel + " --data " + at("train.jsonl") +
                   " --template 'Message: {text}\nIs this spam?' --labels ham=No,spam=Yes --method spruft --steps 2 "
@@ -45,7 +29,6 @@ class TrainedRows : public testing::Test {
     std::ifstream in(folder_ / run / "run.json");
     return Json::parse(in).value("weights_sha256", "");
   }
-  const fs::path folder_ = fs::temp_directory_path() / ("frugal_rows_" + std::to_string(::getpid()));
 };
 
 TEST_F(TrainedRows, AreTheRunAsAFile) {

@@ -2,41 +2,30 @@
 // same bits.
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <fstream>
 #include <random>
 #include <thread>
 
-#include "frugal/base/json.h"
+#include "frugal/verbs/tests/on_model.h"
 
 namespace frugal {
 namespace {
 
-namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 const std::string kProgram = FRUGAL_BINARY_DIR "/bin/frugal";
-const std::string kModel = FRUGAL_SOURCE_DIR "/build/models/SmolLM2-135M-Instruct.Q4_1.gguf";
-
-class Tune : public testing::Test {
+class Tune : public OnModel {
  protected:
   void SetUp() override {
-    if (!fs::exists(kModel)) GTEST_SKIP() << "no model at " << kModel << "; make model fetches it";
-    folder_ = fs::temp_directory_path() / ("frugal_tune_" + std::to_string(::getpid()));
-    fs::create_directories(folder_);
+    OnModel::SetUp();
+    if (IsSkipped()) return;
     std::ifstream all(FRUGAL_SOURCE_DIR "/data/sms-spam/train.jsonl");
     std::ofstream some(folder_ / "train.jsonl");
     std::string line;
     for (int i = 0; i < 40 && std::getline(all, line); ++i) some << line << "\n";
-  }
-  void TearDown() override {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
   }
 
   std::vector<std::string> tune(const std::string& run, std::vector<std::string> more = {}) const {
@@ -94,8 +83,6 @@ class Tune : public testing::Test {
     return in ? Json::parse(in, nullptr, false) : Json::object();
   }
   std::string sha256(const std::string& run) const { return record(run).value("weights_sha256", ""); }
-
-  fs::path folder_;
 };
 
 TEST_F(Tune, KilledInterruptedDamagedAndReplayedRunsEndWithTheSameBits) {

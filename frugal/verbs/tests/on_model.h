@@ -1,0 +1,59 @@
+// The real program on the real model, in a folder of the test's own.
+#pragma once
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "frugal/base/atomic_file.h"
+#include "frugal/base/json.h"
+
+namespace frugal {
+
+namespace fs = std::filesystem;
+
+inline const std::string kModel = FRUGAL_SOURCE_DIR "/build/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+
+struct Outcome {
+  int code = -1;  // 1000 and the signal where one ended it
+  std::string out, err;
+
+  // The last line of stdout; of an error its object.
+  Json line() const {
+    std::string text = out;
+    while (text.ends_with('\n')) text.pop_back();
+    return Json::parse(text.substr(text.rfind('\n') + 1), nullptr, false);
+  }
+};
+
+// Skips where the model is not there.
+class OnModel : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(kModel)) GTEST_SKIP() << "no model at " << kModel << "; make model fetches it";
+    std::string name = (fs::temp_directory_path() / "frugal_model_test_XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr) << name;
+    folder_ = name;
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    if (!folder_.empty()) fs::remove_all(folder_, ignored);
+  }
+  std::string at(const std::string& name) const { return (folder_ / name).string(); }
+  // `arguments` as a shell sees them. before: a command in front of the program, as `timeout`; input: what stdin holds.
+  Outcome run(const std::string& arguments, const std::string& before = "", const std::string& input = "") const {
+    write_file(folder_ / "in", input);
+    const std::string command = before + " " FRUGAL_BINARY_DIR "/bin/frugal " + arguments + " <" + at("in") + " >" +
+                                at("out") + " 2>" + at("err");
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status), read_file(folder_ / "out"),
+            read_file(folder_ / "err")};
+  }
+
+  fs::path folder_;
+};
+
+}  // namespace frugal
