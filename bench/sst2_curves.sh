@@ -3,28 +3,34 @@
 # usage: bench/sst2_curves.sh FOLDER_WITH_stsa.binary.* OUT [HF_DIR]      (after make build model)
 #   HF_DIR  the model as a Hugging Face folder (frugal convert MODEL --out HF_DIR --dtype f32): AdamW in PyTorch as well;
 #           PYTHON names an interpreter with torch and transformers
+#   VARIANTS  of MeZO at its rate, beside: "sign:--direction sign;eps-2^-7:--eps 0.0078125"
 # The rates are those that were best of three on validation.jsonl: set RATES="mezo:3e-5 sparse-mezo:1e-4" to change them. Runs that are
 # there are kept. About 50 minutes on two cores with bf16 products, and 20 for AdamW.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 data=$1 out=$2 hf=${3:-}
-frugal=build/bin/frugal
+frugal=${FRUGAL:-build/bin/frugal}
 model=build/models/SmolLM2-135M-Instruct.Q4_1.gguf
 prompt='Review: {text}\nSentiment:'
-steps=100 every=50
+steps=100 every=${EVERY:-50}
 
 mkdir -p "$out"
 [ -f "$out/dev.jsonl" ] || python3 bench/sst2_jsonl.py "$data" "$out"
-for pair in ${RATES:-mezo:3e-5 sparse-mezo:1e-4}; do
-  method=${pair%%:*} lr=${pair##*:}
-  for seed in 1 2 3; do
-    run=$out/$method-$lr-$seed
-    [ -d "$run" ] || $frugal tune "$model" --data "$out/train.jsonl" --dev "$out/dev.jsonl" --template "$prompt" \
-      --labels negative,positive --method "$method" --lr "$lr" --seed "$seed" --steps $steps --batch 16 --eval-every $every \
-      --checkpoint-every $steps --out "$run"
-    rm -rf "$run/snapshots"
+tune() {  # NAME SEED OPTIONS
+  local run=$out/$1-$2
+  [ -d "$run" ] || $frugal tune "$model" --data "$out/train.jsonl" --dev "$out/dev.jsonl" --template "$prompt" \
+    --labels negative,positive --seed "$2" --steps $steps --batch 16 --eval-every "$every" --checkpoint-every $steps --out "$run" "${@:3}"
+  rm -rf "$run/snapshots"
+}
+for seed in 1 2 3; do
+  for pair in ${RATES-mezo:3e-5 sparse-mezo:1e-4}; do
+    tune "${pair/:/-}" $seed --method "${pair%%:*}" --lr "${pair##*:}"
   done
+  while IFS= read -r -d ';' variant; do
+    # shellcheck disable=SC2086 -- options are words
+    tune "mezo-${variant%%:*}" $seed --method mezo --lr 3e-5 ${variant#*:}
+  done <<<"${VARIANTS:+$VARIANTS;}"
 done
 if [ -n "$hf" ]; then
   for seed in 1 2 3; do

@@ -1,30 +1,23 @@
-// What every first-order method of tune has: step size, optimiser, schedule.
+// What every first-order method of tune has: a step, an optimiser, activations.
 #pragma once
-#include <cstdint>
 #include <string>
 
-#include "frugal/base/config.h"
-#include "frugal/tune/learning_rate.h"
+#include "frugal/tune/step_config.h"
 
 namespace frugal {
 
 struct FirstOrderConfig {
-  LearningRate lr{1e-5};
+  StepConfig step{1e-5};
   std::string objective = "ce";
   std::string optimizer = "adamw";
-  double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8, momentum = 0.9, weight_decay = 0;
+  double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8, momentum = 0.9;
   std::string update = "stochastic";
-  std::string schedule = "constant";
-  std::int64_t warmup = 0, accumulation = 1;
   double max_grad_norm = 0;
   std::string activations = "auto";
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "lr",
-       .help = "step size, >= 0; auto: a short seeded race of rates on the training data",
-       .group = "method"},
-      c.lr);
+    StepConfig::fields(c.step, v);
     v({.name = "objective",
        .help = "what is minimised: cross-entropy, or dpo on preferences",
        .group = "method",
@@ -40,26 +33,12 @@ struct FirstOrderConfig {
     v({.name = "adam_epsilon", .help = "added to the root of AdamW's second moment, > 0", .group = "method"},
       c.adam_epsilon);
     v({.name = "momentum", .help = "of SGD, in [0, 1)", .group = "method"}, c.momentum);
-    v({.name = "weight_decay",
-       .help = "decoupled decay of matrices, times lr a step, >= 0; vectors have none",
-       .group = "method"},
-      c.weight_decay);
     v({.name = "update",
        .help = "how bf16 weights take small updates: rounded by chance, or through an fp32 master copy (4 bytes a "
                "number more)",
        .group = "method",
        .choices = {"stochastic", "master"}},
       c.update);
-    v({.name = "schedule",
-       .help = "step size over the run: constant, or linear or cosine down to 0",
-       .group = "method",
-       .choices = {"constant", "linear", "cosine"}},
-      c.schedule);
-    v({.name = "warmup", .help = "steps over which the step size rises from 0, >= 0", .group = "method"}, c.warmup);
-    v({.name = "accumulation",
-       .help = "parts each batch goes through in, >= 1; more parts need less memory",
-       .group = "method"},
-      c.accumulation);
     v({.name = "max_grad_norm", .help = "gradients are scaled down to this global norm; 0: never", .group = "method"},
       c.max_grad_norm);
     v({.name = "activations",
@@ -73,6 +52,7 @@ struct FirstOrderConfig {
 
 // Error(Exit::usage) names the option and its value.
 inline void validate(const FirstOrderConfig& c) {
+  validate(c.step);
   const auto is_share = [](double x) { return x >= 0 && x < 1; };
   require_setting(is_share(c.adam_beta1), "--adam-beta1", c.adam_beta1, "a number in [0, 1)",
                   "--adam-beta1 0.9 is usual");
@@ -80,11 +60,6 @@ inline void validate(const FirstOrderConfig& c) {
                   "--adam-beta2 0.999 is usual");
   require_setting(c.adam_epsilon > 0, "--adam-epsilon", c.adam_epsilon, "a number > 0", "--adam-epsilon 1e-8 is usual");
   require_setting(is_share(c.momentum), "--momentum", c.momentum, "a number in [0, 1)", "--momentum 0.9 is usual");
-  require_setting(c.weight_decay >= 0, "--weight-decay", c.weight_decay, "a number >= 0",
-                  "--weight-decay 0 turns it off");
-  require_setting(c.warmup >= 0, "--warmup", c.warmup, "a number of steps >= 0", "--warmup 0 turns it off");
-  require_setting(c.accumulation >= 1, "--accumulation", c.accumulation, "at least 1",
-                  "--accumulation 1 takes a batch at once");
   require_setting(c.max_grad_norm >= 0, "--max-grad-norm", c.max_grad_norm, "a number >= 0",
                   "--max-grad-norm 0 turns it off");
 }

@@ -11,12 +11,12 @@ inline FirstOrderOptions first_order_options(const FirstOrderConfig& c, const Js
                         .beta1 = c.adam_beta1,
                         .beta2 = c.adam_beta2,
                         .eps = c.adam_epsilon,
-                        .weight_decay = c.weight_decay,
+                        .weight_decay = c.step.weight_decay,
                         .momentum = c.momentum,
                         .has_master = c.update == "master",
                         .seed = static_cast<std::uint64_t>(settings.value("seed", std::int64_t{1}))},
           .clip_norm = c.max_grad_norm,
-          .accumulation = c.accumulation,
+          .accumulation = c.step.accumulation,
           // auto without a plan: as it decides where there is no limit.
           .keeps_activations = c.activations != "checkpoint"};
 }

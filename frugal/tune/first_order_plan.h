@@ -12,7 +12,7 @@ namespace frugal {
 inline FirstOrderPlan first_order_plan(const FirstOrderConfig& c, const PlanRequest& request, bool trains_weights) {
   const bool has_master = trains_weights && c.update == "master" && request.weights == "bf16";
   return {.optimizer_bytes = (c.optimizer == "adamw" ? 8u : 4u) + (has_master ? 4u : 0u),
-          .accumulation = c.accumulation};
+          .accumulation = c.step.accumulation};
 }
 
 // The layer of "model.layers.7.mlp...": 7; -1 for tensors of no layer.
@@ -36,7 +36,7 @@ std::uint64_t gradients_held(const FirstOrderConfig& c, const PlanRequest& reque
       most = std::max(most, layers[layer] += count);
   }
   const bool takes_turns =
-      c.accumulation == 1 && c.max_grad_norm == 0 &&
+      c.step.accumulation == 1 && c.max_grad_norm == 0 &&
       tokens_of_step(request) <= static_cast<std::uint64_t>(std::max<std::int64_t>(1024, request.length));
   return takes_turns ? outside + most : all;
 }

@@ -85,13 +85,14 @@ TEST(Parse, MethodOptionsReachTheirStructs) {
 
 TEST(Parse, MethodsHaveTheirOwnDefaults) {
   const auto lr = [](const std::string& method) {
-    return from_json<MezoConfig>(parse_arguments(verb_named("tune"), {"--method", method}).settings.values()).lr.value;
+    return from_json<MezoConfig>(parse_arguments(verb_named("tune"), {"--method", method}).settings.values())
+        .step.lr.value;
   };
-  EXPECT_EQ(lr("mezo"), MezoConfig{}.lr.value);
-  EXPECT_EQ(lr("sparse-mezo"), SparseMezoConfig{}.mezo.lr.value);
+  EXPECT_EQ(lr("mezo"), MezoConfig{}.step.lr.value);
+  EXPECT_EQ(lr("sparse-mezo"), SparseMezoConfig{}.mezo.step.lr.value);
   EXPECT_NE(lr("mezo"), lr("sparse-mezo"));
   const auto automatic = parse_arguments(verb_named("tune"), {"--lr", "auto"}).settings;
-  EXPECT_TRUE(from_json<MezoConfig>(automatic.values()).lr.is_automatic);
+  EXPECT_TRUE(from_json<MezoConfig>(automatic.values()).step.lr.is_automatic);
 }
 
 TEST(Parse, PositionalsAndFlags) {

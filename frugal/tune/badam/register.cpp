@@ -38,7 +38,7 @@ MethodPlan plan_ratio(const PlanRequest& request, const BadamConfig& config) {
 std::uint64_t lowest_layer(const PlanRequest& request, const Json& settings, const BadamConfig& config,
                            const Partition& partition, const std::vector<std::string>& names) {
   const auto layers = static_cast<std::int64_t>(request.shape.layers.size());
-  if (!settings.contains("steps") || config.first_order.lr.is_automatic) return 0;
+  if (!settings.contains("steps") || config.first_order.step.lr.is_automatic) return 0;
   const auto lowest_of = [&](const std::vector<std::size_t>& members) {
     std::int64_t lowest = layers;
     for (const std::size_t i : members) {

@@ -3,22 +3,17 @@
 #include <cstdint>
 #include <string>
 
-#include "frugal/base/config.h"
-#include "frugal/tune/learning_rate.h"
 #include "frugal/tune/low_rank_config.h"
+#include "frugal/tune/step_config.h"
 
 namespace frugal {
 
 // What every two-sided zeroth-order method has.
 struct MezoConfig {
-  LearningRate lr{3e-5};
+  StepConfig step{3e-5};
   double eps = 0x1p-10;
   std::string direction = "gaussian";
   std::int64_t samples = 1;
-  double weight_decay = 0;
-  std::string schedule = "constant";
-  std::int64_t warmup = 0;
-  std::int64_t accumulation = 1;
   std::string objective = "ce";
   bool evaluated_direction = true;
   std::string rounding = "stochastic";
@@ -26,10 +21,7 @@ struct MezoConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "lr",
-       .help = "step size, >= 0; auto: a short seeded race of rates on the training data",
-       .group = "method"},
-      c.lr);
+    StepConfig::fields(c.step, v);
     v({.name = "eps", .help = "half-step of the finite difference, > 0", .group = "method"}, c.eps);
     v({.name = "direction",
        .help = "random directions: Gaussian of 8 or 16 bits from tables, signs, or Box-Muller",
@@ -40,18 +32,6 @@ struct MezoConfig {
        .help = "directions averaged a step (n-SPSA), >= 1; each costs two forward passes",
        .group = "method"},
       c.samples);
-    v({.name = "weight_decay", .help = "share of each matrix taken off a step, times lr, >= 0", .group = "method"},
-      c.weight_decay);
-    v({.name = "schedule",
-       .help = "step size over the run: constant, or linear down to 0",
-       .group = "method",
-       .choices = {"constant", "linear"}},
-      c.schedule);
-    v({.name = "warmup", .help = "steps over which the step size rises from 0, >= 0", .group = "method"}, c.warmup);
-    v({.name = "accumulation",
-       .help = "parts each batch is evaluated in, >= 1; more parts need less memory",
-       .group = "method"},
-      c.accumulation);
     v({.name = "objective",
        .help = "what is minimised: cross-entropy, 1 - accuracy of labels, or dpo on preferences",
        .group = "method",
@@ -69,14 +49,10 @@ struct MezoConfig {
 
 // Error(Exit::usage) names the option and its value.
 inline void validate(const MezoConfig& c) {
+  validate(c.step);
   require_setting(c.eps > 0 && c.eps <= 1, "--eps", c.eps, "a number in (0, 1]", "--eps 0.001 suits most models");
   require_setting(c.samples >= 1 && c.samples <= 1024, "--samples", c.samples, "1 to 1024",
                   "--samples 1 is the most efficient");
-  require_setting(c.weight_decay >= 0, "--weight-decay", c.weight_decay, "a number >= 0",
-                  "--weight-decay 0 turns it off");
-  require_setting(c.warmup >= 0, "--warmup", c.warmup, "a number of steps >= 0", "--warmup 0 turns it off");
-  require_setting(c.accumulation >= 1, "--accumulation", c.accumulation, "at least 1",
-                  "--accumulation 1 evaluates a batch at once");
   validate(c.trained);
   require_setting(c.trained.low_rank.dropout == 0, "--dropout", c.trained.low_rank.dropout,
                   "0: both losses of a difference are of the same model", "leave --dropout out");

@@ -11,7 +11,7 @@ inline ZerothOrderOptions zeroth_order_options(const MezoConfig& c, const Json& 
   return {.direction = parse_direction(c.direction),
           .eps = static_cast<float>(c.eps),
           .samples = static_cast<int>(c.samples),
-          .weight_decay = c.weight_decay,
+          .weight_decay = c.step.weight_decay,
           .evaluated_direction = c.evaluated_direction,
           .stochastic_rounding = c.rounding == "stochastic",
           .seed = static_cast<std::uint64_t>(settings.value("seed", std::int64_t{1}))};
@@ -26,7 +26,7 @@ inline TunerMaker zeroth_order_maker(std::function<ZerothOrderOptions(const Json
     const ZerothOrderOptions engine = options(settings);
     Threads& threads = context.decoder.threads();
     return std::make_unique<ZerothOrderTuner>(trained_parts(config.trained, engine.seed, context.store, threads),
-                                              threads, context.objective, engine, loss, config.accumulation,
+                                              threads, context.objective, engine, loss, config.step.accumulation,
                                               describe_trained(config.trained));
   };
 }

@@ -8,7 +8,7 @@ namespace frugal {
 
 // Accumulation evaluates a batch in parts, one after the other.
 inline PlanRequest in_parts(PlanRequest request, const MezoConfig& config) {
-  request.batch = (request.batch + config.accumulation - 1) / config.accumulation;
+  request.batch = (request.batch + config.step.accumulation - 1) / config.step.accumulation;
   return request;
 }
 

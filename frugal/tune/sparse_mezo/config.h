@@ -8,7 +8,7 @@
 namespace frugal {
 
 struct SparseMezoConfig {
-  MezoConfig mezo{.lr = {1e-4}};
+  MezoConfig mezo{.step = {1e-4}};
   double sparsity = 0.75;
   std::string mask = "small";
   bool dynamic_mask = true;
