@@ -76,6 +76,11 @@ def folder_of(out, task, method, seed):
     return os.path.join(out, task, method.replace(" ", "-") + f"-{seed}")
 
 
+def rate_of(folder):
+    with open(os.path.join(folder, "run.json"), encoding="utf-8") as file:
+        return float(json.load(file)["settings"]["lr"])
+
+
 def run(args):
     program = os.environ.get("FRUGAL", os.path.join(ROOT, "build/bin/frugal"))
     only = args.only.split(",") if args.only else []
@@ -89,6 +94,8 @@ def run(args):
                     continue
                 os.makedirs(os.path.dirname(folder), exist_ok=True)
                 command = [program, "tune", "--resume", folder]
+                if os.path.exists(os.path.join(folder, "run.json")) and rate_of(folder) != float(options_of(task, method)[-1]):
+                    raise SystemExit(f"{folder} is a run at another rate ({rate_of(folder)}): move it away")
                 if not os.path.exists(os.path.join(folder, "run.json")):
                     command = [program, "tune", MODEL, "--data", os.path.join(folder_of_data, "train.jsonl"), *held_out,
                                *what["options"], *options_of(task, method), "--steps", str(what["steps"]), "--batch", str(what["batch"]), "--seed", seed,
@@ -125,7 +132,7 @@ def collect(out):
                 plan = record["settings"].get("plan") or record["plan"]
                 quality = results["test"][what["metric"]] if "--test" in what["held_out"] else results["best"]["metric"]
                 entries.append(dict(
-                    task=task, method=method, seed=seed, metric=what["metric"], quality=quality, seconds=results["seconds"],
+                    task=task, method=method, seed=seed, lr=rate_of(folder), metric=what["metric"], quality=quality, seconds=results["seconds"],
                     peak_bytes=results["peak_rss_bytes"], floor_bytes=results["floor_rss_bytes"],
                     planned_bytes=plan["peak"], planned_floor_bytes=plan["parts"]["libtorch"],
                     result_bytes=json.load(open(os.path.join(folder, "size.json"), encoding="utf-8"))["result_bytes"],
@@ -163,6 +170,7 @@ def table(args):
     path = os.path.join(args.docs, "choosing.json")
     entries = {(e["task"], e["method"], e["seed"]): e for e in (json.load(open(path, encoding="utf-8")) if os.path.exists(path) else [])}
     entries.update({(e["task"], e["method"], e["seed"]): e for e in collect(args.out)})
+    entries = {key: e for key, e in entries.items() if e["lr"] == float(options_of(e["task"], e["method"])[-1])}  # of no other rate
     rows = summarise(entries.values())
     text = ""
     for task, what in TASKS.items():

@@ -77,8 +77,32 @@ void input_gradient_of(const T* dy, const T* w, T* dx, const LinearShape& s) {
   rows_times(dy, s.y_stride, matrix(w, s.m, s.k, s.k), dx, s.x_stride, s.n, s.add);
 }
 
+// Few queries: one after the other, each over the keys it sees.
+template <class T>
+void attend_each(const T* q, const T* k, const T* v, T* out, const AttentionShape& s) {
+  const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+  const std::int64_t group = s.heads / s.kv_heads, D = s.head_dim;
+  std::vector<float> query(size(s.heads * D)), result(query.size()), scores(size(group * s.keys));
+  for (std::int64_t i = 0; i < s.queries; ++i) {
+    const T* row = q + i * s.q_stride;
+    if constexpr (std::is_same_v<T, float>)
+      std::copy_n(row, query.size(), query.data());
+    else
+      kernels::to_float(row, query.data(), query.size());
+    for (std::int64_t head = 0; head < s.kv_heads; ++head)
+      kernels::attend(query.data() + group * head * D, k + head * D, v + head * D, result.data() + group * head * D,
+                      size(group), size(s.keys - s.queries + i + 1), size(D), size(s.kv_stride), scores.data());
+    if constexpr (std::is_same_v<T, float>)
+      std::copy(result.begin(), result.end(), out + i * s.out_stride);
+    else
+      kernels::to_bf16(result.data(), out + i * s.out_stride, result.size());
+  }
+}
+
 template <class T>
 void attention_of(const T* q, const T* k, const T* v, T* out, const AttentionShape& s) {
+  constexpr std::int64_t kFew = 4;  // queries, for which it does not pay to bring keys into another order
+  if (s.queries <= kFew) return attend_each(q, k, v, out, s);
   const c10::InferenceMode guard;
   if constexpr (std::is_same_v<T, Bf16>) {
     if (kernels::has_bf16_attention()) {
@@ -92,8 +116,7 @@ void attention_of(const T* q, const T* k, const T* v, T* out, const AttentionSha
       }
       return;
     }
-    if (s.queries == s.keys && s.queries > 1 &&
-        s.queries % kLeastRows != 0) {  // what is added comes later, so no query sees it
+    if (s.queries == s.keys && s.queries % kLeastRows != 0) {  // what is added comes later, so no query sees it
       const std::int64_t n = (s.queries + kLeastRows - 1) / kLeastRows * kLeastRows, Q = s.heads * s.head_dim,
                          K = s.kv_heads * s.head_dim;
       std::vector<Bf16> all(static_cast<std::size_t>(n * (2 * Q + 2 * K)));
@@ -113,13 +136,13 @@ void attention_of(const T* q, const T* k, const T* v, T* out, const AttentionSha
                          at::TensorOptions(scalar_type<T>));
   };
   std::optional<at::Tensor> mask;
-  if (s.keys != s.queries && s.queries > 1) {
+  if (s.keys != s.queries) {
     mask = at::ones({s.queries, s.keys}, at::kBool).tril_(s.keys - s.queries);
   }
-  const at::Tensor result = at::scaled_dot_product_attention(
-      heads_first(q, s.queries, s.heads, s.q_stride), heads_first(k, s.keys, s.kv_heads, s.kv_stride),
-      heads_first(v, s.keys, s.kv_heads, s.kv_stride), mask, 0.0, s.keys == s.queries && s.queries > 1, std::nullopt,
-      s.heads != s.kv_heads);
+  const at::Tensor result = at::scaled_dot_product_attention(heads_first(q, s.queries, s.heads, s.q_stride),
+                                                             heads_first(k, s.keys, s.kv_heads, s.kv_stride),
+                                                             heads_first(v, s.keys, s.kv_heads, s.kv_stride), mask, 0.0,
+                                                             s.keys == s.queries, std::nullopt, s.heads != s.kv_heads);
   heads_first(out, s.queries, s.heads, s.out_stride).copy_(result);
 }
 

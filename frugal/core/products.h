@@ -1,4 +1,5 @@
-// Matrix products and attention through LibTorch, one thread each: the only door to ATen on the forward path.
+// Matrix products through LibTorch and attention, by it or by our kernels, one thread each: the only door to ATen on
+// the forward path.
 // T is float or kernels::Bf16. Sizes in elements; strides are those between rows.
 #pragma once
 #include <cstdint>

@@ -1,7 +1,7 @@
 // The forward pass of a llama-family decoder: layers outside, chunks of tokens inside.
 // Per layer the weights of all branches are made once in scratch by all threads; then items (branch x chunk of tokens,
-// in attention branch x sequence) go through it from a queue, each on one thread. Chunks depend on the batch alone, so
-// results do not depend on the number of threads.
+// in attention branch x sequence, of long ones by heads) go through it from a queue, each on one thread. Chunks depend
+// on the batch alone, so results do not depend on the number of threads.
 #pragma once
 #include <cstdint>
 #include <memory>

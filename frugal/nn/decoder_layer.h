@@ -58,11 +58,10 @@ struct LayerLayout {
   }
 };
 
-// Items that the attention of each segment is cut into, each of as many heads of keys: one sequence keeps all threads
-// busy. The batch alone decides, and no result depends on it.
+// Items that the attention of each segment is cut into, each of as many heads of keys, so that threads share a long
+// one. The batch alone decides.
 inline std::int64_t attention_parts(const PackedBatch& batch, const LayerLayout& at) {
-  constexpr std::int64_t kLong = 256;  // tokens; a shorter segment's attention costs little
-  const auto is_long = [](const Segment& segment) { return segment.length >= kLong; };
+  const auto is_long = [](const Segment& segment) { return segment.length >= kLongSegment; };
   return std::any_of(batch.segments.begin(), batch.segments.end(), is_long) ? at.K : 1;
 }
 

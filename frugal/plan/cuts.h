@@ -20,6 +20,9 @@ inline std::int64_t chunk_tokens(std::int64_t tokens, std::int64_t branches) {
   return 64;
 }
 
+// Tokens from which on a segment's attention is cut into items by heads of keys, and that of the others of its batch.
+inline constexpr std::int64_t kLongSegment = 256;
+
 // bf16 rows of products. oneDNN makes a kernel for every shape it meets and keeps it, half a megabyte each: batches of
 // natural lengths would make one for each number of rows, hundreds of megabytes in an hour. So rows go through in
 // pieces of a few sizes, the last of them in a buffer filled up with zeros; sums over tokens likewise.

@@ -70,13 +70,16 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
   // place of q k v.
   const Size before = work.has_whole_head ? std::max(s.most_qkv_row, C) : s.most_qkv_row;
   const Size activations = rows * (C * 4 + (before + s.most_q_row) * T) + tokens * r.shape.head_dim * 4;
-  // A chunk between norm and down projection, or its logits over a block; attention's result for one sequence.
+  // A chunk between norm and down projection, or its logits over a block; attention's result, or keys and values of a
+  // head in the order of its products.
   const auto chunk = [&](Size tokens, std::uint64_t of_branches, Size width) {
     return chunk_of(tokens, of_branches) * std::max(Size(2) * C + Size(2) * width, block);
   };
   const Size chunks = std::max(chunk(work.of_forward, branches, widest),
                                evaluates ? chunk(work.of_evaluation, 1, s.most_ffn) : Size(0));
-  const Size per_thread = chunks * T + Size(r.length) * s.most_q_row * T + kProductsThread;
+  const Size attention =
+      std::max(attention_rows(s, r.length) * s.most_q_row * T, Size(r.length) * r.shape.head_dim * 4);
+  const Size per_thread = chunks * T + attention + kProductsThread;
   const Size snapshot = is_tuning ? kSnapshotBuffer : 0;
 
   const Size stepping = scratch + activations + threads * per_thread + snapshot,

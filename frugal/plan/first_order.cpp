@@ -25,7 +25,8 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
   const Size own = m.trains_head ? (C + std::min(Size(r.shape.vocab), Size(kVocabularyBlock))) * T : Size(0),
              head = work.has_whole_head ? N * (C * 8 + own) : Size(0);
   const Size attention =
-      threads * (length * (Size(3) * s.most_q_row + Size(2) * s.most_qkv_row) * 4 + Size(2) * 128 * length * 4);
+      threads * (attention_rows(s, length) * (Size(3) * s.most_q_row + Size(2) * s.most_qkv_row) * 4 +
+                 Size(2) * 128 * length * 4);
   // What a pair read, with dropout; DoRA's product a second time and its row factors; rows whose lengths are found
   // together.
   const Size widest = std::max({s.most_ffn, s.most_q_row, C});

@@ -42,12 +42,14 @@ struct Sizes {
       most_qkv_row = std::max(most_qkv_row, row);
       most_q_row = std::max(most_q_row, q);
       most_ffn = std::max(most_ffn, F);
+      least_kv_heads = std::min(least_kv_heads, std::max<std::int64_t>(1, layer.kv_heads));
       key_values += Size(2) * layer.kv_heads * D;
     }
   }
   Size embedding, head, linears, vectors;
   Size most_qkv, most_rest, most_qkv_row, most_q_row, most_ffn;
   Size key_values;  // of a token, in all layers
+  std::int64_t least_kv_heads = kLongSegment;
   Size matrices() const { return embedding + head + linears; }
 };
 
@@ -69,6 +71,14 @@ struct Work {
 inline Size chunk_of(Size tokens, std::int64_t branches) {
   return static_cast<std::uint64_t>(
       chunk_tokens(static_cast<std::int64_t>(std::min(tokens, Size(1 << 20)).count()), branches));
+}
+
+// Rows of all heads that one item of attention has at a time: of all tokens, or of a long segment a head of keys'.
+inline Size attention_rows(const Sizes& s, Size length) {
+  const auto shortest = static_cast<std::uint64_t>(kLongSegment - 1);
+  return length <= Size(shortest)
+             ? length
+             : std::max(Size(shortest), ceil_divide(length, static_cast<std::uint64_t>(s.least_kv_heads)));
 }
 
 // Numbers of rows that the pieces of a chunk have, and numbers of terms of sums over tokens: each is a shape of its

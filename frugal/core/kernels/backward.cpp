@@ -83,30 +83,6 @@ void weighted_softmax_bf16(Bf16* logits, std::size_t rows, std::size_t cols, std
   softmax_of_logits(logits, rows, cols, stride, log_sum_exp, weight);
 }
 
-void causal_softmax_floats(float* p, std::size_t rows, std::size_t cols, std::size_t stride, std::size_t visible,
-                           float scale) {
-  for (std::size_t row = 0; row < rows; ++row, p += stride) {
-    const std::size_t n = std::min(cols, visible + row);
-    VF largest = hn::Set(F32(), p[0]);
-    each_vector(n, [&](std::size_t i, auto span) HWY_ATTR {
-      VF x = load(p + i, span);
-      if constexpr (std::is_same_v<decltype(span), Part>) x = hn::IfThenElse(hn::FirstN(F32(), span.n), x, largest);
-      largest = hn::Max(largest, x);
-    });
-    const VF factor = hn::Set(F32(), scale), shift = hn::Set(F32(), hn::GetLane(hn::MaxOfLanes(F32(), largest)));
-    VF sum = hn::Zero(F32());
-    each_vector(n, [&](std::size_t i, auto span) HWY_ATTR {
-      VF term = exp(hn::Mul(factor, hn::Sub(load(p + i, span), shift)));
-      if constexpr (std::is_same_v<decltype(span), Part>) term = hn::IfThenElseZero(hn::FirstN(F32(), span.n), term);
-      store(term, p + i, span);
-      sum = hn::Add(sum, term);
-    });
-    const VF inverse = hn::Set(F32(), 1 / sum_lanes(sum));
-    each_vector(n, [&](std::size_t i, auto span) HWY_ATTR { store(hn::Mul(load(p + i, span), inverse), p + i, span); });
-    std::fill(p + n, p + cols, 0.0f);
-  }
-}
-
 void softmax_backward_floats(const float* p, float* dp, std::size_t rows, std::size_t cols, std::size_t stride,
                              float scale) {
   for (std::size_t row = 0; row < rows; ++row, p += stride, dp += stride) {
@@ -172,7 +148,6 @@ HWY_EXPORT(silu_mul_backward_floats);
 HWY_EXPORT(silu_mul_backward_bf16);
 HWY_EXPORT(weighted_softmax_floats);
 HWY_EXPORT(weighted_softmax_bf16);
-HWY_EXPORT(causal_softmax_floats);
 HWY_EXPORT(softmax_backward_floats);
 HWY_EXPORT(dropout_floats);
 HWY_EXPORT(dropout_bf16);
@@ -200,10 +175,6 @@ void weighted_softmax(float* logits, std::size_t rows, std::size_t cols, std::si
 void weighted_softmax(Bf16* logits, std::size_t rows, std::size_t cols, std::size_t stride, const float* log_sum_exp,
                       const float* weight) {
   FRUGAL_DISPATCH(weighted_softmax_bf16)(logits, rows, cols, stride, log_sum_exp, weight);
-}
-void causal_softmax(float* p, std::size_t rows, std::size_t cols, std::size_t stride, std::size_t visible,
-                    float scale) {
-  FRUGAL_DISPATCH(causal_softmax_floats)(p, rows, cols, stride, visible, scale);
 }
 void softmax_backward(const float* p, float* dp, std::size_t rows, std::size_t cols, std::size_t stride, float scale) {
   FRUGAL_DISPATCH(softmax_backward_floats)(p, dp, rows, cols, stride, scale);

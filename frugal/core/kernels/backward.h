@@ -26,9 +26,6 @@ void weighted_softmax(float* logits, std::size_t rows, std::size_t cols, std::si
 void weighted_softmax(Bf16* logits, std::size_t rows, std::size_t cols, std::size_t stride, const float* log_sum_exp,
                       const float* weight);
 
-// Scores of causal attention. Row r sees columns [0, visible + r): p <- softmax(scale * p) there, 0 in the other
-// columns.
-void causal_softmax(float* p, std::size_t rows, std::size_t cols, std::size_t stride, std::size_t visible, float scale);
 // dp <- scale * p * (dp - sum(p * dp)), the gradient of the scores before scale, from that of the probabilities.
 void softmax_backward(const float* p, float* dp, std::size_t rows, std::size_t cols, std::size_t stride, float scale);
 

@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <new>
+#include <string>
+#include <vector>
 
+#include "frugal/base/error.h"
 #include "frugal/base/processor.h"
-#include "frugal/core/kernels/backward.h"
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -24,7 +27,23 @@ using Pair = std::uint32_t;
 constexpr std::size_t kLanes = 16, kPanel = 4 * kLanes, kTile = 6;  // columns of a vector, of a panel; rows of a tile
 
 constexpr std::size_t round_up(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
-std::unique_ptr<std::byte[]> room(std::size_t bytes) { return std::make_unique_for_overwrite<std::byte[]>(bytes); }
+
+// Arrays that are not filled, each from a cache line on.
+class Room {
+ public:
+  template <class T>
+  T* take(std::size_t count) {
+    const std::size_t bytes = count * sizeof(T);
+    return static_cast<T*>(parts_.emplace_back(::operator new(bytes, kLine)).get());
+  }
+
+ private:
+  static constexpr std::align_val_t kLine{64};
+  struct Free {
+    void operator()(void* part) const { ::operator delete(part, kLine); }
+  };
+  std::vector<std::unique_ptr<void, Free>> parts_;
+};
 
 // b^T, b [n, k].
 void pack_transposed(const Bf16* b, std::size_t n, std::size_t k, std::size_t stride, Pair* out) {
@@ -110,18 +129,23 @@ bool has_bf16_attention() {
 }
 
 void bf16_attention(const Bf16* q, const Bf16* k, const Bf16* v, Bf16* out, const Bf16AttentionShape& s) {
-  constexpr std::size_t kMostRows = 48, kLeastRows = 12, kScores = 1 << 17;  // queries at a time; their scores
+  if (s.queries == 0 || s.keys < s.queries || s.head_dim % 2 != 0) {
+    throw Error(Exit::internal,
+                "attention over " + std::to_string(s.queries) + " queries, " + std::to_string(s.keys) +
+                    " keys and a head size of " + std::to_string(s.head_dim) +
+                    ", expected at least as many keys as queries and an even size",
+                "report this");
+  }
+  constexpr std::size_t kMostQueries = 48, kLeastQueries = 12, kScores = 1 << 17;  // at a time; their scores
   const std::size_t D = s.head_dim, width = round_up(D, kLanes), all = round_up(s.keys, kLanes),
-                    block = std::clamp(kScores / all / kTile * kTile, kLeastRows, kMostRows);
+                    block = std::clamp(kScores / all / kTile * kTile, kLeastQueries, kMostQueries);
   const float scale = static_cast<float>(1 / std::sqrt(static_cast<double>(D)));
-  const auto keys = room(D / 2 * all * sizeof(Pair)), values = room(all / 2 * width * sizeof(Pair)),
-             scores = room(block * round_up(all, kPanel) * sizeof(float)),
-             rounded = room(block * round_up(all, kPanel) * sizeof(Bf16)), sums = room(block * width * sizeof(float));
-  auto* const packed_keys = reinterpret_cast<Pair*>(keys.get());
-  auto* const packed_values = reinterpret_cast<Pair*>(values.get());
-  auto* const p = reinterpret_cast<float*>(scores.get());
-  auto* const p_bf16 = reinterpret_cast<Bf16*>(rounded.get());
-  auto* const y = reinterpret_cast<float*>(sums.get());
+  Room room;
+  auto* const packed_keys = room.take<Pair>(D / 2 * all);
+  auto* const packed_values = room.take<Pair>(all / 2 * width);
+  auto* const p = room.take<float>(block * all);
+  auto* const p_bf16 = room.take<Bf16>(block * all);
+  auto* const y = room.take<float>(block * width);
   pack_transposed(k, s.keys, D, s.kv_stride, packed_keys);
   pack(v, s.keys, D, s.kv_stride, packed_values);
   for (std::size_t begin = 0; begin < s.queries; begin += block) {
@@ -140,7 +164,9 @@ void bf16_attention(const Bf16* q, const Bf16* k, const Bf16* v, Bf16* out, cons
 #else
 
 bool has_bf16_attention() { return false; }
-void bf16_attention(const Bf16*, const Bf16*, const Bf16*, Bf16*, const Bf16AttentionShape&) {}
+void bf16_attention(const Bf16*, const Bf16*, const Bf16*, Bf16*, const Bf16AttentionShape&) {
+  throw Error(Exit::internal, "attention by AVX512-BF16 is asked for on another processor", "report this");
+}
 
 #endif
 

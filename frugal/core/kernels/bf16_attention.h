@@ -7,7 +7,7 @@
 
 namespace frugal::kernels {
 
-// The processor has AVX512-BF16 and no AMX (whose kernels LibTorch has), and FRUGAL_ISA does not ask for less.
+// The processor has AVX512-BF16 and no AMX (whose kernels LibTorch has), and FRUGAL_ISA leaves AVX-512 on.
 bool has_bf16_attention();
 
 // softmax(q k^T / sqrt(head_dim)) v for one head of keys and the `heads` queries' heads that share it; query i sees

@@ -128,6 +128,30 @@ void log_sum_exp_bf16(const Bf16* logits, std::size_t rows, std::size_t cols, st
   extend_log_sum_exp(logits, rows, cols, stride, max, sum);
 }
 
+void causal_softmax_floats(float* p, std::size_t rows, std::size_t cols, std::size_t stride, std::size_t visible,
+                           float scale) {
+  for (std::size_t row = 0; row < rows; ++row, p += stride) {
+    const std::size_t n = std::min(cols, visible + row);
+    VF largest = hn::Set(F32(), p[0]);
+    each_vector(n, [&](std::size_t i, auto span) HWY_ATTR {
+      VF x = load(p + i, span);
+      if constexpr (std::is_same_v<decltype(span), Part>) x = hn::IfThenElse(hn::FirstN(F32(), span.n), x, largest);
+      largest = hn::Max(largest, x);
+    });
+    const VF factor = hn::Set(F32(), scale), shift = hn::Set(F32(), hn::GetLane(hn::MaxOfLanes(F32(), largest)));
+    VF sum = hn::Zero(F32());
+    each_vector(n, [&](std::size_t i, auto span) HWY_ATTR {
+      VF term = exp(hn::Mul(factor, hn::Sub(load(p + i, span), shift)));
+      if constexpr (std::is_same_v<decltype(span), Part>) term = hn::IfThenElseZero(hn::FirstN(F32(), span.n), term);
+      store(term, p + i, span);
+      sum = hn::Add(sum, term);
+    });
+    const VF inverse = hn::Set(F32(), 1 / sum_lanes(sum));
+    each_vector(n, [&](std::size_t i, auto span) HWY_ATTR { store(hn::Mul(load(p + i, span), inverse), p + i, span); });
+    std::fill(p + n, p + cols, 0.0f);
+  }
+}
+
 // NOLINTNEXTLINE(google-readability-namespace-comments)
 }  // namespace frugal::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -148,6 +172,7 @@ HWY_EXPORT(silu_mul_floats);
 HWY_EXPORT(silu_mul_bf16);
 HWY_EXPORT(log_sum_exp_floats);
 HWY_EXPORT(log_sum_exp_bf16);
+HWY_EXPORT(causal_softmax_floats);
 
 void to_float(const Bf16* from, float* to, std::size_t n) { FRUGAL_DISPATCH(bf16_to_float)(from, to, n); }
 void to_bf16(const float* from, Bf16* to, std::size_t n) { FRUGAL_DISPATCH(float_to_bf16)(from, to, n); }
@@ -175,6 +200,10 @@ void log_sum_exp(const float* logits, std::size_t rows, std::size_t cols, std::s
 }
 void log_sum_exp(const Bf16* logits, std::size_t rows, std::size_t cols, std::size_t stride, float* max, float* sum) {
   FRUGAL_DISPATCH(log_sum_exp_bf16)(logits, rows, cols, stride, max, sum);
+}
+void causal_softmax(float* p, std::size_t rows, std::size_t cols, std::size_t stride, std::size_t visible,
+                    float scale) {
+  FRUGAL_DISPATCH(causal_softmax_floats)(p, rows, cols, stride, visible, scale);
 }
 
 }  // namespace frugal::kernels

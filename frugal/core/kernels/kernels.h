@@ -112,6 +112,9 @@ void matvec(const Bf16* w, const float* x, float* y, std::size_t tokens, std::si
             std::size_t y_stride);
 void matvec(const float* w, const float* x, float* y, std::size_t tokens, std::size_t rows, std::size_t cols,
             std::size_t y_stride);
+// Scores of causal attention. Row r sees columns [0, visible + r): p <- softmax(scale * p) there, 0 in the other
+// columns.
+void causal_softmax(float* p, std::size_t rows, std::size_t cols, std::size_t stride, std::size_t visible, float scale);
 // Attention of one token, for `heads` query heads that share a key head: out[h] = sum_k p[h, k] values[k], p[h] =
 // softmax_k(q[h] . keys[k] / sqrt(head_dim)) over `count` >= 1 keys; key and value k at k * stride. q, out [heads,
 // head_dim]; scores: room for [heads, count].

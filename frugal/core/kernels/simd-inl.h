@@ -1,4 +1,5 @@
-// Vectors of floats loaded from and stored to float or bf16, whole or in part; compiled once per instruction set.
+// Vectors of floats loaded from and stored to float or bf16, whole or in part, and loops over them and over tokens;
+// compiled once per instruction set.
 #if defined(FRUGAL_CORE_KERNELS_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FRUGAL_CORE_KERNELS_SIMD_INL_H_
 #undef FRUGAL_CORE_KERNELS_SIMD_INL_H_

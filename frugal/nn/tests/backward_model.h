@@ -40,6 +40,12 @@ struct Model {
     std::ifstream in(folder + "/logits.json");
     sequences = Json::parse(in)["sequences"].get<std::vector<std::vector<std::int32_t>>>();
   }
+  // So long that its attention is cut by heads.
+  std::vector<std::int32_t> long_sequence() const {
+    std::vector<std::int32_t> all = sequences[3];
+    while (all.size() < 300) all.push_back((all[all.size() - 7] * 5 + 3) % 60);
+    return all;
+  }
   // Mean cross-entropy of every next token of `batch`, and its gradients.
   double loss_and_gradients(const WeightView& of, const PackedBatch& batch, bool keeps, Gradients& gradients) {
     std::vector<Decoder::Query> queries;

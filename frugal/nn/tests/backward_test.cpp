@@ -45,12 +45,12 @@ TEST_P(GoldenGradients, AgreeWithTransformers) {
 TEST_P(GoldenGradients, CheckpointsThreadsAndPackingDoNotChangeThem) {
   Model one(GetParam(), 1), three(GetParam(), 3);
   PackedBatch batch;
-  for (int repeat = 0; repeat < 5; ++repeat) batch.append(one.sequences[3]);
+  for (int repeat = 0; repeat < 5; ++repeat) batch.append(one.long_sequence());
   AllGradients a(one.store), b(three.store), c(one.store), d(one.store);
   one.loss_and_gradients(one.view, batch, false, a);
   three.loss_and_gradients(three.view, batch, true, b);
   PackedBatch single;
-  single.append(one.sequences[3]);
+  single.append(one.long_sequence());
   one.loss_and_gradients(one.view, single, false, c);
   one.loss_and_gradients(one.view, batch, false, d);
   for (std::size_t id = 0; id < one.store.size(); ++id) {
@@ -64,61 +64,66 @@ TEST_P(GoldenGradients, CheckpointsThreadsAndPackingDoNotChangeThem) {
 // answers alone.
 TEST_P(GoldenGradients, AnswersThatBranchGiveTheGradientsOfWholeSequences) {
   Model m(GetParam());
-  const auto& prompt = m.sequences[2];
-  const std::vector<std::vector<std::int32_t>> answers = {{9, 4, 33}, {50, 7}};
-  PackedBatch branched, whole;
-  std::vector<Decoder::Query> of_branched, of_whole;
-  branched.append(m.sequences[1]);
-  const std::int64_t parent = branched.append(prompt);
-  const auto last = static_cast<std::int64_t>(branched.size()) - 1;
-  for (const auto& answer : answers) {
-    const std::int64_t begin = branched.size(), start = whole.size() + static_cast<std::int64_t>(prompt.size());
-    branched.append(answer, parent);
-    auto full = prompt;
-    full.insert(full.end(), answer.begin(), answer.end());
-    whole.append(full);
-    for (std::int64_t t = 0; t < static_cast<std::int64_t>(answer.size()); ++t) {
-      of_branched.push_back({t == 0 ? last : begin + t - 1, answer[static_cast<std::size_t>(t)]});
-      of_whole.push_back({start + t - 1, answer[static_cast<std::size_t>(t)]});
+  for (const auto& prompt : {m.sequences[2], m.long_sequence()}) {
+    const std::vector<std::vector<std::int32_t>> answers = {{9, 4, 33}, {50, 7}};
+    PackedBatch branched, whole;
+    std::vector<Decoder::Query> of_branched, of_whole;
+    branched.append(m.sequences[1]);
+    const std::int64_t parent = branched.append(prompt);
+    const auto last = static_cast<std::int64_t>(branched.size()) - 1;
+    for (const auto& answer : answers) {
+      const std::int64_t begin = branched.size(), start = whole.size() + static_cast<std::int64_t>(prompt.size());
+      branched.append(answer, parent);
+      auto full = prompt;
+      full.insert(full.end(), answer.begin(), answer.end());
+      whole.append(full);
+      for (std::int64_t t = 0; t < static_cast<std::int64_t>(answer.size()); ++t) {
+        of_branched.push_back({t == 0 ? last : begin + t - 1, answer[static_cast<std::size_t>(t)]});
+        of_whole.push_back({start + t - 1, answer[static_cast<std::size_t>(t)]});
+      }
     }
+    const std::vector<double> weights = {0.5, -0.25, 1, 0.75, 0.125};
+    const auto run = [&](const PackedBatch& batch, const std::vector<Decoder::Query>& queries, Gradients& to) {
+      Tape tape(-1, false);
+      m.decoder.forward(m.view, batch, nullptr, &tape);
+      m.decoder.backward_log_probabilities(m.view, queries, weights, to);
+      m.decoder.backward(m.view, batch, tape, to);
+    };
+    AllGradients a(m.store), b(m.store);
+    run(branched, of_branched, a);
+    run(whole, of_whole, b);
+    for (std::size_t id = 0; id < m.store.size(); ++id)
+      EXPECT_LT(distance(a[id], b[id]), 1e-4 * norm(b[id]) + 1e-7) << m.store.spec(id).name;
   }
-  const std::vector<double> weights = {0.5, -0.25, 1, 0.75, 0.125};
-  const auto run = [&](const PackedBatch& batch, const std::vector<Decoder::Query>& queries, Gradients& to) {
-    Tape tape(-1, false);
-    m.decoder.forward(m.view, batch, nullptr, &tape);
-    m.decoder.backward_log_probabilities(m.view, queries, weights, to);
-    m.decoder.backward(m.view, batch, tape, to);
-  };
-  AllGradients a(m.store), b(m.store);
-  run(branched, of_branched, a);
-  run(whole, of_whole, b);
-  for (std::size_t id = 0; id < m.store.size(); ++id)
-    EXPECT_LT(distance(a[id], b[id]), 1e-4 * norm(b[id]) + 1e-7) << m.store.spec(id).name;
 }
 
-// Beside a sequence so long that attention is cut by heads, of which nothing is scored, gradients are those of the
-// other alone.
-TEST_P(GoldenGradients, DoNotKnowALongNeighbour) {
+// Attention cut by heads: gradients of a long sequence and a short one together are the sum of those alone, of which
+// only the long one's is cut.
+TEST_P(GoldenGradients, OfALongSequenceAndAShortOneAdd) {
   Model m(GetParam());
-  PackedBatch alone, together;
-  alone.append(m.sequences[3]);
-  together.append(m.sequences[3]);
-  std::vector<std::int32_t> neighbour(300);
-  for (std::size_t i = 0; i < neighbour.size(); ++i) neighbour[i] = static_cast<std::int32_t>(i * i % 59);
-  together.append(neighbour);
-  std::vector<Decoder::Query> queries;
-  for (std::int64_t t = 0; t + 1 < alone.size(); ++t)
-    queries.push_back({t, alone.tokens[static_cast<std::size_t>(t) + 1]});
-  const std::vector<double> weights(queries.size(), 0.125);
-  AllGradients a(m.store), b(m.store);
-  for (const auto& [batch, to] : {std::pair{&alone, &a}, std::pair{&together, &b}}) {
+  const auto run = [&](const std::vector<std::vector<std::int32_t>>& sequences, Gradients& to) {
+    PackedBatch batch;
+    std::vector<Decoder::Query> queries;
+    for (const auto& sequence : sequences) {
+      const std::int64_t begin = batch.size();
+      batch.append(sequence);
+      for (std::int64_t t = begin; t + 1 < batch.size(); ++t)
+        queries.push_back({t, batch.tokens[static_cast<std::size_t>(t) + 1]});
+    }
     Tape tape(-1, true);
-    m.decoder.forward(m.view, *batch, nullptr, &tape);
-    m.decoder.backward_log_probabilities(m.view, queries, weights, *to);
-    m.decoder.backward(m.view, *batch, tape, *to);
+    m.decoder.forward(m.view, batch, nullptr, &tape);
+    m.decoder.backward_log_probabilities(m.view, queries, std::vector<double>(queries.size(), 0.125), to);
+    m.decoder.backward(m.view, batch, tape, to);
+  };
+  AllGradients short_one(m.store), long_one(m.store), both(m.store);
+  run({m.sequences[3]}, short_one);
+  run({m.long_sequence()}, long_one);
+  run({m.sequences[3], m.long_sequence()}, both);
+  for (std::size_t id = 0; id < m.store.size(); ++id) {
+    std::vector<float> sum = short_one[id];
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += long_one[id][i];
+    EXPECT_LT(distance(both[id], sum), 1e-5 * norm(sum) + 1e-7) << m.store.spec(id).name;
   }
-  for (std::size_t id = 0; id < m.store.size(); ++id)
-    EXPECT_LT(distance(a[id], b[id]), 1e-5 * norm(a[id]) + 1e-7) << m.store.spec(id).name;
 }
 
 TEST_P(GoldenGradients, StopAtTheLowestLayer) {

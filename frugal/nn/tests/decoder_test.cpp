@@ -86,6 +86,7 @@ TEST_P(Golden, ThreadsAndPackingDoNotChangeBits) {
   Model one(GetParam(), 1), four(GetParam(), 4);
   PackedBatch batch;
   for (int repeat = 0; repeat < 9; ++repeat) batch.append(one.sequence(3));
+  batch.append(one.long_sequence());
   const Hidden& a = one.decoder.forward(one.view, batch);
   const Hidden& b = four.decoder.forward(four.view, batch);
   for (std::int64_t i = 0; i < a.tokens * a.width; ++i) ASSERT_EQ(a.at(0)[i], b.at(0)[i]) << i;

@@ -1,9 +1,10 @@
-// BAdam's updates against the same arithmetic as PyTorch code writes it, in one run: AdamW on a block in one pass
-// against one tensor operation after the other; a share of a tensor through views against sparse COO tensors, as the
-// published code keeps it. One thread, the arms in turns. One line of JSON a comparison. usage: bench_updates [NUMBERS]
+// BAdam's updates against the same arithmetic as PyTorch has it, in one run: AdamW on a block in one pass against
+// torch.optim.AdamW, one operation after the other and fused; a share of a tensor through views against the sparse COO
+// gradients and updates of badam 1.4. One thread, the arms in turns; that all end with the same weights is checked. One
+// line of JSON a comparison. usage: bench_updates [NUMBERS]
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/from_blob.h>
-#include <ATen/ops/randn.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/sparse_coo_tensor.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
@@ -14,6 +15,8 @@
 #include <functional>
 #include <iostream>
 
+#include "frugal/base/error.h"
+#include "frugal/base/philox.h"
 #include "frugal/core/products.h"
 #include "frugal/train/first_order/optimizer.h"
 
@@ -44,16 +47,34 @@ class OneTensor : public Parametrisation {
   Buffer bytes_;
 };
 
-// The formula of torch.optim.AdamW without foreach or fused, on moments of the gradient's layout; the change of p / lr.
-struct Moments {
-  at::Tensor m, v;
+// One step of PyTorch's, whatever its arm.
+struct Theirs {
+  at::Tensor weights, gradient, m, v;
   std::int64_t steps = 0;
-  at::Tensor step(const at::Tensor& g) {
+
+  // torch.optim.AdamW with foreach and fused off, no decay (its _single_tensor_adam).
+  void one_by_one() {
     ++steps;
-    m.mul_(kBeta1).add_(g, 1 - kBeta1);
-    v.mul_(kBeta2).addcmul_(g, g, 1 - kBeta2);
     const double correction1 = 1 - std::pow(kBeta1, steps), correction2 = 1 - std::pow(kBeta2, steps);
-    return m.div(v.sqrt().div_(std::sqrt(correction2)).add_(kEps).mul_(correction1));
+    m.lerp_(gradient, 1 - kBeta1);
+    v.mul_(kBeta2).addcmul_(gradient, gradient, 1 - kBeta2);
+    weights.addcdiv_(m, v.sqrt().div_(std::sqrt(correction2)).add_(kEps), -kLr / correction1);
+  }
+  void fused() {
+    ++steps;
+    at::_fused_adamw_({weights}, {gradient}, {m}, {v}, {}, {at::full({}, static_cast<double>(steps))}, kLr, kBeta1,
+                      kBeta2, 0, kEps, false, false);
+  }
+  // badam 1.4, _sparse_adam: the gradient and the update are sparse, the moments [count] dense. It adds eps before the
+  // correction of the second moment.
+  void sparse(const at::Tensor& mask) {
+    ++steps;
+    const at::Tensor of_share = gradient.sparse_mask(mask).coalesce(), g = of_share.values();
+    m.add_(g.sub(m).mul_(1 - kBeta1));
+    v.add_(g.pow(2).sub_(v).mul_(1 - kBeta2));
+    const at::Tensor numerator = m.clone(), denominator = v.clone().sqrt_().add_(kEps);
+    const double rate = kLr * std::sqrt(1 - std::pow(kBeta2, steps)) / (1 - std::pow(kBeta1, steps));
+    weights.add_(at::sparse_coo_tensor(of_share.indices(), numerator.div_(denominator).mul_(-rate), mask.sizes()));
   }
 };
 
@@ -77,49 +98,61 @@ std::vector<double> medians(const std::vector<std::function<void()>>& arms) {
   return result;
 }
 
-void compare(const std::string& what, std::int64_t size, WeightType type, std::optional<Window> window) {
+// Of either sign, none so small that it matters where eps is added.
+at::Tensor numbers(std::int64_t size) {
+  const at::Tensor values = at::zeros({size});
+  PhiloxSequence random(1, Stream::initial);
+  float* const to = values.data_ptr<float>();
+  for (std::int64_t i = 0; i < size; ++i)
+    to[i] = static_cast<float>((random.below(2) == 0 ? 0.5 : -1) + random.uniform() / 2);
+  return values;
+}
+
+void compare(const std::string& what, std::int64_t size, WeightType type, const std::optional<Window>& window) {
   Threads team(1, single_threaded_torch);
   OneTensor tensor(size, type, window);
   Optimizer ours(tensor, {0}, team, {.has_master = type == WeightType::bf16});
-  const at::Tensor gradient = at::randn({size}), weights = at::zeros({size}), narrow = weights.to(at::kBFloat16);
+  const at::Tensor gradient = numbers(size), narrow = at::zeros({size}).to(at::kBFloat16);
+  const std::int64_t trained = window ? window->count : size;
+  const auto theirs = [&] { return Theirs{at::zeros({size}), gradient, at::zeros({trained}), at::zeros({trained})}; };
+  Theirs plain = theirs(), fused = theirs();
+  const auto written = [&](const Theirs& arm) {
+    if (type == WeightType::bf16) narrow.copy_(arm.weights);
+  };
   std::uint64_t step = 0;
-  Moments moments;
-  std::function<void()> theirs;
+  std::vector<std::function<void()>> arms = {[&] {
+    ours.begin_step(step++, kLr);
+    ours.update(0, gradient.data_ptr<float>(), 1);
+  }};
+  at::Tensor mask = at::zeros({size});
   if (window) {
-    const at::Tensor mask = at::zeros({size});
     mask.narrow(0, window->first, window->count).fill_(1);
-    const at::Tensor sparse = mask.to_sparse().coalesce();
-    moments = {sparse.mul(0).coalesce(), sparse.mul(0).coalesce()};
-    theirs = [&, sparse] {
-      const at::Tensor g = gradient.sparse_mask(sparse);
-      ++moments.steps;
-      moments.m = moments.m.mul(kBeta1).add(g, 1 - kBeta1).coalesce();
-      moments.v = moments.v.mul(kBeta2).add(g.mul(g), 1 - kBeta2).coalesce();
-      const double correction1 = 1 - std::pow(kBeta1, moments.steps), correction2 = 1 - std::pow(kBeta2, moments.steps);
-      const at::Tensor change =
-          moments.m.values().div(moments.v.values().sqrt().div_(std::sqrt(correction2)).add_(kEps).mul_(correction1));
-      weights.add_(at::sparse_coo_tensor(sparse.indices(), change, {size}), -kLr);
-    };
+    mask = mask.to_sparse().coalesce();
+    arms.emplace_back([&] { plain.sparse(mask); });
   } else {
-    moments = {at::zeros({size}), at::zeros({size})};
-    theirs = [&] {
-      weights.add_(moments.step(gradient), -kLr);
-      if (type == WeightType::bf16) narrow.copy_(weights);
-    };
+    arms.emplace_back([&] { plain.one_by_one(), written(plain); });
+    arms.emplace_back([&] { fused.fused(), written(fused); });
   }
-  const auto seconds = medians({[&] {
-                                  ours.begin_step(step++, kLr);
-                                  ours.update(0, gradient.data_ptr<float>(), 1);
-                                },
-                                theirs});
-  std::cout << Json{{"what", what},
-                    {"numbers", size},
-                    {"trained", window ? window->count : size},
-                    {"ours_ms", 1e3 * seconds[0]},
-                    {"theirs_ms", 1e3 * seconds[1]},
-                    {"theirs_over_ours", seconds[1] / seconds[0]}}
-                   .dump()
-            << std::endl;
+  const auto seconds = medians(arms);
+
+  const auto* const values = reinterpret_cast<const float*>(tensor.values(0));
+  const float *const master = ours.master(0), *const found = master == nullptr ? values : master;
+  double apart = 0;
+  for (std::int64_t i = 0; i < size; ++i)
+    apart = std::max(apart, std::abs(static_cast<double>(found[i]) - plain.weights.data_ptr<float>()[i]));
+  if (!(apart < 1e-3 * kLr * static_cast<double>(step))) {
+    throw Error(Exit::internal,
+                "weights are " + std::to_string(apart) + " apart after " + std::to_string(step) + " steps",
+                "report this");
+  }
+  Json line = {{"what", what},
+               {"numbers", size},
+               {"trained", trained},
+               {"ours_ms", 1e3 * seconds[0]},
+               {"theirs_ms", 1e3 * seconds[1]},
+               {"theirs_over_ours", seconds[1] / seconds[0]}};
+  if (seconds.size() > 2) line.update({{"fused_ms", 1e3 * seconds[2]}, {"fused_over_ours", seconds[2] / seconds[0]}});
+  std::cout << line.dump() << std::endl;
 }
 
 }  // namespace

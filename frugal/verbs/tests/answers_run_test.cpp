@@ -19,7 +19,7 @@ class AnswersRun : public OnModel {
  protected:
   void SetUp() override {
     OnModel::SetUp();
-    if (IsSkipped()) return;
+    if (IsSkipped() || HasFatalFailure()) return;
     std::ofstream pairs(folder_ / "pairs.jsonl"), chats(folder_ / "chats.jsonl");
     for (int i = 0; i < 6; ++i) {
       const std::string n = std::to_string(i), sum = std::to_string(i + 2);
@@ -32,19 +32,19 @@ class AnswersRun : public OnModel {
       chats << Json{{"messages", {prompt[0], message("assistant", "#### " + sum)}}}.dump() << "\n";
     }
   }
-  // `arguments` with FOLDER for the test's folder; the exit code. What was said is in `last`.
-  int run(std::string arguments, const std::string& before = "") {
+  // `arguments` with FOLDER for the test's folder; the exit code. What was said is in last_.
+  int code_of(std::string arguments, const std::string& before = "") {
     for (std::size_t found; (found = arguments.find("FOLDER")) != std::string::npos;)
       arguments.replace(found, 6, folder_.string());
-    last = OnModel::run(arguments, before);
-    return last.code;
+    last_ = run(arguments, before);
+    return last_.code;
   }
-  std::string said() const { return last.out + last.err; }
+  std::string said() const { return last_.out + last_.err; }
   Json record(const std::string& name) const {
     return Json::parse(read_file(folder_ / name / "run.json"), nullptr, false);
   }
 
-  Outcome last;
+  Outcome last_;
 };
 
 TEST_F(AnswersRun, PreferencesResumeToTheSameBits) {
@@ -52,7 +52,7 @@ TEST_F(AnswersRun, PreferencesResumeToTheSameBits) {
       "tune " + kModel +
       " --data FOLDER/pairs.jsonl --dev FOLDER/pairs.jsonl --objective dpo --method lora --lr 1e-3 "
       "--steps 6 --batch 2 --checkpoint-every 2 --seed 3 --dev-metric rewards/margins --out FOLDER/";
-  ASSERT_EQ(run(start + "whole"), 0) << said();
+  ASSERT_EQ(code_of(start + "whole"), 0) << said();
   const Json whole = record("whole");
   const auto events = read_events(folder_ / "whole" / "events.jsonl");
   ASSERT_FALSE(events.empty());
@@ -69,9 +69,9 @@ TEST_F(AnswersRun, PreferencesResumeToTheSameBits) {
   EXPECT_TRUE(fs::exists(folder_ / "whole" / "reference.frugal"));
 
   // Killed after its first snapshot; then the stored reference is damaged, and computed again with a warning.
-  run(start + "killed", "sh -c '\"$@\" & p=$!; while [ ! -e " +
-                            (folder_ / "killed/snapshots/step-000002.frugal").string() +
-                            " ] && kill -0 $p 2>/dev/null; do sleep 0.05; done; kill -9 $p; wait $p' sh");
+  code_of(start + "killed", "sh -c '\"$@\" & p=$!; while [ ! -e " +
+                                (folder_ / "killed/snapshots/step-000002.frugal").string() +
+                                " ] && kill -0 $p 2>/dev/null; do sleep 0.05; done; kill -9 $p; wait $p' sh");
   ASSERT_TRUE(fs::exists(folder_ / "killed" / "reference.frugal"));
   const std::string kept = read_file(folder_ / "killed" / "reference.frugal");
   EXPECT_EQ(kept, read_file(folder_ / "whole" / "reference.frugal"));
@@ -80,7 +80,7 @@ TEST_F(AnswersRun, PreferencesResumeToTheSameBits) {
     damage.seekp(static_cast<std::streamoff>(kept.size() - 100));
     damage.put('\x55');
   }
-  ASSERT_EQ(run("tune --resume FOLDER/killed"), 0) << said();
+  ASSERT_EQ(code_of("tune --resume FOLDER/killed"), 0) << said();
   EXPECT_NE(said().find("the reference is computed again"), std::string::npos) << said();
   EXPECT_EQ(record("killed")["weights_sha256"], whole["weights_sha256"]);
   EXPECT_EQ(read_file(folder_ / "killed" / "reference.frugal"), kept);
@@ -88,7 +88,8 @@ TEST_F(AnswersRun, PreferencesResumeToTheSameBits) {
 
 TEST_F(AnswersRun, PreferencesWorkWithForwardPassesAlone) {
   ASSERT_EQ(
-      run("tune " + kModel +
+      code_of(
+          "tune " + kModel +
           " --data FOLDER/pairs.jsonl --objective dpo --method mezo --lr 1e-6 --steps 2 --batch 2 --out FOLDER/run"),
       0)
       << said();
@@ -101,8 +102,8 @@ TEST_F(AnswersRun, PreferencesWorkWithForwardPassesAlone) {
 TEST_F(AnswersRun, AnswersAreWrittenAndScored) {
   const std::string start =
       "eval " + kModel + " --data FOLDER/chats.jsonl --generate --match answer --max-new-tokens 12 ";
-  ASSERT_EQ(run(start + "--json --predictions FOLDER/answers.jsonl"), 0) << said();
-  const Json found = last.line();
+  ASSERT_EQ(code_of(start + "--json --predictions FOLDER/answers.jsonl"), 0) << said();
+  const Json found = Json::parse(last_.out, nullptr, false);
   ASSERT_TRUE(found.is_object()) << said();
   std::istringstream lines(read_file(folder_ / "answers.jsonl"));
   double exact = 0, f1 = 0, rouge = 0, n = 0;
@@ -122,15 +123,15 @@ TEST_F(AnswersRun, AnswersAreWrittenAndScored) {
   EXPECT_NEAR(found["rougeL"].get<double>(), rouge / n, 1e-12);
   EXPECT_GT(found["perplexity"].get<double>(), 1);
   EXPECT_LE(found["new_tokens"].get<double>(), 12 * n);
-  ASSERT_EQ(run(start + "--json --threads 1 --predictions FOLDER/again.jsonl"), 0) << said();
+  ASSERT_EQ(code_of(start + "--json --threads 1 --predictions FOLDER/again.jsonl"), 0) << said();
   EXPECT_EQ(read_file(folder_ / "answers.jsonl"), read_file(folder_ / "again.jsonl")) << "threads changed an answer";
 }
 
 TEST_F(AnswersRun, AnInterruptedEvaluationLeavesNoFile) {
   EXPECT_EQ(
-      run("eval " + kModel +
-              " --data FOLDER/chats.jsonl --generate --max-new-tokens 8000 --batch 1 --predictions FOLDER/a.jsonl",
-          "timeout --preserve-status -s INT 4"),
+      code_of("eval " + kModel +
+                  " --data FOLDER/chats.jsonl --generate --max-new-tokens 8000 --batch 1 --predictions FOLDER/a.jsonl",
+              "timeout --preserve-status -s INT 4"),
       130)
       << said();
   EXPECT_FALSE(fs::exists(folder_ / "a.jsonl"));
@@ -139,10 +140,11 @@ TEST_F(AnswersRun, AnInterruptedEvaluationLeavesNoFile) {
 }
 
 TEST_F(AnswersRun, TheBestStepIsThatOfTheAskedMetric) {
-  ASSERT_EQ(run("tune " + kModel +
-                " --data FOLDER/chats.jsonl --dev FOLDER/chats.jsonl --dev-size 3 --method lora --lr 2e-3 --steps 8 "
-                "--batch 4 --eval-every 4 --dev-metric exact_match --max-new-tokens 12 --out FOLDER/run"),
-            0)
+  ASSERT_EQ(
+      code_of("tune " + kModel +
+              " --data FOLDER/chats.jsonl --dev FOLDER/chats.jsonl --dev-size 3 --method lora --lr 2e-3 --steps 8 "
+              "--batch 4 --eval-every 4 --dev-metric exact_match --max-new-tokens 12 --out FOLDER/run"),
+      0)
       << said();
   const Json best = record("run")["results"]["best"];
   EXPECT_EQ(best["metric_name"], "exact_match");

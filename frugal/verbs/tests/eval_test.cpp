@@ -15,7 +15,7 @@ class Eval : public OnModel {
  protected:
   void SetUp() override {
     OnModel::SetUp();
-    if (IsSkipped()) return;
+    if (IsSkipped() || HasFatalFailure()) return;
     std::ofstream(folder_ / "d.jsonl") << R"({"text":"a fine film","label":1})"
                                           "\n"
                                           R"({"text":"dull","label":"negative"})"

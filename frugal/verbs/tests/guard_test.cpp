@@ -13,7 +13,7 @@ class Guarded : public OnModel {
  protected:
   void SetUp() override {
     OnModel::SetUp();
-    if (IsSkipped()) return;
+    if (IsSkipped() || HasFatalFailure()) return;
     const Json question = {{{"role", "user"}, {"content", "What is 1 plus 2?"}}};
     const auto answer = [](const char* text) { return Json{{{"role", "assistant"}, {"content", text}}}; };
     write_file(folder_ / "pairs.jsonl",

@@ -46,8 +46,8 @@ class OnModel : public testing::Test {
   // `arguments` as a shell sees them. before: a command in front of the program, as `timeout`; input: what stdin holds.
   Outcome run(const std::string& arguments, const std::string& before = "", const std::string& input = "") const {
     write_file(folder_ / "in", input);
-    const std::string command = before + " " FRUGAL_BINARY_DIR "/bin/frugal " + arguments + " <" + at("in") + " >" +
-                                at("out") + " 2>" + at("err");
+    const std::string command = before + " " FRUGAL_BINARY_DIR "/bin/frugal " + arguments + " <'" + at("in") + "' >'" +
+                                at("out") + "' 2>'" + at("err") + "'";
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status), read_file(folder_ / "out"),
             read_file(folder_ / "err")};

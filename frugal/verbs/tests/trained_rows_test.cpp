@@ -12,7 +12,7 @@ class TrainedRows : public OnModel {
  protected:
   void SetUp() override {
     OnModel::SetUp();
-    if (IsSkipped()) return;
+    if (IsSkipped() || HasFatalFailure()) return;
     std::ifstream all(FRUGAL_SOURCE_DIR "/data/sms-spam/train.jsonl");
     std::ofstream some(folder_ / "train.jsonl");
     std::string line;

@@ -1,0 +1,86 @@
+// Attention by AVX512-BF16 against sums in fp64, in buffers of exactly the size that is named: about the edges of
+// vectors, panels, tiles and blocks of queries.
+#include "frugal/core/kernels/bf16_attention.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "frugal/base/error.h"
+#include "frugal/base/philox.h"
+
+namespace frugal::kernels {
+namespace {
+
+struct Rows {
+  Rows(std::size_t rows, std::size_t columns, std::size_t stride, std::uint32_t stream)
+      : stride(stride), bits((rows - 1) * stride + columns), exact(bits.size()) {
+    PhiloxSequence random(9, Stream::initial, stream);
+    for (float& value : exact) value = static_cast<float>(4 * random.uniform() - 2);
+    to_bf16(exact.data(), bits.data(), bits.size());
+    to_float(bits.data(), exact.data(), bits.size());
+  }
+  double at(std::size_t row, std::size_t column) const { return exact[row * stride + column]; }
+  std::size_t stride;
+  std::vector<Bf16> bits;
+  std::vector<float> exact;
+};
+
+class Bf16Attention : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!has_bf16_attention()) GTEST_SKIP() << "no AVX512-BF16 here, or AMX, whose attention is LibTorch's";
+  }
+};
+
+TEST_F(Bf16Attention, IsTheSumInAnyShape) {
+  struct Case {
+    std::size_t queries, keys, heads, head_dim;
+  };
+  for (const Case& c : {Case{1, 1, 1, 2}, Case{5, 5, 2, 6}, Case{6, 16, 3, 16}, Case{7, 17, 1, 24}, Case{48, 48, 2, 64},
+                        Case{49, 63, 3, 64}, Case{64, 64, 1, 80}, Case{97, 129, 2, 128}, Case{30, 4000, 1, 32},
+                        Case{26, 8000, 1, 34}}) {
+    const std::size_t D = c.head_dim, out_stride = c.heads * D + 5;
+    const Rows q(c.queries, c.heads * D, c.heads * D + 3, 1), k(c.keys, D, D + 7, 2), v(c.keys, D, D + 7, 3);
+    const Bf16 untouched{0x1234};
+    std::vector<Bf16> out((c.queries - 1) * out_stride + c.heads * D, untouched);
+    bf16_attention(q.bits.data(), k.bits.data(), v.bits.data(), out.data(),
+                   {c.queries, c.keys, c.heads, D, q.stride, k.stride, out_stride});
+    for (std::size_t i = 0; i < c.queries; ++i) {
+      for (std::size_t h = 0; h < c.heads; ++h) {
+        std::vector<double> sums(D, 0.0);
+        double total = 0, squares = 0;
+        for (std::size_t j = 0; j <= c.keys - c.queries + i; ++j) {
+          double score = 0;
+          for (std::size_t d = 0; d < D; ++d) score += q.at(i, h * D + d) * k.at(j, d);
+          const double p = std::exp(score / std::sqrt(static_cast<double>(D)));
+          total += p, squares += p * p;
+          for (std::size_t d = 0; d < D; ++d) sums[d] += p * v.at(j, d);
+        }
+        for (std::size_t d = 0; d < D; ++d) {
+          float found = 0;
+          to_float(&out[i * out_stride + h * D + d], &found, 1);
+          const double expected = sums[d] / total;
+          ASSERT_NEAR(found, expected, 0.005 * std::abs(expected) + 0.01 * std::sqrt(squares) / total)
+              << c.queries << " queries, " << c.keys << " keys: query " << i << ", head " << h << ", " << d;
+        }
+      }
+      for (std::size_t gap = c.heads * D; gap < out_stride && i + 1 < c.queries; ++gap)
+        ASSERT_EQ(out[i * out_stride + gap].bits, untouched.bits) << "between rows";
+    }
+  }
+}
+
+TEST_F(Bf16Attention, RefusesShapesThatCannotBe) {
+  const Rows x(4, 8, 8, 1);
+  std::vector<Bf16> out(32);
+  const auto run = [&](std::size_t queries, std::size_t keys, std::size_t head_dim) {
+    bf16_attention(x.bits.data(), x.bits.data(), x.bits.data(), out.data(), {queries, keys, 1, head_dim, 8, 8, 8});
+  };
+  EXPECT_THROW(run(0, 0, 8), Error);
+  EXPECT_THROW(run(3, 2, 8), Error);
+  EXPECT_THROW(run(2, 2, 7), Error);
+}
+
+}  // namespace
+}  // namespace frugal::kernels
