@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "frugal/core/kernels/backward.h"
+#include "frugal/core/kernels/bf16_attention.h"
 
 namespace frugal {
 namespace {
@@ -47,6 +48,19 @@ void attention_backward(const float* q, const float* k, const float* v, const fl
       at::mm_out(of_query, dp, key);
       at::addmm_out(of_key, of_key, dp.t(), query);
     }
+  }
+}
+
+void attention_backward(const kernels::Bf16* q, const kernels::Bf16* k, const kernels::Bf16* v,
+                        const kernels::Bf16* dout, float* dq, float* dk, float* dv, const AttentionBackwardShape& s,
+                        Buffer&) {
+  const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+  const std::int64_t group = s.heads / s.kv_heads;
+  for (std::int64_t head = 0; head < s.kv_heads; ++head) {
+    const std::int64_t at = head * s.head_dim, first = group * at;
+    kernels::bf16_attention_backward(q + first, k + at, v + at, dout + first, dq + first, dk + at, dv + at,
+                                     {size(s.queries), size(s.keys), size(group), size(s.head_dim), size(s.q_stride),
+                                      size(s.kv_stride), size(s.q_stride)});
   }
 }
 

@@ -5,11 +5,12 @@
 #include "frugal/base/error.h"
 #include "frugal/core/attention_backward.h"
 #include "frugal/core/kernels/backward.h"
+#include "frugal/core/kernels/bf16_attention.h"
 #include "frugal/nn/low_rank_backward.h"
 
 namespace frugal {
 
-template <class T>
+template <class T, class E>
 void Decoder::State::backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape,
                                         std::int64_t root, std::int64_t part, std::int64_t parts, int thread) {
   auto& [q, kv, dout, dq, dkv, scores] = back->attention[static_cast<std::size_t>(thread)];
@@ -20,23 +21,25 @@ void Decoder::State::backward_attention(const PackedBatch& batch, const LayerLay
   std::int64_t longest = 0;
   for (const Segment& s : batch.segments) longest = std::max(longest, s.parent == root ? s.length : 0);
   const std::int64_t queries = std::max(parent.length, longest), keys = parent.length + longest;
-  for (Buffer* buffer : {&q, &dout, &dq}) buffer->grow(static_cast<std::size_t>(queries * Q) * sizeof(float));
-  for (Buffer* buffer : {&kv, &dkv}) buffer->grow(static_cast<std::size_t>(keys * KV) * sizeof(float));
+  for (Buffer* buffer : {&q, &dout}) buffer->grow(static_cast<std::size_t>(queries * Q) * sizeof(E));
+  kv.grow(static_cast<std::size_t>(keys * KV) * sizeof(E));
+  dq.grow(static_cast<std::size_t>(queries * Q) * sizeof(float));
+  dkv.grow(static_cast<std::size_t>(keys * KV) * sizeof(float));
   std::fill_n(dkv.as<float>(), keys * KV, 0.0f);
 
   // One segment over the parent's keys and its own, which begin at row `own`; its dk and dv are left there.
   const auto run = [&](const Segment& s, std::int64_t own) {
     for (std::int64_t t = 0; t < s.length; ++t) {
       const T* row = tape.qkv.as<T>() + (s.begin + t) * W;
-      float* to = kv.as<float>() + (own + t) * KV;
-      convert(row + part * Q, q.as<float>() + t * Q, Q);
+      E* to = kv.as<E>() + (own + t) * KV;
+      convert(row + part * Q, q.as<E>() + t * Q, Q);
       convert(row + of_keys, to, K);
       convert(row + of_values, to + K, K);
-      convert(back->dattended.as<T>() + (s.begin + t) * at.q_width + part * Q, dout.as<float>() + t * Q, Q);
+      convert(back->dattended.as<T>() + (s.begin + t) * at.q_width + part * Q, dout.as<E>() + t * Q, Q);
     }
-    attention_backward(q.as<float>(), kv.as<float>(), kv.as<float>() + K, dout.as<float>(), dq.as<float>(),
-                       dkv.as<float>(), dkv.as<float>() + K,
-                       {s.length, own + s.length, at.H / parts, at.K / parts, at.D, Q, KV}, scores);
+    attention_backward(q.as<E>(), kv.as<E>(), kv.as<E>() + K, dout.as<E>(), dq.as<float>(), dkv.as<float>(),
+                       dkv.as<float>() + K, {s.length, own + s.length, at.H / parts, at.K / parts, at.D, Q, KV},
+                       scores);
     for (std::int64_t t = 0; t < s.length; ++t)
       convert(dq.as<float>() + t * Q, back->dqkv.as<T>() + (s.begin + t) * W + part * Q, Q);
   };
@@ -174,10 +177,11 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     if (batch.segments[s].parent < 0) roots.push_back(static_cast<std::int64_t>(s));
   }
   const std::int64_t parts = attention_parts(batch, at), items = static_cast<std::int64_t>(roots.size()) * parts;
+  const bool in_bf16 = std::is_same_v<T, kernels::Bf16> && kernels::has_bf16_attention();
+  const auto attention = in_bf16 ? &State::backward_attention<T, kernels::Bf16> : &State::backward_attention<T, float>;
   threads.run(items + rest_work.size(), [&](std::int64_t item, int thread) {
     if (item < items)
-      backward_attention<T>(batch, at, tape, roots[static_cast<std::size_t>(item / parts)], item % parts, parts,
-                            thread);
+      (this->*attention)(batch, at, tape, roots[static_cast<std::size_t>(item / parts)], item % parts, parts, thread);
     else
       rest_work.run(item - items, scratch[static_cast<std::size_t>(thread)]);
   });

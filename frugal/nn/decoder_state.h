@@ -67,6 +67,7 @@ class Preparation {
 };
 
 inline void convert(const float* from, float* to, std::int64_t n) { std::copy_n(from, n, to); }
+inline void convert(const kernels::Bf16* from, kernels::Bf16* to, std::int64_t n) { std::copy_n(from, n, to); }
 inline void convert(const float* from, kernels::Bf16* to, std::int64_t n) {
   kernels::to_bf16(from, to, static_cast<std::size_t>(n));
 }
@@ -136,7 +137,7 @@ struct Decoder::State {
   template <class T>
   void backward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, LayerTape& tape,
                       bool is_recorded, std::uint32_t part, Gradients& gradients);
-  template <class T>
+  template <class T, class E>  // E: what is multiplied in
   void backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape, std::int64_t root,
                           std::int64_t part, std::int64_t parts, int thread);
   BackwardState& start_backward(

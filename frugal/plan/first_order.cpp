@@ -24,9 +24,11 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
   // The head's mean rows and the gradient of what it read; where it is trained, what it read and the logits of a block.
   const Size own = m.trains_head ? (C + std::min(Size(r.shape.vocab), Size(kVocabularyBlock))) * T : Size(0),
              head = work.has_whole_head ? N * (C * 8 + own) : Size(0);
+  // What attention's gradient has for each key: scores of a block of queries, in bf16 also keys and values in the order
+  // of their products and the sums of their gradients.
+  const Size for_keys = length * std::max(Size(2 * 128 * 4), Size(14) * r.shape.head_dim + 600);
   const Size attention =
-      threads * (attention_rows(s, length) * (Size(3) * s.most_q_row + Size(2) * s.most_qkv_row) * 4 +
-                 Size(2) * 128 * length * 4);
+      threads * (attention_rows(s, length) * (Size(3) * s.most_q_row + Size(2) * s.most_qkv_row) * 4 + for_keys);
   // What a pair read, with dropout; DoRA's product a second time and its row factors; rows whose lengths are found
   // together.
   const Size widest = std::max({s.most_ffn, s.most_q_row, C});

@@ -1,5 +1,6 @@
-// Causal attention in bf16 by AVX512-BF16's dot products. LibTorch's own, on a processor that has these and no AMX,
-// goes through MKL, which converts to fp32 and computes there: half of this one's speed from 2,048 tokens on.
+// Causal attention in bf16, and its gradient, by AVX512-BF16's dot products. LibTorch's own, on a processor that has
+// these and no AMX, goes through MKL, which converts to fp32 and computes there: half of this one's speed from 2,048
+// tokens on.
 #pragma once
 #include <cstddef>
 
@@ -19,5 +20,10 @@ struct Bf16AttentionShape {
   std::size_t queries, keys, heads, head_dim, q_stride, kv_stride, out_stride;
 };
 void bf16_attention(const Bf16* q, const Bf16* k, const Bf16* v, Bf16* out, const Bf16AttentionShape& shape);
+// Its gradient: dq is written, with the strides of q; dk and dv, with those of k, are added to. dout has the strides of
+// out. The probabilities are made again; they and the gradients of scores are rounded to bf16. Allocates 14 * keys *
+// head_dim bytes and at most 2 MiB beside that below 8,192 keys.
+void bf16_attention_backward(const Bf16* q, const Bf16* k, const Bf16* v, const Bf16* dout, float* dq, float* dk,
+                             float* dv, const Bf16AttentionShape& shape);
 
 }  // namespace frugal::kernels
