@@ -2,7 +2,7 @@
 docs/growth.svg and the table of docs/performance.md.
 
 usage: python bench/growth.py run OUT --models FOLDER [--only NAME,...] [--minutes M]     measures what OUT/points.json does not hold yet
-       python bench/growth.py table OUT [--docs docs]
+       python bench/growth.py table OUT [--docs docs]                                             these, and of docs/growth.json those that OUT lacks
        python bench/growth.py run OUT --models FOLDER --only "parameters/mezo on pairs/llama-2-7b,budget"         a model larger than the budget
 FOLDER takes the models of random weights that bench/random_model.py makes. `table` needs matplotlib for the plot and does without. The point in a control
 group has the group made, as root: a folder of /sys/fs/cgroup/memory (version 1) or of /sys/fs/cgroup, with the limit in it, that the step is put into before
@@ -182,7 +182,10 @@ def collect(out):
 
 
 def table(args):
-    rows = collect(args.out)
+    path = os.path.join(args.docs, "growth.json")
+    of = {r["name"]: r for r in (json.load(open(path, encoding="utf-8")) if os.path.exists(path) else [])}
+    of.update({r["name"]: r for r in collect(args.out)})
+    rows = [of[name] for name in POINTS if name in of]
     if not rows:
         raise SystemExit("error: no point has been measured\nfix: python bench/growth.py run OUT --models FOLDER")
     text = "\n| what grows | step | tokens | million weights | s | roofline s | times | times at the model's sizes | peak MiB |\n"
@@ -204,7 +207,7 @@ def table(args):
     head, rest = old.split(begin, 1)
     with open(page, "w", encoding="utf-8") as file:
         file.write(head + begin + "\n" + text + "\n" + end + rest.split(end, 1)[1])
-    with open(os.path.join(args.docs, "growth.json"), "w", encoding="utf-8") as file:
+    with open(path, "w", encoding="utf-8") as file:
         json.dump(rows, file, indent=1)
         file.write("\n")
     print(text + budget_table(rows))

@@ -18,18 +18,48 @@ bool minimises(const MethodInfo& method, const std::string& objective) {
   });
 }
 
-}  // namespace
-
-AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights, const std::string& objective) {
-  if (request.memory == 0) request.memory = available_memory();
-  const std::uint64_t limit = request.memory == 0 ? ~0ull : request.memory;  // 0: the system does not say
+std::vector<const MethodInfo*> by_preference(const std::string& objective) {
   std::vector<const MethodInfo*> order;
   for (const MethodInfo& method : methods().all()) {
     if (minimises(method, objective)) order.push_back(&method);
   }
   std::stable_sort(order.begin(), order.end(),
                    [](const auto* a, const auto* b) { return a->preference < b->preference; });
+  return order;
+}
 
+// The weights a method may take: the request's, unless it cannot, and the blocks as stored.
+std::vector<std::string> weights_of(const MethodInfo& method, const PlanRequest& request, bool has_fixed_weights) {
+  const bool can_change = request.weights == "bf16" || request.weights == "f32";
+  if (!can_change && !method.takes_stored) return {};
+  if (has_fixed_weights || !method.takes_stored || request.weights == "stored") return {request.weights};
+  return {request.weights, "stored"};
+}
+
+}  // namespace
+
+CheapestMethod cheapest_method(const PlanRequest& request, bool has_fixed_weights, const std::string& objective) {
+  const std::vector<Planner> all = planners();
+  CheapestMethod cheapest;
+  for (const MethodInfo* method : by_preference(objective)) {
+    const Planner& planner =
+        *std::find_if(all.begin(), all.end(), [&](const Planner& each) { return each.method == method->name; });
+    for (const std::string& weights : weights_of(*method, request, has_fixed_weights)) {
+      PlanRequest with = request;
+      with.weights = weights;
+      const std::uint64_t needed = plan_row(planner, with).peak;
+      if (!cheapest.options.empty() && needed >= cheapest.bytes) continue;
+      cheapest = {"--method " + std::string(method->name) + (weights == request.weights ? "" : " --weights " + weights),
+                  needed};
+    }
+  }
+  return cheapest;
+}
+
+AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights, const std::string& objective) {
+  if (request.memory == 0) request.memory = available_memory();
+  const std::uint64_t limit = request.memory == 0 ? ~0ull : request.memory;  // 0: the system does not say
+  const std::vector<const MethodInfo*> order = by_preference(objective);
   const std::vector<Planner> all = planners();
   const auto planner_of = [&](const MethodInfo& method) {
     return *std::find_if(all.begin(), all.end(), [&](const Planner& each) { return each.method == method.name; });
@@ -45,9 +75,8 @@ AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights, const std
     before.clear();
     cheapest = nullptr;
     for (const MethodInfo* method : order) {
-      std::vector<std::string> weights = {request.weights};
-      if (!has_fixed_weights && method->takes_stored) weights.push_back("stored");
-      if (request.weights != "bf16" && request.weights != "f32" && !method->takes_stored) continue;
+      const std::vector<std::string> weights = weights_of(*method, request, has_fixed_weights);
+      if (weights.empty()) continue;
       std::uint64_t needed = 0;
       for (const std::string& each : weights) {
         PlanRequest with = request;
@@ -60,7 +89,8 @@ AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights, const std
         request.file_window = window;
         return {std::string(method->name), each, reason};
       }
-      before += (before.empty() ? "" : ", ") + std::string(method->name) + " (" + format_bytes(needed) + ")";
+      before += (before.empty() ? "" : ", ") + std::string(method->name) + " (" +
+                format_budget(smallest_budget(needed)) + ")";
       if (cheapest == nullptr || needed < least) {
         cheapest = method;
         least = needed;

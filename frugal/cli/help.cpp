@@ -117,8 +117,11 @@ std::string help_of(const Verb& verb) {
         shown.push_back(key);
         fresh.push_back(info);
       }
-      text += groups(fresh, "--method " + std::string(method.name) +
-                                (&method == &all.front() ? "" : ", beside or instead of those above"));
+      text += groups(
+          fresh, "--method " + std::string(method.name) +
+                     (&method == &all.front()
+                          ? ""
+                          : " (an option that it shares with a method above, at the same default, is listed there)"));
     }
   }
   return text + "\n" + wrapped("  --config FILE.toml", "settings from a file") + wrapped("  --help", "this text");

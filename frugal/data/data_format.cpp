@@ -74,9 +74,11 @@ DataFormat detect_format(const ChatRecords& records) {
                [&](DataFormat format) { return has_keys(records, 0, format); });
   if (found.size() == 1) return found.front();
   if (found.empty()) {
-    refuse_row(records, 0, "the record has " + listed_keys(records, 0) + ", which fit no format of conversations",
-               "the keys are messages, or conversations, or instruction and output; for other records give --template "
-               "and --completion, as in --template \"Question: {question}\\nAnswer:\" --completion answer");
+    refuse_row(
+        records, 0, "the record has " + listed_keys(records, 0) + ", which fit no format of conversations",
+        "the keys are messages, or conversations, or instruction and output (with prompt, chosen and rejected give "
+        "--objective dpo); for other records give --template and --completion, as in --template \"Question: "
+        "{question}\\nAnswer:\" --completion answer");
   }
   refuse_row(records, 0,
              "the record has the keys of " + data_format_name(found[0]) + " and of " + data_format_name(found[1]),

@@ -186,7 +186,7 @@ SequenceDataset SequenceTask::encode(const ChatRecords& records) const {
   SequenceDataset data{.name = table.name, .format = format_ ? *format_ : detect_format(records)};
   const bool is_prompt = data.format == DataFormat::prompt;
   const std::vector<std::uint32_t> columns = is_prompt ? template_->bind(table) : std::vector<std::uint32_t>();
-  const std::uint32_t completion = is_prompt ? table.column(config_.completion) : 0;
+  const std::uint32_t completion = is_prompt ? table.column(config_.completion, "--completion") : 0;
   std::optional<ChatRenderer> renderer;
   if (!is_prompt) renderer.emplace(chat_template_, tokenizer_);
   for (std::size_t row = 0; row < table.rows.size(); ++row) {
@@ -228,7 +228,12 @@ SequenceDataset SequenceTask::encode_text(const std::string& name, std::string_v
 }
 
 SequenceDataset SequenceTask::load(const std::filesystem::path& path, std::size_t limit) const {
-  if (format_ == DataFormat::text || (!format_ && path.extension() == ".txt"))
+  const std::string ending = path.extension();
+  if (format_ == DataFormat::text && ending != ".txt" && !ending.empty()) {
+    throw Error(Exit::usage, "--data-format is text, but " + path.string() + " is a file of records",
+                "give plain text in a .txt file, or leave --data-format out");
+  }
+  if (format_ == DataFormat::text || (!format_ && ending == ".txt"))
     return encode_text(path.string(), read_text(path), limit);
   if (format_ == DataFormat::prompt && path.extension() != ".json")
     return encode({read_records(path, config_.columns, limit), {}});

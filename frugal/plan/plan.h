@@ -106,8 +106,8 @@ PlanRow plan_row(const Planner& planner, const PlanRequest& request);
 // A row for each planner that can have weights as request.weights says. Error(Exit::usage) for weights of another name.
 std::vector<PlanRow> plan_methods(const std::vector<Planner>& planners, const PlanRequest& request);
 
-// The row of `method`. Error(Exit::budget) with the peak, the limit and what gives when it does not fit, or the
-// cheapest method that does; Error(Exit::usage) when it has no row.
+// The row of `method`. Error(Exit::budget) with the peak, the limit and what gives when it does not fit;
+// Error(Exit::usage) when it has no row.
 const PlanRow& require_fit(const std::vector<PlanRow>& rows, const PlanRequest& request, const std::string& method);
 
 // The peak and 16 MiB, which is what a plan may be wrong by, rounded up: to 50 MiB below 1 GiB, 256 MiB below 8 GiB, 1

@@ -87,20 +87,13 @@ std::vector<PlanRow> plan_methods(const std::vector<Planner>& planners, const Pl
 
 const PlanRow& require_fit(const std::vector<PlanRow>& rows, const PlanRequest& request, const std::string& method) {
   std::string names;
-  const PlanRow* cheapest = nullptr;
-  for (const PlanRow& row : rows) {
-    names += (names.empty() ? "" : ", ") + row.method;
-    if (row.is_tuning && row.fits && (cheapest == nullptr || row.peak < cheapest->peak)) cheapest = &row;
-  }
+  for (const PlanRow& row : rows) names += (names.empty() ? "" : ", ") + row.method;
   for (const PlanRow& row : rows) {
     if (row.method != method) continue;
     if (row.fits) return row;
-    const std::string other = cheapest == nullptr
-                                  ? std::string()
-                                  : "; or --method " + cheapest->method + " (" + format_bytes(cheapest->peak) + ")";
     throw Error(Exit::budget,
                 method + " needs " + format_bytes(row.peak) + " but --memory is " + format_bytes(request.memory),
-                row.what_gives + other + "; see frugal plan");
+                row.what_gives + "; see frugal plan");
   }
   throw Error(Exit::usage, "there is no plan for '" + method + "' with --weights " + request.weights,
               "planned are " + names);

@@ -29,6 +29,7 @@ class Tuner {
   // batch: indices of the training set's examples.
   virtual StepResult step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) = 0;
   virtual const WeightView& view() const = 0;            // the model as tuned so far
+  virtual std::uint64_t trained() const = 0;             // numbers that steps change, before the first one
   virtual std::vector<double> likely_rates() const = 0;  // step sizes that --lr auto tries, rising
   virtual void restart() = 0;                            // back to the start of the run
   // What a snapshot after `steps` steps holds: all that the next step depends on. Valid until the next call of any

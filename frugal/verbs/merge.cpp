@@ -59,7 +59,8 @@ Json measure(const Json& settings, const Json& record, const fs::path& out) {
     note("the run's examples " + data + " are not there any more, so the model is not measured; --data names others");
     return nullptr;
   }
-  Session session(ModelSource::open(out), "bf16", settings.value("threads", std::int64_t{0}));
+  const std::string weights = option(settings, "dtype") == "f32" ? "f32" : "bf16";
+  Session session(ModelSource::open(out), weights, settings.value("threads", std::int64_t{0}));
   for (const char* split : {"data", "dev", "test"}) task.erase(split);
   TuneData tasks(task, session);
   Json found =
@@ -78,7 +79,8 @@ void reach(Tuner& tuner, const Trajectory* trajectory, const fs::path& run, std:
       std::string there;
       for (const std::uint64_t known : snapshots.steps()) there += (there.empty() ? "" : ", ") + std::to_string(known);
       throw Error(Exit::input, "the run has no snapshot of step " + std::to_string(step),
-                  "this method does not replay; there are snapshots of steps " + there);
+                  there.empty() ? "this method does not replay and has kept no snapshot: tune again"
+                                : "this method does not replay; give --step with one of " + there);
     }
     read_snapshot(snapshots.path_of(at), tuner.state(at));
     return;
@@ -159,17 +161,23 @@ void print_metrics(const Json& measured) {
   std::printf(" on %s\n", measured["data"].get<std::string>().c_str());
 }
 
-// An adapter of trained rows laid over its base, which is read as the file has it.
-int merge_rows(const Json& settings, const fs::path& adapter, const fs::path& out) {
+// What an adapter holds, over its base: trained rows, or low-rank pairs of PEFT.
+std::unique_ptr<Parametrisation> parts_of(const fs::path& adapter, WeightStore& store) {
+  if (is_rows_adapter(adapter)) return std::make_unique<SelectedRows>(store, read_rows_adapter(adapter, store.shape()));
+  return std::make_unique<LowRankPairs>(store, read_peft_adapter(adapter, store.shape()), 0, 0);
+}
+
+// An adapter alone laid over its base, which is read as the file has it.
+int merge_adapter(const Json& settings, const fs::path& adapter, const fs::path& out) {
   if (settings.value("adapter", false))
     throw Error(Exit::usage, "--adapter is given, but " + adapter.string() + " is an adapter already",
                 "leave --adapter out to write the whole model");
   {
     Session session(ModelSource::open(option(settings, "model")), "stored", settings.value("threads", std::int64_t{0}));
-    const SelectedRows rows(session.store, read_rows_adapter(adapter, session.store.shape()));
-    write_model(
-        [&](std::size_t id, std::int64_t begin, std::int64_t end, float* to) { rows.merged_rows(id, begin, end, to); },
-        session, option(settings, "dtype"), out);
+    const auto parts = parts_of(adapter, session.store);
+    write_model([&](std::size_t id, std::int64_t begin, std::int64_t end,
+                    float* to) { parts->merged_rows(id, begin, end, to); },
+                session, option(settings, "dtype"), out);
   }
   const Json measured = measure(settings, Json::object(), out);
   if (settings.value("json", false)) {
@@ -187,7 +195,7 @@ int merge_rows(const Json& settings, const fs::path& adapter, const fs::path& ou
 
 int run_merge(const Json& settings) {
   const fs::path run = option(settings, "run"), out = option(settings, "out");
-  if (is_rows_adapter(run)) return merge_rows(settings, run, out);
+  if (is_rows_adapter(run) || is_peft_adapter(run)) return merge_adapter(settings, run, out);
   const bool is_folder = fs::is_directory(run);
   const Json record = is_folder ? RunFolder::read_record(run) : Json::object();
   const fs::path log = is_folder ? run / "trajectory.bin" : run;
@@ -198,6 +206,13 @@ int run_merge(const Json& settings) {
   const std::int64_t step = chosen_step(settings, record, steps);
   const std::string weights =
       trajectory ? trajectory->header.value("weights", "bf16") : record["settings"].value("weights", "bf16");
+  if (step == 0 && steps > 0 && settings.value("step", std::int64_t{-1}) < 0)
+    note(
+        "no step was better on the dev examples than the model itself, which is what is written; --step takes another");
+  if (weights == "nf4" && !settings.value("adapter", false))
+    note(
+        "the run trained on NF4 weights: these are written, not the file's, so that the model is the one that was "
+        "tuned");
   std::string sha256;
   {
     Session session(ModelSource::open(option(settings, "model")), weights, settings.value("threads", std::int64_t{0}));

@@ -20,6 +20,7 @@
 #include "frugal/train/run/run_folder.h"
 #include "frugal/train/tuner_registry.h"
 #include "frugal/verbs/tune_data.h"
+#include "frugal/verbs/tune_summary.h"
 #include "frugal/verbs/verbs.h"
 
 namespace frugal {
@@ -27,10 +28,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of an evaluation, in the order they are printed.
-constexpr const char* kShownMetrics[] = {
-    "accuracy", "balanced_accuracy", "exact_match", "rewards/accuracies", "rewards/margins",
-    "rougeL",   "perplexity",        "loss"};
 constexpr int kMostSkipped = 20;  // steps in a row without a finite loss
 
 class TuneRun {
@@ -73,7 +70,7 @@ class TuneRun {
   void take_events(const RunFolder& folder, std::int64_t taken);
   bool offer(const Json& evaluation, std::int64_t step);
   int steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory, std::int64_t first);
-  int finish(RunFolder& folder, std::int64_t skipped);
+  int finish(RunFolder& folder, std::int64_t skipped, double train_loss);
   void restore(const RunFolder& folder, std::int64_t step);
 
   Json settings_;
@@ -157,6 +154,7 @@ int TuneRun::start(const fs::path& out) {
       {"files", files}};
   if (!chosen_.is_null()) description["chosen"] = chosen_;
   if (!plan.is_null()) description["plan"] = plan;
+  say(training_line(settings_, tuner_->trained(), session_.store, data_.train().size()));
   RunFolder folder = RunFolder::create(out, description);
   data_.take_reference(tuner_->view(), folder.reference(), info(0));
   lr_ = choose_lr(folder);
@@ -247,14 +245,7 @@ int TuneRun::steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory
     }
     evaluated_ = done;
     events.append(event);
-    std::string line = "step " + std::to_string(done) + ": dev";
-    for (const char* metric : kShownMetrics) {
-      char text[60];
-      if (!event.contains(metric)) continue;
-      std::snprintf(text, sizeof text, " %s %.4f", metric, event[metric].get<double>());
-      line += text;
-    }
-    say(line);
+    say("step " + std::to_string(done) + ": dev" + shown_metrics(event));
   };
   double mean_loss = NAN;
   data_.train().take_details();  // of what came before the steps
@@ -295,7 +286,7 @@ int TuneRun::steps(RunFolder& folder, std::optional<TrajectoryWriter> trajectory
       if (taken % eval_every == 0 || taken == steps) validate(taken);
       if (taken % checkpoint_every == 0 || taken == steps) save(taken);
     }
-    return finish(folder, skipped);
+    return finish(folder, skipped, mean_loss);
   } catch (const Error& error) {
     if (trajectory) trajectory->sync();
     if (error.code() == Exit::budget || error.code() == Exit::interrupted) save(taken);
@@ -318,11 +309,13 @@ void TuneRun::restore(const RunFolder& folder, std::int64_t step) {
   }
 }
 
-int TuneRun::finish(RunFolder& folder, std::int64_t skipped) {
+// train_loss: of the last steps, on average; NaN where none was taken.
+int TuneRun::finish(RunFolder& folder, std::int64_t skipped, double train_loss) {
   const std::int64_t steps = setting("steps", 200);
   const std::string sha256 = weights_sha256(tuner_->result());
   Json results = {
       {"steps", steps}, {"skipped", skipped}, {"lr", lr_}, {"seconds", seconds_before_ + session_.seconds()}};
+  if (std::isfinite(train_loss)) results["train_loss"] = train_loss;
   const bool has_best = best_.step >= 0;
   if (has_best) {
     const Objective::Metric metric = data_.metric();
@@ -339,31 +332,7 @@ int TuneRun::finish(RunFolder& folder, std::int64_t skipped) {
   results["peak_rss_bytes"] = peak_rss_bytes();
   results["floor_rss_bytes"] = session_.floor_bytes;
   folder.finish(RunStatus::done, results, sha256);
-  if (settings_.value("json", false)) {
-    Json line = {{"run", folder.path().string()}};
-    line.update(results);
-    line["weights_sha256"] = sha256;
-    print_line(line.dump());
-    return 0;
-  }
-  std::printf("run       %s\n", folder.path().c_str());
-  std::printf("steps     %lld in %s, peak memory %s\n", static_cast<long long>(steps),
-              format_seconds(results["seconds"].get<double>()).c_str(), format_bytes(peak_rss_bytes()).c_str());
-  if (has_best) {
-    const Json& best = results["best"];
-    std::printf("best      step %lld, dev %s %.4f, loss %.4f\n", static_cast<long long>(best_.step),
-                best["metric_name"].get<std::string>().c_str(), best["metric"].get<double>(), best_.loss);
-  }
-  if (results.contains("test")) {
-    std::printf("test     ");
-    for (const char* metric : kShownMetrics) {
-      if (results["test"].contains(metric)) std::printf(" %s %.4f", metric, results["test"][metric].get<double>());
-    }
-    std::printf("\n");
-  }
-  std::printf("weights   sha256 %s\n", sha256.c_str());
-  std::printf("next      frugal merge %s %s --out MODEL_FOLDER\n", option(settings_, "model").c_str(),
-              folder.path().c_str());
+  print_results(settings_, folder.path(), results, sha256);
   return 0;
 }
 

@@ -158,7 +158,7 @@ TEST_F(Answers, FirstOrderMethodsSayWhatTheyCannotDo) {
        "'modules_to_save' is '[\"lm_head\"]', which is not supported", "plain LoRA"},
       {labels + "lora --adapter " + adapter("unknown", {{"flux_capacitor", 88}}), 3, "'flux_capacitor' is '88'",
        "plain LoRA"},
-      {labels + "full --memory 700MiB", 4, "full needs 1.5", "or --method mezo ("},
+      {labels + "full --memory 700MiB", 4, "full needs 1.5", "; or --method lora --weights stored ("},
       {chats + file("long.jsonl", chat("fine") + chat(words)), 3, "last turn needs 9034 tokens, --max-length is 1024",
        "raise --max-length (the model's context is 8192 tokens)"},
       {chats + file("empty.jsonl", chat("fine") + chat(" ")), 3, "line 2: message 2 is an answer without text",

@@ -104,6 +104,24 @@ std::string memory_line(const PlanRow& row) {
   return text;
 }
 
+// The method's row, which fits. Error(Exit::budget): it does not; what gives, and the method that needs the least.
+const PlanRow& require_room(const std::vector<PlanRow>& rows, const PlanRequest& request, const std::string& method,
+                            bool has_fixed_weights, const std::string& objective) {
+  try {
+    return require_fit_as(rows, request, method, "--max-length");
+  } catch (const Error& error) {
+    if (error.code() != Exit::budget) throw;
+    const auto row = std::find_if(rows.begin(), rows.end(), [&](const PlanRow& each) { return each.method == method; });
+    const CheapestMethod least = cheapest_method(request, has_fixed_weights, objective);
+    const std::string needs = least.bytes <= request.memory
+                                  ? " (" + format_bytes(least.bytes) + ")"
+                                  : " --memory " + format_budget(smallest_budget(least.bytes));
+    throw Error(error.code(), error.what(),
+                with_option(row->what_gives, "--max-length") + "; or " + least.options + needs +
+                    ", the least of all; see frugal plan");
+  }
+}
+
 // Refuses data that does not serve and a budget that does not hold, and shows what is trained and what it takes.
 // settings: takes what the plan decides. Returns the data's description and the plan.
 Json prepare(const Settings& given, TuneConfig& c, Json& settings) {
@@ -129,17 +147,19 @@ Json prepare(const Settings& given, TuneConfig& c, Json& settings) {
     }
   }
   const std::vector<PlanRow> rows = plan_methods(planners(settings, c.method), request);
-  if (!c.dry_run) {
-    const PlanRow& row = require_fit_as(rows, request, c.method, "--max-length");
-    for (const auto& [name, value] : row.choices.items()) settings[name] = value;
-    settings["plan"] = plan_json(request, {row})["rows"][0];
-  }
+  const auto row_that_fits = [&]() -> const PlanRow& {
+    return require_room(rows, request, c.method, given.is_given("weights"), settings.value("objective", "ce"));
+  };
+  if (!c.dry_run) row_that_fits();  // refused before anything is said
   say(changed_settings(given));
   say(found.text);
   for (const auto& row : rows) {
     if (row.method == c.method) say(memory_line(row));
   }
-  if (c.dry_run && !c.output.json) std::cout << plan_table(request, rows);
+  if (c.dry_run && !c.output.json) std::cout << plan_table(request, rows) << std::flush;
+  const PlanRow& row = row_that_fits();
+  for (const auto& [name, value] : row.choices.items()) settings[name] = value;
+  if (!c.dry_run) settings["plan"] = plan_json(request, {row})["rows"][0];
   return {{"data", found.description}, {"plan", plan_json(request, rows)}};
 }
 
@@ -153,6 +173,18 @@ void write_page(const std::string& run) {
   }
 }
 
+// What an adapter that a run goes on from says of its pairs, and its dropout where none is given and there is a
+// backward pass to drop in.
+void take_pairs(const LoraAdapter& adapter, const Settings& given, Json& settings) {
+  if (adapter.factors.empty()) return;
+  const LowRankFactor& first = adapter.factors.front();
+  settings["rank"] = first.rank;
+  settings["alpha"] = first.alpha;
+  settings["rslora"] = adapter.use_rslora;
+  settings["dora"] = adapter.use_dora();
+  if (given.has("optimizer") && !given.is_given("dropout")) settings["dropout"] = adapter.dropout;
+}
+
 int start(const Settings& settings) {
   auto config = from_json<TuneConfig>(settings.values());
   validate(config);
@@ -162,9 +194,9 @@ int start(const Settings& settings) {
     require_changeable_weights(config.method, settings.values());
   }
   refuse_unused_pair_options(settings);
-  if (const auto adapter = settings.values().value("adapter", std::string()); settings.has("rank") && !adapter.empty())
-    read_peft_adapter(adapter, ModelSource::open(config.model)->shape());  // refuses one that does not serve
   Json values = settings.values();
+  if (const auto adapter = values.value("adapter", std::string()); settings.has("rank") && !adapter.empty())
+    take_pairs(read_peft_adapter(adapter, ModelSource::open(config.model)->shape()), settings, values);
   if (config.task.labels.empty()) values["max_length"] = sequence_config(settings).max_length;
   Json report = prepare(settings, config, values);
   if (!config.dry_run) {

@@ -31,7 +31,7 @@ class Tensors {
     const auto found = tensors_.find(key);
     if (found == tensors_.end())
       throw Error(Exit::input, name_ + " has no tensor " + key + ", which " + kConfig + " and the model ask for",
-                  kOther);
+                  "put back the files that were written together, or give the adapter's own model as MODEL");
     const SafeTensor& tensor = found->second;
     if (tensor.shape != shape)
       throw Error(Exit::input, key + " has shape " + shape_text(tensor.shape) + ", expected " + shape_text(shape),
@@ -93,6 +93,11 @@ LoraAdapter parse_peft_adapter(std::string_view config_text, std::span<const std
     throw Error(Exit::input, name + "/" + kConfig + ": 'target_modules' selects no linear of the model", kOther);
   tensors.refuse_the_rest();
   return adapter;
+}
+
+bool is_peft_adapter(const fs::path& path) {
+  std::error_code failed;
+  return fs::exists(path / kConfig, failed);
 }
 
 LoraAdapter read_peft_adapter(const fs::path& folder, const ModelShape& shape) {

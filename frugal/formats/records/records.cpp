@@ -185,12 +185,16 @@ void parse_csv(std::string_view text, bool has_header, std::size_t limit, Record
 
 }  // namespace
 
-std::uint32_t Records::column(std::string_view wanted) const {
+std::uint32_t Records::column(std::string_view wanted, std::string_view option) const {
   const auto found = std::find(columns.begin(), columns.end(), wanted);
   if (found != columns.end()) return static_cast<std::uint32_t>(found - columns.begin());
   std::string there;
   for (const auto& each : columns) there += (there.empty() ? "" : ", ") + each;
-  throw Error(Exit::input, name + " has no column '" + std::string(wanted) + "'", "the columns are: " + there);
+  std::string fix = "the columns are: " + there;
+  if (!option.empty()) fix += "; name one with " + std::string(option);
+  if (name.ends_with(".csv") || name.ends_with(".tsv"))
+    fix += "; if these are a record, name the columns with --columns";
+  throw Error(Exit::input, name + " has no column '" + std::string(wanted) + "'", fix);
 }
 
 const std::string& Records::text(std::size_t row, std::uint32_t column) const {

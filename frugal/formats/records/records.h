@@ -21,8 +21,8 @@ struct Records {
   std::vector<std::string> columns;  // jsonl: in order of first appearance
   std::vector<Record> rows;          // at least one
 
-  // Error(Exit::input): no such column (names those there are).
-  std::uint32_t column(std::string_view name) const;
+  // Error(Exit::input): no such column (names those there are, and the option that names one, where it is given).
+  std::uint32_t column(std::string_view name, std::string_view option = {}) const;
   // Error(Exit::input): the record has no text there (gives its line).
   const std::string& text(std::size_t row, std::uint32_t column) const;
 };

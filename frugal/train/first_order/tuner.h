@@ -40,6 +40,7 @@ class FirstOrderTuner : public Tuner {
                   FirstOrderOptions options, std::optional<BlockSchedule> schedule = {});
   StepResult step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) override;
   const WeightView& view() const override { return what_->view(); }
+  std::uint64_t trained() const override { return what_->trained(); }
   std::vector<double> likely_rates() const override { return options_.likely_rates; }
   void restart() override;
   std::vector<NamedBytes> state(std::uint64_t steps) override;

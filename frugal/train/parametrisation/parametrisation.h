@@ -39,6 +39,12 @@ class Parametrisation {
     return parameters_;
   }  // by layer from the embedding up, then as the tensors count
 
+  std::uint64_t trained() const {  // numbers, at one time
+    std::uint64_t sum = 0;
+    for (const Parameter& p : parameters_) sum += static_cast<std::uint64_t>(p.count);
+    return sum;
+  }
+
   virtual const WeightView& view() const = 0;  // the model as trained so far
   // The same for a training step (dropout is on); valid until the next call.
   virtual const WeightView& training_view(std::uint64_t) { return view(); }

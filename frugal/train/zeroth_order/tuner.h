@@ -18,6 +18,7 @@ class ZerothOrderTuner : public Tuner {
                    ZerothOrderOptions options, Loss loss, std::int64_t accumulation, Json description = Json::object());
   StepResult step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) override;
   const WeightView& view() const override { return what_->view(); }
+  std::uint64_t trained() const override { return what_->trained(); }
   std::vector<double> likely_rates() const override;
   void restart() override { what_->restart(); }
   std::vector<NamedBytes> state(std::uint64_t) override { return result(); }

@@ -15,7 +15,7 @@ struct SpruftConfig {
   double ratio = 0;
   std::int64_t round_to = 4, min_rows = 1;
   bool global = false;
-  std::string axis = "out", score = "taylor", aggregate = "quantile-mean";
+  std::string axis = "out", score = "auto", aggregate = "quantile-mean";
   std::int64_t score_batches = 16, score_layers = 0, zo_directions = 64;
   std::vector<std::string> targets;
   bool print_rows = false;
@@ -26,6 +26,10 @@ struct SpruftConfig {
   static constexpr std::string_view kChoosing[] = {"rows",          "ratio",        "round_to",      "min_rows",
                                                    "global",        "axis",         "score",         "aggregate",
                                                    "score_batches", "score_layers", "zo_directions", "targets"};
+  // auto: taylor, or wanda where the weights have no gradients. weights: as --weights.
+  void choose_score(std::string_view weights) {
+    if (score == "auto") score = weights == "bf16" || weights == "f32" ? "taylor" : "wanda";
+  }
   bool needs_gradients() const { return score == "taylor" || score == "fisher" || score == "qm-taylor"; }
 
   template <class Self, class Visitor>
@@ -51,9 +55,10 @@ struct SpruftConfig {
     v({.name = "score",
        .help = "what makes a row important: |w g| or (w g)^2 on training batches, |w|^2, the spread of |w g| over the "
                "labels, |w g| with g from forward passes, |w| times the size of its input, what 4 bits (NF4) lose of "
-               "it, or nothing",
+               "it, or nothing; auto: taylor, or wanda with --weights stored and nf4",
        .group = "method",
-       .choices = {"taylor", "fisher", "magnitude", "qm-taylor", "zo-taylor", "wanda", "quant-error", "random"}},
+       .choices = {"auto", "taylor", "fisher", "magnitude", "qm-taylor", "zo-taylor", "wanda", "quant-error",
+                   "random"}},
       c.score);
     v({.name = "aggregate",
        .help = "how --score qm-taylor makes one score of those of the labels",

@@ -10,7 +10,9 @@ namespace {
 
 // Rows in fp32 beside the base, their gradients and state; before the first step the dense gradients that scores are
 // made from.
-MethodPlan plan(const PlanRequest& request, const Json&, const SpruftConfig& config) {
+MethodPlan plan(const PlanRequest& request, const Json&, const SpruftConfig& given) {
+  SpruftConfig config = given;
+  config.choose_score(request.weights);
   std::map<std::string, std::uint64_t> numbers;  // trained, by tensor
   std::uint64_t trained = 0, scored = 0, linears = 0;
   if (!config.adapter.empty()) {

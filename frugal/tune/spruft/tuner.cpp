@@ -58,7 +58,7 @@ std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const
     const auto scores = row_scores(config, settings.value("batch", std::int64_t{16}), seed, store, context.decoder,
                                    *context.objective, linears);
     const auto rows = select_rows(config, names, scores);
-    context.chosen = {{"rows", Json::object()}};
+    context.chosen = {{"score", config.score}, {"rows", Json::object()}};
     for (std::size_t l = 0; l < names.size(); ++l) {
       if (!rows[l].empty()) context.chosen["rows"][names[l]] = rows[l];
     }
@@ -74,7 +74,8 @@ std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const
 
 void register_tuner_spruft(TunerRegistry& registry) {
   registry.add("spruft", [](const Json& settings, TunerContext& context) -> std::unique_ptr<Tuner> {
-    const auto config = from_json<SpruftConfig>(settings);
+    auto config = from_json<SpruftConfig>(settings);
+    config.choose_score(settings.value("weights", "bf16"));
     if (config.score == "zo-taylor" && !can_change(parse_weight_type(settings.value("weights", "bf16")))) {
       throw Error(
           Exit::usage,

@@ -71,12 +71,41 @@ TEST_F(TrainedRows, AreTheRunAsAFile) {
   EXPECT_EQ(frugal(base + at("run") + " --out " + at("right")), 0);
 }
 
+// Low-rank pairs of a run as a PEFT folder: laid over the base alone they give the run's model, and a run that goes on
+// from them says what they are.
+TEST_F(TrainedRows, PairsAreTheRunAsAFolder) {
+  const std::string lora =
+      " --template 'Message: {text}\nIs this spam?' --labels ham=No,spam=Yes --method lora --steps 2 "
+      "--batch 2 --max-length 32 --quiet --data " +
+      at("train.jsonl");
+  ASSERT_EQ(frugal("tune " + kModel + lora + " --rank 3 --alpha 5 --dropout 0.125 --targets q_proj --lr 1e-2 --out " +
+                   at("pairs")),
+            0);
+  const std::string base = "merge " + kModel + " ";
+  ASSERT_EQ(frugal(base + at("pairs") + " --dtype f32 --out " + at("whole")), 0);
+  ASSERT_EQ(frugal(base + at("pairs") + " --adapter --dtype f32 --out " + at("adapter")), 0);
+  ASSERT_EQ(frugal(base + at("adapter") + " --dtype f32 --out " + at("laid")), 0);
+  const auto weights = [&](const char* folder) { return read_file(folder_ / folder / "model.safetensors"); };
+  ASSERT_GT(weights("whole").size(), 500u << 20);
+  EXPECT_EQ(frugal(base + at("adapter") + " --adapter --out " + at("again")), 2) << "it is one already";
+  EXPECT_EQ(frugal(base + at("adapter") + " --step 1 --out " + at("step")), 2) << "it has no steps";
+  ASSERT_EQ(frugal("tune " + kModel + lora + " --lr 0 --adapter " + at("adapter") + " --out " + at("on")), 0);
+  EXPECT_EQ(sha256("on"), sha256("pairs")) << "goes on from the folder's values";
+  std::ifstream in(folder_ / "on" / "run.json");
+  const Json settings = Json::parse(in)["settings"];
+  EXPECT_EQ(settings["rank"], 3);
+  EXPECT_EQ(settings["alpha"], 5.0);
+  EXPECT_EQ(settings["dropout"], 0.125);
+}
+
 TEST_F(TrainedRows, AreRefusedWhereTheyCannotBe) {
   EXPECT_EQ(tune("a", "--weights stored --score taylor"), 2) << "no gradients of blocks as stored";
   EXPECT_EQ(tune("b", "--rows 4 --ratio 0.1"), 2);
   EXPECT_EQ(tune("c", "--rows 193 --targets k_proj"), 2) << "k has 192 rows";
   EXPECT_FALSE(fs::exists(folder_ / "a"));
-  EXPECT_EQ(tune("d", "--weights stored --score magnitude --axis in --rows 4"), 0);
+  EXPECT_EQ(tune("d", "--weights stored --axis in --rows 4"), 0);
+  std::ifstream in(folder_ / "d" / "run.json");
+  EXPECT_EQ(Json::parse(in)["chosen"]["score"], "wanda") << "what there is without gradients";
 }
 
 }  // namespace
