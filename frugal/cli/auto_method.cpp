@@ -38,8 +38,8 @@ std::vector<std::string> weights_of(const MethodInfo& method, const PlanRequest&
 
 }  // namespace
 
-CheapestMethod cheapest_method(const PlanRequest& request, bool has_fixed_weights, const std::string& objective) {
-  const std::vector<Planner> all = planners();
+CheapestMethod cheapest_method(const std::vector<Planner>& all, const PlanRequest& request, bool has_fixed_weights,
+                               const std::string& objective) {
   CheapestMethod cheapest;
   for (const MethodInfo* method : by_preference(objective)) {
     const Planner& planner =

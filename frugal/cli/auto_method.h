@@ -20,12 +20,13 @@ struct AutoMethod {
 // becomes that. Error(Exit::budget): none fits; the cheapest is named with what it needs.
 AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights, const std::string& objective);
 
-// The method that needs the least memory, of those that minimise `objective`, with its weights as above and, where the
+// Of `all` that minimise `objective` the one that needs the least memory, with its weights as above and, where the
 // budget needs it, streamed; what to type for it, and what it needs.
 struct CheapestMethod {
   std::string options;  // "--method lora --weights stored"
   std::uint64_t bytes = 0;
 };
-CheapestMethod cheapest_method(const PlanRequest& request, bool has_fixed_weights, const std::string& objective);
+CheapestMethod cheapest_method(const std::vector<Planner>& all, const PlanRequest& request, bool has_fixed_weights,
+                               const std::string& objective);
 
 }  // namespace frugal

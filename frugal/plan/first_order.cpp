@@ -27,8 +27,10 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
   // What attention's gradient has for each key: scores of a block of queries, in bf16 also keys and values in the order
   // of their products and the sums of their gradients.
   const Size for_keys = length * std::max(Size(2 * 128 * 4), Size(14) * r.shape.head_dim + 600);
+  const Size rows = attention_rows(s, length),  // keys are also those of a parent, which is as short
+      keys = std::max(rows, std::min(length, Size(2 * (kLongSegment - 1))));
   const Size attention =
-      threads * (attention_rows(s, length) * (Size(3) * s.most_q_row + Size(2) * s.most_qkv_row) * 4 + for_keys);
+      threads * ((rows * (Size(3) * s.most_q_row) + keys * (Size(2) * s.most_qkv_row)) * 4 + for_keys);
   // What a pair read, with dropout; DoRA's product a second time and its row factors; rows whose lengths are found
   // together.
   const Size widest = std::max({s.most_ffn, s.most_q_row, C});

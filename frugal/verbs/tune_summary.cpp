@@ -25,10 +25,11 @@ std::string training_line(const Json& settings, std::uint64_t trained, const Wei
   double all = 0;
   for (std::size_t id = 0; id < store.size(); ++id) all += static_cast<double>(store.elements(id));
   const auto steps = settings.value("steps", std::int64_t{200}), batch = settings.value("batch", std::int64_t{16});
+  const std::string lr = settings["lr"].is_string() ? settings["lr"].get<std::string>() : settings["lr"].dump();
   char text[200];
-  std::snprintf(text, sizeof text, ": %.4g of %.4g million numbers (%.2g %%), lr %s, %lld steps of %lld (%.2g epochs)",
-                static_cast<double>(trained) / 1e6, all / 1e6, 100 * static_cast<double>(trained) / all,
-                settings["lr"].dump().c_str(), static_cast<long long>(steps), static_cast<long long>(batch),
+  std::snprintf(text, sizeof text, ": %.2f of %.2f million numbers (%.2f %%), lr %s, %lld steps of %lld (%.2f epochs)",
+                static_cast<double>(trained) / 1e6, all / 1e6, 100 * static_cast<double>(trained) / all, lr.c_str(),
+                static_cast<long long>(steps), static_cast<long long>(batch),
                 static_cast<double>(steps * batch) / static_cast<double>(examples));
   return "training  " + option(settings, "method") + text;
 }

@@ -9,7 +9,7 @@
 
 namespace frugal {
 
-// "training  lora: 2.44 of 134.5 million numbers (1.8 %), lr 0.0003, 100 steps of 16 (1.6 epochs)"
+// "training  lora: 2.44 of 134.52 million numbers (1.82 %), lr 0.0003, 100 steps of 16 (1.60 epochs)"
 std::string training_line(const Json& settings, std::uint64_t trained, const WeightStore& store, std::size_t examples);
 // " accuracy 0.9100 loss 0.2345": those of an evaluation that are shown, in their order.
 std::string shown_metrics(const Json& evaluation);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <set>
 
 #include "frugal/base/log.h"
 #include "frugal/base/units.h"
@@ -104,15 +105,17 @@ std::string memory_line(const PlanRow& row) {
   return text;
 }
 
-// The method's row, which fits. Error(Exit::budget): it does not; what gives, and the method that needs the least.
+// The row of `method`, which fits. settings: its own; other methods have their defaults. Error(Exit::budget): it does
+// not; what gives, and the method that needs the least.
 const PlanRow& require_room(const std::vector<PlanRow>& rows, const PlanRequest& request, const std::string& method,
-                            bool has_fixed_weights, const std::string& objective) {
+                            bool has_fixed_weights, const Json& settings) {
   try {
     return require_fit_as(rows, request, method, "--max-length");
   } catch (const Error& error) {
     if (error.code() != Exit::budget) throw;
     const auto row = std::find_if(rows.begin(), rows.end(), [&](const PlanRow& each) { return each.method == method; });
-    const CheapestMethod least = cheapest_method(request, has_fixed_weights, objective);
+    const CheapestMethod least =
+        cheapest_method(planners(settings, method), request, has_fixed_weights, settings.value("objective", "ce"));
     const std::string needs = least.bytes <= request.memory
                                   ? " (" + format_bytes(least.bytes) + ")"
                                   : " --memory " + format_budget(smallest_budget(least.bytes));
@@ -148,18 +151,22 @@ Json prepare(const Settings& given, TuneConfig& c, Json& settings) {
   }
   const std::vector<PlanRow> rows = plan_methods(planners(settings, c.method), request);
   const auto row_that_fits = [&]() -> const PlanRow& {
-    return require_room(rows, request, c.method, given.is_given("weights"), settings.value("objective", "ce"));
+    return require_room(rows, request, c.method, given.is_given("weights"), settings);
   };
-  if (!c.dry_run) row_that_fits();  // refused before anything is said
+  if (!c.dry_run) {  // refused before anything is said
+    const PlanRow& row = row_that_fits();
+    for (const auto& [name, value] : row.choices.items()) settings[name] = value;
+    settings["plan"] = plan_json(request, {row})["rows"][0];
+  }
   say(changed_settings(given));
   say(found.text);
   for (const auto& row : rows) {
     if (row.method == c.method) say(memory_line(row));
   }
-  if (c.dry_run && !c.output.json) std::cout << plan_table(request, rows) << std::flush;
-  const PlanRow& row = row_that_fits();
-  for (const auto& [name, value] : row.choices.items()) settings[name] = value;
-  if (!c.dry_run) settings["plan"] = plan_json(request, {row})["rows"][0];
+  if (c.dry_run && !c.output.json) {  // as JSON the plan's rows say what fits
+    std::cout << plan_table(request, rows) << std::flush;
+    row_that_fits();
+  }
   return {{"data", found.description}, {"plan", plan_json(request, rows)}};
 }
 
@@ -178,8 +185,14 @@ void write_page(const std::string& run) {
 void take_pairs(const LoraAdapter& adapter, const Settings& given, Json& settings) {
   if (adapter.factors.empty()) return;
   const LowRankFactor& first = adapter.factors.front();
-  settings["rank"] = first.rank;
-  settings["alpha"] = first.alpha;
+  std::set<std::string> targets;
+  bool is_of_one_rank = true;
+  for (const LowRankFactor& factor : adapter.factors) {
+    targets.insert(factor.module.substr(factor.module.rfind('.') + 1));
+    is_of_one_rank &= factor.rank == first.rank && factor.alpha == first.alpha;
+  }
+  if (is_of_one_rank) settings["rank"] = first.rank, settings["alpha"] = first.alpha;
+  settings["targets"] = targets;
   settings["rslora"] = adapter.use_rslora;
   settings["dora"] = adapter.use_dora();
   if (given.has("optimizer") && !given.is_given("dropout")) settings["dropout"] = adapter.dropout;

@@ -37,7 +37,7 @@ double lora_scale(double alpha, std::int64_t rank, bool use_rslora);  // alpha /
 // The matrices an adapter can have factors for: every linear of the layers, and lm_head unless it is the embedding.
 std::vector<TensorSpec> adaptable_linears(const ModelShape& shape);
 
-bool is_peft_adapter(const std::filesystem::path& path);  // a folder with adapter_config.json
+bool is_peft_adapter(const std::filesystem::path& path);  // a folder with adapter_config.json that is no run
 // A folder of huggingface/peft: adapter_config.json and adapter_model.safetensors in F32, F16 or BF16.
 // Error(Exit::input) names the setting that is not supported; the tensor that is missing, left over, not finite, or of
 // another shape than the model asks for (both shapes).

@@ -97,7 +97,7 @@ LoraAdapter parse_peft_adapter(std::string_view config_text, std::span<const std
 
 bool is_peft_adapter(const fs::path& path) {
   std::error_code failed;
-  return fs::exists(path / kConfig, failed);
+  return fs::exists(path / kConfig, failed) && !fs::exists(path / "run.json", failed);
 }
 
 LoraAdapter read_peft_adapter(const fs::path& folder, const ModelShape& shape) {
