@@ -2,7 +2,8 @@
 
 usage: python bench/robustness.py MODEL OUT.json [--rounds 7] [--methods forward,mezo,lora] [--batch 8] [--length 128]
 neighbour: one process that computes all the time, against alone; asked at most 1.6. efficiency: time on one thread / (threads x time on all),
-asked at least 0.85. start: `frugal eval` on one example, least of the rounds, and its peak less LibTorch's floor and the weights.
+asked at least 0.85. shares: of the time of 12 forwards, alone and beside the neighbour, for which the threads that compute ran, waited for a core and slept
+(the kernel's schedstat of each; a sum over the threads). start: `frugal eval` on one example, least of the rounds, and its peak less LibTorch's floor and the weights.
 """
 import argparse
 import json
@@ -21,6 +22,45 @@ def step(args, method, threads):
     done = subprocess.run([FRUGAL, "bench", "step", args.model, "--method", method, "--batch", str(args.batch), "--length", str(args.length),
                            "--threads", str(threads), "--repeats", "1", "--json", "--quiet"], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
+
+
+def busy_process():
+    return subprocess.Popen([sys.executable, "-c", "while True: pass"])
+
+
+def schedstat(pid):
+    """Of each thread: seconds on a core, seconds it waited for one."""
+    found = {}
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="utf-8") as file:
+            ran, waited, _ = file.read().split()
+        found[task] = (int(ran) / 1e9, int(waited) / 1e9)
+    return found
+
+
+def shares(args, threads, has_neighbour):
+    """Cores that the computing threads had on average, and waited for, over the last two thirds of the steps."""
+    neighbour = busy_process() if has_neighbour else None
+    process = subprocess.Popen([FRUGAL, "bench", "step", args.model, "--method", "forward", "--batch", str(args.batch), "--length", str(args.length),
+                                "--threads", str(threads), "--repeats", "12", "--json", "--quiet"], stdout=subprocess.PIPE, text=True)
+    samples = []
+    try:
+        while process.poll() is None:
+            try:
+                samples.append((time.monotonic(), schedstat(process.pid)))
+            except (FileNotFoundError, ProcessLookupError):  # a thread ended meanwhile
+                pass
+            time.sleep(0.1)
+    finally:
+        if neighbour:
+            neighbour.kill()
+            neighbour.wait()
+    seconds = json.loads(process.stdout.read())["seconds_median"]
+    until, last = samples[-3]
+    since, first = min(samples, key=lambda sample: abs(sample[0] - (until - 8 * seconds)))
+    spent = sorted(((ran - first.get(task, (0, 0))[0], waited - first.get(task, (0, 0))[1]) for task, (ran, waited) in last.items()), reverse=True)[:threads]
+    ran, waited = (sum(each[i] for each in spent) / (until - since) for i in (0, 1))
+    return dict(seconds=seconds, ran=ran, waited=waited, slept=threads - ran - waited)
 
 
 def start(args):
@@ -50,12 +90,13 @@ def main():
     parser.add_argument("--methods", default="forward,mezo,lora")
     args = parser.parse_args()
     threads = len(os.sched_getaffinity(0))
-    results = dict(threads=threads, start=start(args), methods={})
+    results = dict(threads=threads, start=start(args), methods={},
+                   shares=dict(alone=shares(args, threads, False), neighbour=shares(args, threads, True)))
     for method in args.methods.split(","):
         times = dict(alone=[], neighbour=[], one_thread=[])
         for turn in range(args.rounds):
             times["alone"].append(step(args, method, threads)["seconds"][0])
-            busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            busy = busy_process()
             try:
                 times["neighbour"].append(step(args, method, threads)["seconds"][0])
             finally:
@@ -68,6 +109,8 @@ def main():
             times, neighbour_ratio=middle["neighbour"] / middle["alone"], efficiency=middle["one_thread"] / (threads * middle["alone"]))
         print(f"{method}: beside a busy neighbour {results['methods'][method]['neighbour_ratio']:.2f} x, "
               f"{threads} threads at {results['methods'][method]['efficiency']:.2f} of linear")
+    for what, share in results["shares"].items():
+        print(f"{what}: the threads ran on {share['ran']:.2f} cores, waited for {share['waited']:.2f}, slept {share['slept']:.2f}")
     print(f"start: {results['start']['least']:.2f} s, {results['start']['beside_bytes'] / 2**20:.0f} MiB above floor and weights")
     with open(args.out, "w", encoding="utf-8") as file:
         json.dump(results, file, indent=1)
