@@ -38,7 +38,7 @@ inline std::int64_t piece_of(std::int64_t left) {
 inline constexpr std::int64_t kWholeTerms = 256, kLeftTerms[] = {32, 64, 128, 192, 256};
 
 // Columns of a feed-forward whose weights are made at a time where every branch has its own, so that the scratch of a
-// large model stays small: all `ffn` of them, unless they are much more than kFfnBlockBytes of gate, up and down. A
+// large model stays small: all `ffn` of them, or where they are more than twice kFfnBlockBytes of gate, up and down a
 // multiple of 64. column_bytes: of a column of the three, in all branches.
 inline constexpr std::int64_t kFfnBlockBytes = 32 << 20;
 inline std::int64_t ffn_block_width(std::int64_t ffn, std::int64_t column_bytes) {

@@ -6,11 +6,11 @@
 #include "frugal/cli/run_torch.h"
 #include "frugal/cli/validate.h"
 #include "frugal/cli/verbs/verbs.h"
+#include "frugal/plan/cuts.h"
 
 namespace frugal {
 namespace {
 constexpr std::string_view kForward = "forward";
-constexpr std::int64_t kMostRows = 512;  // of a product that bench machine times: the most a step makes
 
 // What a plan within --memory decides; Error(Exit::budget) when there is none.
 Json choices_of(const BenchConfig& c, const Json& settings, const PlanRequest& request, const char* length) {

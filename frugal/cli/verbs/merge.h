@@ -18,9 +18,8 @@ struct MergeConfig {
   static void fields(Self& c, Visitor&& v) {
     v({.name = "model", .help = "the base the run began with", .group = "arguments"}, c.model);
     v({.name = "run",
-       .help = "the run's folder; or alone a zeroth-order run's trajectory file, a PEFT adapter's folder, or a "
-               ".safetensors "
-               "file of trained rows",
+       .help = "the run's folder; or alone a zeroth-order run's trajectory file, a PEFT adapter's folder, or a file "
+               "of trained rows (.safetensors)",
        .group = "arguments"},
       c.run);
     ExportConfig::fields(c.target, v);

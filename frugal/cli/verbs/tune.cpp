@@ -116,6 +116,7 @@ const PlanRow& require_room(const std::vector<PlanRow>& rows, const PlanRequest&
     const auto row = std::find_if(rows.begin(), rows.end(), [&](const PlanRow& each) { return each.method == method; });
     const CheapestMethod least =
         cheapest_method(planners(settings, method), request, has_fixed_weights, settings.value("objective", "ce"));
+    if (least.options.empty()) throw;  // nothing can be tuned with these weights and this objective
     const std::string needs = least.bytes <= request.memory
                                   ? " (" + format_bytes(least.bytes) + ")"
                                   : " --memory " + format_budget(smallest_budget(least.bytes));
