@@ -1,9 +1,10 @@
 """What a step costs beside a busy neighbour and on one thread, and what it costs to start: ratios of one run.
 
 usage: python bench/robustness.py MODEL OUT.json [--rounds 7] [--methods forward,mezo,lora] [--batch 8] [--length 128]
-neighbour: one process that computes all the time, against alone; asked at most 1.6. efficiency: time on one thread / (threads x time on all),
-asked at least 0.85. shares: of the time of 12 forwards, alone and beside the neighbour, for which the threads that compute ran, waited for a core and slept
-(the kernel's schedstat of each; a sum over the threads). start: `frugal eval` on one example, least of the rounds, and its peak less LibTorch's floor and the weights.
+neighbour: one process that computes all the time, against alone; asked at most 1.6. fixed_team: the same with --threads, so that no helpers join beside
+the neighbour. efficiency: time on one thread / (threads x time on all), asked at least 0.85. shares: of the time of 12 forwards, alone and beside the
+neighbour, for which the threads that compute ran, waited for a core and slept (the kernel's schedstat of each; a sum over the threads that computed).
+start: `frugal eval` on one example, least of the rounds, and its peak less LibTorch's floor and the weights.
 """
 import argparse
 import json
@@ -18,10 +19,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FRUGAL = os.environ.get("FRUGAL", os.path.join(HERE, "..", "build", "bin", "frugal"))
 
 
+def command(args, method, threads, repeats):  # threads 0: as by default, one a core and helpers beside a neighbour
+    return [FRUGAL, "bench", "step", args.model, "--method", method, "--batch", str(args.batch), "--length", str(args.length), "--threads", str(threads),
+            "--repeats", str(repeats), "--json", "--quiet"]
+
+
 def step(args, method, threads):
-    done = subprocess.run([FRUGAL, "bench", "step", args.model, "--method", method, "--batch", str(args.batch), "--length", str(args.length),
-                           "--threads", str(threads), "--repeats", "1", "--json", "--quiet"], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    """The third of three steps: a team looks for neighbours each half second."""
+    done = subprocess.run(command(args, method, threads, 3), capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout), last=json.loads(done.stdout)["seconds"][-1])
 
 
 def busy_process():
@@ -38,11 +44,10 @@ def schedstat(pid):
     return found
 
 
-def shares(args, threads, has_neighbour):
+def shares(args, has_neighbour, threads=0):
     """Cores that the computing threads had on average, and waited for, over the last two thirds of the steps."""
     neighbour = busy_process() if has_neighbour else None
-    process = subprocess.Popen([FRUGAL, "bench", "step", args.model, "--method", "forward", "--batch", str(args.batch), "--length", str(args.length),
-                                "--threads", str(threads), "--repeats", "12", "--json", "--quiet"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command(args, "forward", threads, 12), stdout=subprocess.PIPE, text=True)
     samples = []
     try:
         while process.poll() is None:
@@ -58,9 +63,10 @@ def shares(args, threads, has_neighbour):
     seconds = json.loads(process.stdout.read())["seconds_median"]
     until, last = samples[-3]
     since, first = min(samples, key=lambda sample: abs(sample[0] - (until - 8 * seconds)))
-    spent = sorted(((ran - first.get(task, (0, 0))[0], waited - first.get(task, (0, 0))[1]) for task, (ran, waited) in last.items()), reverse=True)[:threads]
+    spent = sorted(((ran - first.get(task, (0, 0))[0], waited - first.get(task, (0, 0))[1]) for task, (ran, waited) in last.items()), reverse=True)
+    spent = [each for each in spent if each[0] > 0.05 * spent[0][0]]
     ran, waited = (sum(each[i] for each in spent) / (until - since) for i in (0, 1))
-    return dict(seconds=seconds, ran=ran, waited=waited, slept=threads - ran - waited)
+    return dict(seconds=seconds, threads=len(spent), ran=ran, waited=waited, slept=len(spent) - ran - waited)
 
 
 def start(args):
@@ -91,26 +97,29 @@ def main():
     args = parser.parse_args()
     threads = len(os.sched_getaffinity(0))
     results = dict(threads=threads, start=start(args), methods={},
-                   shares=dict(alone=shares(args, threads, False), neighbour=shares(args, threads, True)))
+                   shares=dict(alone=shares(args, False), neighbour=shares(args, True), neighbour_fixed_team=shares(args, True, threads)))
     for method in args.methods.split(","):
-        times = dict(alone=[], neighbour=[], one_thread=[])
+        times = dict(alone=[], neighbour=[], fixed_team=[], one_thread=[])
         for turn in range(args.rounds):
-            times["alone"].append(step(args, method, threads)["seconds"][0])
-            busy = busy_process()
-            try:
-                times["neighbour"].append(step(args, method, threads)["seconds"][0])
-            finally:
-                busy.kill()
-                busy.wait()
-            times["one_thread"].append(step(args, method, 1)["seconds"][0])
+            times["alone"].append(step(args, method, 0)["last"])
+            for team, count in (("neighbour", 0), ("fixed_team", threads)):
+                busy = busy_process()
+                try:
+                    times[team].append(step(args, method, count)["last"])
+                finally:
+                    busy.kill()
+                    busy.wait()
+            times["one_thread"].append(step(args, method, 1)["last"])
             print(f"round {turn + 1}  {method}: " + ", ".join(f"{k} {v[-1]:.2f} s" for k, v in times.items()), file=sys.stderr, flush=True)
         middle = {k: statistics.median(v) for k, v in times.items()}
         results["methods"][method] = dict(
-            times, neighbour_ratio=middle["neighbour"] / middle["alone"], efficiency=middle["one_thread"] / (threads * middle["alone"]))
+            times, neighbour_ratio=middle["neighbour"] / middle["alone"], fixed_team_ratio=middle["fixed_team"] / middle["alone"],
+            efficiency=middle["one_thread"] / (threads * middle["alone"]))
         print(f"{method}: beside a busy neighbour {results['methods'][method]['neighbour_ratio']:.2f} x, "
+              f"{results['methods'][method]['fixed_team_ratio']:.2f} x as a fixed team, "
               f"{threads} threads at {results['methods'][method]['efficiency']:.2f} of linear")
     for what, share in results["shares"].items():
-        print(f"{what}: the threads ran on {share['ran']:.2f} cores, waited for {share['waited']:.2f}, slept {share['slept']:.2f}")
+        print(f"{what}: {share['threads']} threads ran on {share['ran']:.2f} cores, waited for {share['waited']:.2f}, slept {share['slept']:.2f}")
     print(f"start: {results['start']['least']:.2f} s, {results['start']['beside_bytes'] / 2**20:.0f} MiB above floor and weights")
     with open(args.out, "w", encoding="utf-8") as file:
         json.dump(results, file, indent=1)

@@ -1,5 +1,8 @@
 #include "frugal/core/threads.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <utility>
 
 namespace frugal {
@@ -11,14 +14,30 @@ inline void relax() {
   __builtin_ia32_pause();
 #endif
 }
+
+// Where it may run. A refusal leaves it where it was, which costs time and nothing else.
+void keep_on(pthread_t member, const std::vector<int>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int cpu : cpus) CPU_SET(cpu, &set);
+  if (!cpus.empty()) ::pthread_setaffinity_np(member, sizeof set, &set);
+}
 }  // namespace
 
-Threads::Threads(int count, std::function<void()> start) {
-  if (start) start();
-  for (int thread = 1; thread < count; ++thread) {
-    workers_.emplace_back([this, thread, start] {
-      if (start) start();
-      serve(thread);
+Threads::Threads(int count, std::function<void()> start, Crowd crowd)
+    : count_(count),
+      slots_(count > 1 && crowd.is_crowded && crowd.has_helpers ? 2 * count : count),
+      start_(std::move(start)),
+      crowd_(std::move(crowd)) {
+  if (start_) start_();
+  add(count);
+}
+
+void Threads::add(int until) {
+  for (int thread = static_cast<int>(workers_.size()) + 1; thread < until; ++thread) {
+    workers_.emplace_back([this, thread, seen = round_.load()] {
+      if (start_) start_();
+      serve(thread, seen);
     });
   }
 }
@@ -29,7 +48,25 @@ Threads::~Threads() {
     stop_ = true;
   }
   wake_.notify_all();
+  wake_helpers_.notify_all();
   for (auto& worker : workers_) worker.join();
+  if (is_crowded_) keep_on(caller_, crowd_.cpus);
+}
+
+void Threads::set_crowded(bool is_crowded) {
+  if (is_crowded == is_crowded_) return;
+  {
+    const std::lock_guard lock(mutex_);
+    is_crowded_ = is_crowded;
+  }
+  if (is_crowded) {
+    add(slots_);  // the first time; later the helpers sleep
+    caller_ = ::pthread_self();
+  }
+  for (std::size_t i = 0; i <= workers_.size() && !crowd_.cpus.empty(); ++i) {
+    const auto member = i == 0 ? caller_ : workers_[i - 1].native_handle();
+    keep_on(member, is_crowded ? std::vector{crowd_.cpus[i % crowd_.cpus.size()]} : crowd_.cpus);
+  }
 }
 
 void Threads::take_items(const Work& work, int thread) {
@@ -46,15 +83,17 @@ void Threads::take_items(const Work& work, int thread) {
   }
 }
 
-void Threads::serve(int thread) {
-  std::uint64_t seen = 0;
+void Threads::serve(int thread, std::uint64_t seen) {
+  const bool is_helper = thread >= count_;
   for (;;) {
     for (int look = 0; look < kLooks && round_.load(std::memory_order_acquire) == seen; ++look) relax();
     // Its own copy: the round is closed (work_ = nullptr) while late threads still finish their items.
     const Work* work = nullptr;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return stop_ || round_ != seen; });
+      (is_helper ? wake_helpers_ : wake_).wait(lock, [&] {
+        return stop_ || (round_ != seen && (is_crowded_ || !is_helper));
+      });
       if (stop_) return;
       seen = round_;
       if (work_ == nullptr) continue;  // the others have finished this round
@@ -70,6 +109,7 @@ void Threads::serve(int thread) {
 }
 
 void Threads::run(std::int64_t items, const Work& work) {
+  if (crowd_.is_crowded && count_ > 1) set_crowded(crowd_.is_crowded());
   if (workers_.empty() || items <= 1) {
     for (std::int64_t item = 0; item < items; ++item) work(item, 0);
     return;
@@ -83,6 +123,7 @@ void Threads::run(std::int64_t items, const Work& work) {
     ++round_;
   }
   wake_.notify_all();
+  if (is_crowded_) wake_helpers_.notify_all();
   take_items(work, 0);
   for (int look = 0; look < kLooks && active_.load(std::memory_order_acquire) > 0; ++look) relax();
   std::unique_lock lock(mutex_);

@@ -71,8 +71,8 @@ Decoder::State::State(const ModelShape& shape_, Threads& threads_, Compute compu
       threads(threads_),
       compute(compute_),
       inverse_frequencies(make_inverse_frequencies(shape_)),
-      scratch(static_cast<std::size_t>(threads_.count())),
-      pair_scratch(static_cast<std::size_t>(threads_.count())) {}
+      scratch(static_cast<std::size_t>(threads_.slots())),
+      pair_scratch(static_cast<std::size_t>(threads_.slots())) {}
 Decoder::State::~State() = default;
 
 void Decoder::State::rotations(const std::vector<std::int32_t>& positions) {

@@ -11,7 +11,7 @@ BackwardState& Decoder::State::start_backward(const WeightView& view) {
   if (view.branches() != 1)
     throw Error(Exit::internal, "a backward pass has one branch", "report this with the command you ran");
   if (!back) back = std::make_unique<BackwardState>();
-  back->attention.resize(static_cast<std::size_t>(threads.count()));
+  back->attention.resize(static_cast<std::size_t>(threads.slots()));
   if (back->tokens == 0) {
     back->tokens = hidden.tokens;
     back->dhidden.grow(static_cast<std::size_t>(hidden.tokens * shape.hidden) * sizeof(float));

@@ -1,11 +1,21 @@
 #include "frugal/verbs/session.h"
 
+#include "frugal/base/neighbours.h"
 #include "frugal/base/processor.h"
 #include "frugal/core/budget/memory_usage.h"
 #include "frugal/core/products.h"
 #include "frugal/train/loop/run_state.h"
 
 namespace frugal {
+namespace {
+
+// A team of the size asked for; of one a core where none is, and beside busy neighbours of more.
+Threads::Crowd crowd(std::int64_t wish, bool has_budget) {
+  if (wish > 0) return {};
+  return {[neighbours = Neighbours()]() mutable { return neighbours.are_busy(); }, usable_cpus(), !has_budget};
+}
+
+}  // namespace
 
 int thread_count(std::int64_t wish) { return static_cast<int>(wish > 0 ? wish : usable_cores()); }
 std::uint64_t peak_rss_bytes() { return memory_usage().peak; }
@@ -17,14 +27,15 @@ std::string option(const Json& settings, const char* name) {
 
 Session::Session(const Json& settings, bool has_tokenizer)
     : Session(ModelSource::open(option(settings, "model")), option(settings, "weights"),
-              settings.value("threads", std::int64_t{0}), has_tokenizer) {
+              settings.value("threads", std::int64_t{0}), has_tokenizer,
+              settings.value("memory", std::uint64_t{0}) > 0) {
   if (const auto window = settings.value("file_window", std::uint64_t{0}); window > 0) store.keep_resident(window);
 }
 
 Session::Session(std::shared_ptr<const ModelSource> source_, const std::string& weights, std::int64_t wish,
-                 bool has_tokenizer)
+                 bool has_tokenizer, bool has_budget)
     : floor_bytes(peak_rss_bytes()),
-      threads(thread_count(wish), single_threaded_torch),
+      threads(thread_count(wish), single_threaded_torch, crowd(wish, has_budget)),
       source(std::move(source_)),
       tokenizer(has_tokenizer ? source->tokenizer() : nullptr),
       store(source, weights.empty() ? WeightType::bf16 : parse_weight_type(weights), threads),

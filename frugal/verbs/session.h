@@ -19,8 +19,9 @@ class Session {
   // settings: model, weights, threads; file_window where a plan decided it. floor_bytes is the peak before anything was
   // loaded.
   explicit Session(const Json& settings, bool has_tokenizer = true);
+  // has_budget: no more memory than the plan counts.
   Session(std::shared_ptr<const ModelSource> source, const std::string& weights, std::int64_t threads,
-          bool has_tokenizer = true);
+          bool has_tokenizer = true, bool has_budget = false);
 
   double seconds() const;  // since the session began
   std::uint64_t floor_bytes;

@@ -1,9 +1,11 @@
 #include "frugal/core/threads.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <numeric>
 #include <stdexcept>
+#include <vector>
 
 namespace frugal {
 namespace {
@@ -42,6 +44,75 @@ TEST(Threads, TheFirstExceptionComesBackAndTheTeamGoesOn) {
   std::atomic<int> count = 0;
   threads.run(50, [&](std::int64_t, int) { ++count; });
   EXPECT_EQ(count, 50);
+}
+
+std::vector<int> cpus_of_this_thread() {
+  std::vector<int> cpus;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  EXPECT_EQ(::sched_getaffinity(0, sizeof set, &set), 0);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+// Every change of the crowd between two rounds: all items once, members in range, helpers only in a crowd.
+TEST(Threads, HelpersComeAndGoWithTheCrowd) {
+  bool is_crowded = false;
+  Threads threads(3, {}, {[&] { return is_crowded; }, cpus_of_this_thread()});
+  EXPECT_EQ(threads.count(), 3);
+  EXPECT_EQ(threads.slots(), 6);
+  std::vector<std::atomic<int>> seen(40);
+  std::atomic<int> helped = 0;
+  for (int round = 0; round < 4000; ++round) {
+    is_crowded = round % 7 < 3;
+    const int members = is_crowded ? 6 : 3;
+    threads.run(40, [&](std::int64_t item, int thread) {
+      ASSERT_LT(thread, members);
+      if (thread >= 3) ++helped;
+      ++seen[static_cast<std::size_t>(item)];
+    });
+  }
+  for (const auto& count : seen) EXPECT_EQ(count, 4000);
+  EXPECT_GT(helped, 0);
+}
+
+TEST(Threads, ACrowdedMemberStaysOnItsCoreAndIsLetGoAfterwards) {
+  const std::vector<int> all = cpus_of_this_thread();
+  bool is_crowded = true;
+  {
+    Threads threads(2, {}, {[&] { return is_crowded; }, all});
+    std::atomic<int> arrived = 0;  // each member takes one of the four items
+    const auto everyone = [&](const Threads::Work& look, int members) {
+      arrived = 0;
+      threads.run(members, [&](std::int64_t item, int thread) {
+        look(item, thread);
+        for (++arrived; arrived < members;) std::this_thread::yield();
+      });
+    };
+    everyone(
+        [&](std::int64_t, int thread) {
+          EXPECT_EQ(cpus_of_this_thread(), std::vector{all[static_cast<std::size_t>(thread) % all.size()]});
+        },
+        4);
+    is_crowded = false;
+    everyone([&](std::int64_t, int) { EXPECT_EQ(cpus_of_this_thread(), all); }, 2);
+    is_crowded = true;
+    threads.run(4, [](std::int64_t, int) {});
+    EXPECT_EQ(cpus_of_this_thread().size(), 1u);
+  }
+  EXPECT_EQ(cpus_of_this_thread(), all) << "the caller outlives its team";
+}
+
+TEST(Threads, WithoutHelpersOrAloneTheTeamStaysAsItIs) {
+  Threads bounded(2, {}, {[] { return true; }, {}, false}), one(1, {}, {[] { return true; }, cpus_of_this_thread()});
+  EXPECT_EQ(bounded.slots(), 2);
+  EXPECT_EQ(one.slots(), 1);
+  std::atomic<int> count = 0;
+  bounded.run(50, [&](std::int64_t, int thread) { count += thread < 2 ? 1 : 100; });
+  one.run(50, [&](std::int64_t, int thread) { count += thread == 0 ? 1 : 100; });
+  EXPECT_EQ(count, 100);
 }
 
 TEST(Threads, StartRunsInEachThread) {

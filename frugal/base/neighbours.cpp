@@ -1,0 +1,71 @@
+#include "frugal/base/neighbours.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sstream>
+
+namespace frugal {
+namespace {
+
+constexpr std::chrono::milliseconds kEvery{500};
+// Of a core, so that short work of the system neither begins nor ends it.
+constexpr double kBusy = 0.35, kQuiet = 0.15;
+
+}  // namespace
+
+std::vector<int> usable_cpus() {
+  std::vector<int> cpus;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+double computed_seconds(const std::string& stat, const std::vector<int>& cpus, double ticks_per_second) {
+  std::set<int> missing(cpus.begin(), cpus.end());
+  double ticks = 0;
+  std::istringstream in(stat);
+  for (std::string line; std::getline(in, line) && line.starts_with("cpu");) {
+    std::istringstream fields(line.substr(3));
+    int cpu = -1;
+    double user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0;
+    if (line.starts_with("cpu ") || !(fields >> cpu) || missing.erase(cpu) == 0) continue;
+    if (!(fields >> user >> nice >> system >> idle >> iowait >> irq >> softirq)) return -1;
+    ticks += user + system + irq + softirq;
+  }
+  return missing.empty() && ticks_per_second > 0 ? ticks / ticks_per_second : -1;
+}
+
+Neighbours::Neighbours() : cpus_(usable_cpus()), last_(look()) {}
+
+Neighbours::Look Neighbours::look() const {
+  Look now{std::chrono::steady_clock::now()};
+  std::ifstream in("/proc/stat");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  now.all = computed_seconds(text, cpus_, static_cast<double>(::sysconf(_SC_CLK_TCK)));
+  timespec own{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+  now.own = static_cast<double>(own.tv_sec) + 1e-9 * static_cast<double>(own.tv_nsec);
+  return now;
+}
+
+bool Neighbours::are_busy() {
+  if (last_.all < 0 || std::chrono::steady_clock::now() - last_.at < kEvery) return are_busy_;
+  const Look now = look();
+  const double seconds = std::chrono::duration<double>(now.at - last_.at).count(),
+               others = (now.all - last_.all - (now.own - last_.own)) / seconds;
+  are_busy_ = now.all >= 0 && others > (are_busy_ ? kQuiet : kBusy);
+  last_ = now;
+  return are_busy_;
+}
+
+}  // namespace frugal

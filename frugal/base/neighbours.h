@@ -1,0 +1,35 @@
+// How busy other processes keep the cores that this one may run on.
+#pragma once
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace frugal {
+
+std::vector<int> usable_cpus();  // their numbers, that this process may run on; empty where the kernel does not say
+
+// Seconds that these processors have computed since the machine started, for processes that are not niced and for the
+// kernel. stat: the text of /proc/stat (proc(5)); -1 where a processor's line is missing or is not what proc(5) says.
+double computed_seconds(const std::string& stat, const std::vector<int>& cpus, double ticks_per_second);
+
+// Cores that other processes have computed on, from what the kernel has counted between two looks.
+class Neighbours {
+ public:
+  Neighbours();
+  // Whether they take a good part of a core. The answer of the last look, with a new one every half second: cheap
+  // enough to ask thousands of times a second. false where the kernel does not say.
+  bool are_busy();
+
+ private:
+  struct Look {
+    std::chrono::steady_clock::time_point at;
+    double all = -1, own = 0;  // seconds computed: on the cores, by this process
+  };
+  Look look() const;
+
+  std::vector<int> cpus_;
+  Look last_;
+  bool are_busy_ = false;
+};
+
+}  // namespace frugal

@@ -1,0 +1,71 @@
+#include "frugal/base/neighbours.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <thread>
+
+namespace frugal {
+namespace {
+
+constexpr const char* kStat =
+    "cpu  600 7 60 9000 5 6 3 50 0 0\n"
+    "cpu0 100 1 10 4000 2 1 1 20 0 0\n"
+    "cpu1 200 2 20 3000 2 2 1 20 0 0\n"
+    "cpu3 300 4 30 2000 1 3 1 10 0 0\n"
+    "intr 5 0 0\n";
+
+TEST(Neighbours, CountsWhatTheNamedProcessorsComputedWithoutNicedWork) {
+  EXPECT_DOUBLE_EQ(computed_seconds(kStat, {0}, 100), 1.12);
+  EXPECT_DOUBLE_EQ(computed_seconds(kStat, {0, 3}, 100), 1.12 + 3.34);
+  EXPECT_DOUBLE_EQ(computed_seconds(kStat, {1}, 1000), 0.223);
+}
+
+TEST(Neighbours, WhatTheKernelDoesNotSayIsUnknown) {
+  EXPECT_EQ(computed_seconds(kStat, {0, 2}, 100), -1) << "no line for processor 2";
+  EXPECT_EQ(computed_seconds("", {0}, 100), -1);
+  EXPECT_EQ(computed_seconds("cpu0 100 1\n", {0}, 100), -1) << "cut off";
+  EXPECT_EQ(computed_seconds("cpu0 a b c d e f g\n", {0}, 100), -1);
+  EXPECT_EQ(computed_seconds("intr 5\ncpu0 1 1 1 1 1 1 1\n", {0}, 100), -1) << "not where proc(5) has it";
+  EXPECT_EQ(computed_seconds(kStat, {0}, 0), -1);
+}
+
+// A real neighbour for as long as it takes; its end cannot be tested where others compute as well.
+TEST(Neighbours, ABusyProcessIsSeen) {
+  Neighbours neighbours;
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    for (;;) ::getppid();
+  }
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!neighbours.are_busy() && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_TRUE(neighbours.are_busy());
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+}
+
+// So that what is left after this process's own time is taken off is the others'.
+TEST(Neighbours, TheKernelCountsThisProcessToo) {
+  const std::vector<int> cpus = usable_cpus();
+  ASSERT_FALSE(cpus.empty());
+  const auto read = [&] {
+    std::string text;
+    FILE* file = std::fopen("/proc/stat", "r");
+    for (int c = 0; file != nullptr && (c = std::fgetc(file)) != EOF;) text += static_cast<char>(c);
+    if (file != nullptr) std::fclose(file);
+    return computed_seconds(text, cpus, static_cast<double>(::sysconf(_SC_CLK_TCK)));
+  };
+  const double before = read();
+  const std::clock_t began = std::clock();
+  while (std::clock() - began < CLOCKS_PER_SEC / 2) {
+  }
+  const double own = static_cast<double>(std::clock() - began) / CLOCKS_PER_SEC;
+  EXPECT_GE(read() - before, 0.8 * own);
+}
+
+}  // namespace
+}  // namespace frugal
