@@ -14,6 +14,7 @@
 
 #include "frugal/base/processor.h"
 #include "frugal/core/kernels/bf16_attention.h"
+#include "frugal/core/kernels/bf16_linear.h"
 #include "frugal/plan/cuts.h"
 
 namespace frugal {
@@ -66,8 +67,17 @@ void rows_times(const T* x, std::int64_t x_stride, const at::Tensor& w, T* y, st
 }
 
 template <class T>
-void linear_of(const T* x, const T* w, T* y, const LinearShape& s) {
+void linear_of(const T* x, const T* w, T* y, LinearShape s) {
   const c10::InferenceMode guard;
+  if constexpr (std::is_same_v<T, Bf16>) {
+    if (s.k % 2 == 0 && kernels::has_bf16_products()) {
+      const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+      const std::int64_t few = s.n % static_cast<std::int64_t>(kernels::kManyTokens), many = s.n - few;
+      kernels::bf16_linear(x + many * s.x_stride, w, y + many * s.y_stride,
+                           {size(few), size(s.k), size(s.m), size(s.x_stride), size(s.y_stride), s.add});
+      s.n = many;
+    }
+  }
   rows_times(x, s.x_stride, matrix(w, s.m, s.k, s.k).t(), y, s.y_stride, s.n, s.add);
 }
 
@@ -105,7 +115,7 @@ void attention_of(const T* q, const T* k, const T* v, T* out, const AttentionSha
   if (s.queries <= kFew) return attend_each(q, k, v, out, s);
   const c10::InferenceMode guard;
   if constexpr (std::is_same_v<T, Bf16>) {
-    if (kernels::has_bf16_attention()) {
+    if (kernels::has_bf16_products()) {
       const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
       const std::int64_t group = s.heads / s.kv_heads;
       for (std::int64_t head = 0; head < s.kv_heads; ++head) {

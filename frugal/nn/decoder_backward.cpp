@@ -5,7 +5,6 @@
 #include "frugal/base/error.h"
 #include "frugal/core/attention_backward.h"
 #include "frugal/core/kernels/backward.h"
-#include "frugal/core/kernels/bf16_attention.h"
 #include "frugal/nn/low_rank_backward.h"
 
 namespace frugal {
@@ -177,7 +176,7 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     if (batch.segments[s].parent < 0) roots.push_back(static_cast<std::int64_t>(s));
   }
   const std::int64_t parts = attention_parts(batch, at), items = static_cast<std::int64_t>(roots.size()) * parts;
-  const bool in_bf16 = std::is_same_v<T, kernels::Bf16> && kernels::has_bf16_attention();
+  const bool in_bf16 = std::is_same_v<T, kernels::Bf16> && kernels::has_bf16_products();
   const auto attention = in_bf16 ? &State::backward_attention<T, kernels::Bf16> : &State::backward_attention<T, float>;
   threads.run(items + rest_work.size(), [&](std::int64_t item, int thread) {
     if (item < items)

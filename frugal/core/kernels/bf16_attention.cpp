@@ -4,19 +4,13 @@
 #include <string>
 
 #include "frugal/base/error.h"
-#include "frugal/base/processor.h"
 #include "frugal/core/kernels/backward.h"
 #include "frugal/core/kernels/bf16_product.h"
 
 namespace frugal::kernels {
 
 #ifdef __x86_64__
-using namespace bf16_product;  // NOLINT: private to the two files
-
-bool has_bf16_attention() {
-  static const bool has = has_processor_flag("avx512_bf16") && !has_processor_flag("amx_bf16");
-  return has && isa().starts_with("AVX3");
-}
+using namespace bf16_product;  // NOLINT: private to bf16_*.cpp
 
 namespace {
 
@@ -122,7 +116,6 @@ void bf16_attention_backward(const Bf16* q, const Bf16* k, const Bf16* v, const 
 
 #else
 
-bool has_bf16_attention() { return false; }
 void bf16_attention(const Bf16*, const Bf16*, const Bf16*, Bf16*, const Bf16AttentionShape&) {
   throw Error(Exit::internal, "attention by AVX512-BF16 is asked for on another processor", "report this");
 }

@@ -1,15 +1,12 @@
 // Causal attention in bf16, and its gradient, by AVX512-BF16's dot products. LibTorch's own, on a processor that has
 // these and no AMX, goes through MKL, which converts to fp32 and computes there: half of this one's speed from 2,048
-// tokens on.
+// tokens on. For where has_bf16_products().
 #pragma once
 #include <cstddef>
 
 #include "frugal/core/kernels/kernels.h"
 
 namespace frugal::kernels {
-
-// The processor has AVX512-BF16 and no AMX (whose kernels LibTorch has), and FRUGAL_ISA leaves AVX-512 on.
-bool has_bf16_attention();
 
 // softmax(q k^T / sqrt(head_dim)) v for one head of keys and the `heads` queries' heads that share it; query i sees
 // keys [0, keys - queries + i].

@@ -1,7 +1,12 @@
-// Products of bf16 with fp32 sums by AVX512-BF16's dot products, one operand packed. Private to bf16_attention*.cpp.
+// Products of bf16 with fp32 sums by AVX512-BF16's dot products, one operand packed. Private to bf16_*.cpp.
 #pragma once
 #ifdef __x86_64__
+// GCC 12 takes what its own _mm512_undefined functions leave open for a mistake (its bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 
 #include <algorithm>
 #include <cstdint>
@@ -39,21 +44,6 @@ class Room {
   std::vector<std::unique_ptr<void, Free>> parts_;
 };
 
-// b^T, b [n, k].
-inline void pack_transposed(const Bf16* b, std::size_t n, std::size_t k, std::size_t stride, Pair* out) {
-  for (std::size_t begin = 0; begin < n; begin += kPanel) {
-    const std::size_t columns = std::min(kPanel, round_up(n - begin, kLanes));
-    for (std::size_t j = 0; j < columns; ++j) {
-      for (std::size_t i = 0; i < k / 2; ++i) {
-        Pair pair = 0;
-        if (begin + j < n) std::memcpy(&pair, b + (begin + j) * stride + 2 * i, sizeof(Pair));
-        out[i * columns + j] = pair;
-      }
-    }
-    out += k / 2 * columns;
-  }
-}
-
 // b [k, n], its rows filled up with zeros to a multiple of kLanes.
 inline void pack(const Bf16* b, std::size_t k, std::size_t n, std::size_t stride, Pair* out) {
   static const Bf16 kZeros[kPanel] = {};
@@ -68,7 +58,56 @@ inline void pack(const Bf16* b, std::size_t k, std::size_t n, std::size_t stride
   }
 }
 
+// Functions of these instructions; only where has_bf16_products().
 #define FRUGAL_BF16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+
+// 16 x 16 numbers of 32 bits, row i in x[i]: as columns.
+FRUGAL_BF16 inline void transpose(__m512i (&x)[kLanes]) {
+  __m512i y[kLanes];
+  for (std::size_t i = 0; i < kLanes; i += 2) {  // pairs of rows, number by number within 128 bits
+    y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
+    y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
+  }
+  for (std::size_t i = 0; i < kLanes; i += 4) {  // fours of rows: x[i + c] has columns c, c + 4, c + 8, c + 12
+    x[i] = _mm512_unpacklo_epi64(y[i], y[i + 2]);
+    x[i + 1] = _mm512_unpackhi_epi64(y[i], y[i + 2]);
+    x[i + 2] = _mm512_unpacklo_epi64(y[i + 1], y[i + 3]);
+    x[i + 3] = _mm512_unpackhi_epi64(y[i + 1], y[i + 3]);
+  }
+  for (std::size_t c = 0; c < 4; ++c) {  // then the 128-bit parts
+    const __m512i even[2] = {_mm512_shuffle_i32x4(x[c], x[c + 4], 0x88),
+                             _mm512_shuffle_i32x4(x[c + 8], x[c + 12], 0x88)},
+                  odd[2] = {_mm512_shuffle_i32x4(x[c], x[c + 4], 0xdd),
+                            _mm512_shuffle_i32x4(x[c + 8], x[c + 12], 0xdd)};
+    y[c] = _mm512_shuffle_i32x4(even[0], even[1], 0x88);
+    y[c + 4] = _mm512_shuffle_i32x4(odd[0], odd[1], 0x88);
+    y[c + 8] = _mm512_shuffle_i32x4(even[0], even[1], 0xdd);
+    y[c + 12] = _mm512_shuffle_i32x4(odd[0], odd[1], 0xdd);
+  }
+  for (std::size_t i = 0; i < kLanes; ++i) x[i] = y[i];
+}
+
+// b^T, b [n, k].
+FRUGAL_BF16 inline void pack_transposed(const Bf16* b, std::size_t n, std::size_t k, std::size_t stride, Pair* out) {
+  const std::size_t pairs = k / 2;
+  for (std::size_t begin = 0; begin < n; begin += kPanel) {
+    const std::size_t columns = std::min(kPanel, round_up(n - begin, kLanes));
+    for (std::size_t j = 0; j < columns; j += kLanes) {
+      const std::size_t rows = std::min(kLanes, n - begin - j);
+      const Bf16* from = b + (begin + j) * stride;
+      for (std::size_t i = 0; i < pairs; i += kLanes) {
+        const std::size_t some = std::min(kLanes, pairs - i);
+        const auto mask = static_cast<__mmask16>((1u << some) - 1);
+        __m512i block[kLanes];
+        for (std::size_t r = 0; r < kLanes; ++r)
+          block[r] = r < rows ? _mm512_maskz_loadu_epi32(mask, from + r * stride + 2 * i) : _mm512_setzero_si512();
+        transpose(block);
+        for (std::size_t c = 0; c < some; ++c) _mm512_storeu_si512(out + (i + c) * columns + j, block[c]);
+      }
+    }
+    out += pairs * columns;
+  }
+}
 
 // A tile of kRows x (kVectors * kLanes) sums; with `add`, on top of those that are there.
 template <int kRows, int kVectors>
@@ -123,8 +162,6 @@ inline std::size_t query_block(std::size_t keys) {
   constexpr std::size_t kMostQueries = 48, kLeastQueries = 12, kScores = 1 << 17;
   return std::clamp(kScores / keys / kTile * kTile, kLeastQueries, kMostQueries);
 }
-
-#undef FRUGAL_BF16
 
 }  // namespace frugal::kernels::bf16_product
 #endif

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "frugal/base/error.h"
+#include "frugal/base/processor.h"
 #include "frugal/core/kernels/kernels.h"
 #include "hwy/highway.h"
 
@@ -56,6 +57,11 @@ std::vector<std::string> isa_available() {
   std::vector<std::string> names;
   for (const std::int64_t target : runnable()) names.emplace_back(hwy::TargetName(target));
   return names;
+}
+
+bool has_bf16_products() {
+  static const bool has = has_processor_flag("avx512_bf16") && !has_processor_flag("amx_bf16");
+  return has && isa().starts_with("AVX3");
 }
 
 void force_isa(const std::string& name) {

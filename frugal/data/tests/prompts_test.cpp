@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <fstream>
 
 #include "frugal/base/error.h"
@@ -9,11 +11,16 @@
 namespace frugal {
 namespace {
 
-std::filesystem::path file(const std::string& name, const std::string& text) {
-  const auto path = std::filesystem::temp_directory_path() / ("frugal_prompts_" + std::to_string(::getpid()) + name);
-  std::ofstream(path) << text;
-  return path;
-}
+// A file that is there as long as the expression that names it.
+struct file {
+  file(const std::string& name, const std::string& text)
+      : path(std::filesystem::temp_directory_path() / ("frugal_prompts_" + std::to_string(::getpid()) + name)) {
+    std::ofstream(path) << text;
+  }
+  ~file() { std::filesystem::remove(path); }
+  operator const std::filesystem::path&() const { return path; }
+  std::filesystem::path path;
+};
 
 std::string refusal(const std::filesystem::path& path) {
   try {

@@ -7,29 +7,15 @@
 #include <cmath>
 
 #include "frugal/base/error.h"
-#include "frugal/base/philox.h"
+#include "frugal/core/kernels/tests/rows.h"
 
 namespace frugal::kernels {
 namespace {
 
-struct Rows {
-  Rows(std::size_t rows, std::size_t columns, std::size_t stride, std::uint32_t stream)
-      : stride(stride), bits((rows - 1) * stride + columns), exact(bits.size()) {
-    PhiloxSequence random(9, Stream::initial, stream);
-    for (float& value : exact) value = static_cast<float>(4 * random.uniform() - 2);
-    to_bf16(exact.data(), bits.data(), bits.size());
-    to_float(bits.data(), exact.data(), bits.size());
-  }
-  double at(std::size_t row, std::size_t column) const { return exact[row * stride + column]; }
-  std::size_t stride;
-  std::vector<Bf16> bits;
-  std::vector<float> exact;
-};
-
 class Bf16Attention : public testing::Test {
  protected:
   void SetUp() override {
-    if (!has_bf16_attention()) GTEST_SKIP() << "no AVX512-BF16 here, or AMX, whose attention is LibTorch's";
+    if (!has_bf16_products()) GTEST_SKIP() << "no AVX512-BF16 here, or AMX, whose attention is LibTorch's";
   }
 };
 
