@@ -43,7 +43,7 @@ inline void from_json(const Json& json, SwitchEvery& every) {
 }
 
 struct BadamConfig {
-  FirstOrderConfig first_order{.step = {1e-5}, .update = "master"};
+  FirstOrderConfig first_order{.step = {3e-4}, .update = "master"};
   TrainedConfig trained;
   std::string block = "layer";
   SwitchEvery switch_every;

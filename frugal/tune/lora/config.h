@@ -6,7 +6,7 @@
 namespace frugal {
 
 struct LoraConfig {
-  FirstOrderConfig first_order{.step = {3e-4}};
+  FirstOrderConfig first_order{.step = {1e-3}};
   LowRankConfig low_rank;
 
   template <class Self, class Visitor>

@@ -10,7 +10,7 @@
 namespace frugal {
 
 struct SpruftConfig {
-  FirstOrderConfig first_order{.step = {1e-4}};
+  FirstOrderConfig first_order{.step = {3e-4}};
   std::int64_t rows = 0;
   double ratio = 0;
   std::int64_t round_to = 4, min_rows = 1;
