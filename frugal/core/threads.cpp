@@ -3,12 +3,14 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <chrono>
 #include <utility>
 
 namespace frugal {
 namespace {
 // Before it sleeps a thread looks this often (a few microseconds): the next phase of a layer usually follows at once.
 constexpr int kLooks = 200;
+constexpr double kMean = 128;  // rounds that the mean of their time remembers: some of a step
 inline void relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -109,11 +111,19 @@ void Threads::serve(int thread, std::uint64_t seen) {
 }
 
 void Threads::run(std::int64_t items, const Work& work) {
-  if (crowd_.is_crowded && count_ > 1) set_crowded(crowd_.is_crowded());
   if (workers_.empty() || items <= 1) {
     for (std::int64_t item = 0; item < items; ++item) work(item, 0);
     return;
   }
+  if (!crowd_.is_crowded) return share(items, work);
+  set_crowded(mean_round_ >= crowd_.least_round && crowd_.is_crowded());
+  const auto began = std::chrono::steady_clock::now();
+  share(items, work);
+  mean_round_ +=
+      (std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() - mean_round_) / kMean;
+}
+
+void Threads::share(std::int64_t items, const Work& work) {
   {
     const std::lock_guard lock(mutex_);
     work_ = &work;

@@ -5,7 +5,8 @@
 // the middle of an item, and the others, done with the round, sleep and leave it their cores, too. So while the machine
 // is crowded as many threads again help, and each core keeps its two: the scheduler leaves a core to one of them while
 // the other waits, and does not gather the team on one core (a step beside one busy process: 1.8 times alone without,
-// 1.5 with; docs/performance.md).
+// 1.5 with; docs/performance.md). Where rounds are short, as for one token, a displaced thread is rare and waking
+// helpers costs more than it saves (half of the tokens a second), so they stay away.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -24,6 +25,7 @@ class Threads {
   // caller.
   struct Crowd {
     std::function<bool()> is_crowded;  // empty: the machine is taken as its own
+    double least_round = 1.5e-3;       // seconds that rounds take on average for it to pay
     std::vector<int> cpus;             // a member stays on one of these while it is crowded, in turn
     bool has_helpers = true;           // as many threads again
   };
@@ -46,6 +48,7 @@ class Threads {
  private:
   void add(int until);  // workers, so that the team has `until` members
   void set_crowded(bool is_crowded);
+  void share(std::int64_t items, const Work& work);
   void serve(int thread, std::uint64_t seen);
   void take_items(const Work& work, int thread);
 
@@ -53,6 +56,7 @@ class Threads {
   const std::function<void()> start_;
   const Crowd crowd_;
   bool is_crowded_ = false;
+  double mean_round_ = 0;                     // seconds, of the last rounds
   std::thread::native_handle_type caller_{};  // while it is kept on a core
   std::vector<std::thread> workers_;          // member i + 1
   std::mutex mutex_;

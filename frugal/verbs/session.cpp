@@ -12,7 +12,11 @@ namespace {
 // A team of the size asked for; of one a core where none is, and beside busy neighbours of more.
 Threads::Crowd crowd(std::int64_t wish, bool has_budget) {
   if (wish > 0) return {};
-  return {[neighbours = Neighbours()]() mutable { return neighbours.are_busy(); }, usable_cpus(), !has_budget};
+  Threads::Crowd crowd;
+  crowd.is_crowded = [neighbours = Neighbours()]() mutable { return neighbours.are_busy(); };
+  crowd.cpus = usable_cpus();
+  crowd.has_helpers = !has_budget;
+  return crowd;
 }
 
 }  // namespace

@@ -32,7 +32,10 @@ struct ComputeConfig {
        .group = "budget",
        .choices = {"bf16", "f32", "nf4", "stored"}},
       c.weights);
-    v({.name = "threads", .help = "threads that compute; 0: one a core", .group = "budget"}, c.threads);
+    v({.name = "threads",
+       .help = "threads that compute; 0: one a core, and helpers beside busy processes",
+       .group = "budget"},
+      c.threads);
   }
 };
 

@@ -60,7 +60,7 @@ std::vector<int> cpus_of_this_thread() {
 // Every change of the crowd between two rounds: all items once, members in range, helpers only in a crowd.
 TEST(Threads, HelpersComeAndGoWithTheCrowd) {
   bool is_crowded = false;
-  Threads threads(3, {}, {[&] { return is_crowded; }, cpus_of_this_thread()});
+  Threads threads(3, {}, {[&] { return is_crowded; }, 0, cpus_of_this_thread()});
   EXPECT_EQ(threads.count(), 3);
   EXPECT_EQ(threads.slots(), 6);
   std::vector<std::atomic<int>> seen(40);
@@ -82,7 +82,7 @@ TEST(Threads, ACrowdedMemberStaysOnItsCoreAndIsLetGoAfterwards) {
   const std::vector<int> all = cpus_of_this_thread();
   bool is_crowded = true;
   {
-    Threads threads(2, {}, {[&] { return is_crowded; }, all});
+    Threads threads(2, {}, {[&] { return is_crowded; }, 0, all});
     std::atomic<int> arrived = 0;  // each member takes one of the four items
     const auto everyone = [&](const Threads::Work& look, int members) {
       arrived = 0;
@@ -105,8 +105,24 @@ TEST(Threads, ACrowdedMemberStaysOnItsCoreAndIsLetGoAfterwards) {
   EXPECT_EQ(cpus_of_this_thread(), all) << "the caller outlives its team";
 }
 
+// Rounds of nothing beside a neighbour, then of a millisecond and more.
+TEST(Threads, ShortRoundsAreNotHelped) {
+  Threads threads(2, {}, {[] { return true; }, 1e-3, cpus_of_this_thread()});
+  std::atomic<int> helped = 0;
+  for (int round = 0; round < 300; ++round) threads.run(4, [&](std::int64_t, int thread) { helped += thread >= 2; });
+  EXPECT_EQ(helped, 0);
+  for (int round = 0; round < 200; ++round) {
+    threads.run(8, [&](std::int64_t, int thread) {
+      helped += thread >= 2;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    });
+  }
+  EXPECT_GT(helped, 0);
+}
+
 TEST(Threads, WithoutHelpersOrAloneTheTeamStaysAsItIs) {
-  Threads bounded(2, {}, {[] { return true; }, {}, false}), one(1, {}, {[] { return true; }, cpus_of_this_thread()});
+  Threads bounded(2, {}, {[] { return true; }, 0, {}, false}),
+      one(1, {}, {[] { return true; }, 0, cpus_of_this_thread()});
   EXPECT_EQ(bounded.slots(), 2);
   EXPECT_EQ(one.slots(), 1);
   std::atomic<int> count = 0;
