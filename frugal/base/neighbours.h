@@ -16,8 +16,9 @@ double computed_seconds(const std::string& stat, const std::vector<int>& cpus, d
 class Neighbours {
  public:
   Neighbours();
-  // Whether they take a good part of a core. The answer of the last look, with a new one every half second: cheap
-  // enough to ask thousands of times a second. false where the kernel does not say.
+  // Whether they take a good part of these cores: with two, a third of one. The answer of the last look, with a new one
+  // every half second: cheap enough to ask thousands of times a second. false where the kernel does not say, where this
+  // process is niced, so that it makes way, and where a control group limits its time, which more threads only use up.
   bool are_busy();
 
  private:
@@ -27,7 +28,7 @@ class Neighbours {
   };
   Look look() const;
 
-  std::vector<int> cpus_;
+  std::vector<int> cpus_;  // empty: never busy
   Look last_;
   bool are_busy_ = false;
 };

@@ -70,9 +70,9 @@ template <class T>
 void linear_of(const T* x, const T* w, T* y, LinearShape s) {
   const c10::InferenceMode guard;
   if constexpr (std::is_same_v<T, Bf16>) {
-    if (s.k % 2 == 0 && kernels::has_bf16_products()) {
+    const std::int64_t few = s.n % static_cast<std::int64_t>(kernels::kManyTokens), many = s.n - few;
+    if (few > 0 && s.k % 2 == 0 && kernels::has_bf16_products()) {
       const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
-      const std::int64_t few = s.n % static_cast<std::int64_t>(kernels::kManyTokens), many = s.n - few;
       kernels::bf16_linear(x + many * s.x_stride, w, y + many * s.y_stride,
                            {size(few), size(s.k), size(s.m), size(s.x_stride), size(s.y_stride), s.add});
       s.n = many;

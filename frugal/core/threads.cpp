@@ -3,32 +3,53 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include <chrono>
+#include <system_error>
 #include <utility>
 
 namespace frugal {
 namespace {
 // Before it sleeps a thread looks this often (a few microseconds): the next phase of a layer usually follows at once.
 constexpr int kLooks = 200;
-constexpr double kMean = 128;  // rounds that the mean of their time remembers: some of a step
+constexpr double kMean = 32;  // rounds that the mean of their time remembers: some of a step
 inline void relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #endif
 }
 
-// Where it may run. A refusal leaves it where it was, which costs time and nothing else.
-void keep_on(pthread_t member, const std::vector<int>& cpus) {
+// Where a thread may run. A refusal leaves it where it was, which costs time and nothing else.
+void keep_on(pthread_t thread, const std::vector<int>& cpus) {
   cpu_set_t set;
   CPU_ZERO(&set);
   for (const int cpu : cpus) CPU_SET(cpu, &set);
-  if (!cpus.empty()) ::pthread_setaffinity_np(member, sizeof set, &set);
+  if (!cpus.empty()) ::pthread_setaffinity_np(thread, sizeof set, &set);
 }
+
+// Keeps the calling thread on a core for a round, and lets it go where it might before: what it does between rounds,
+// and whoever it starts there, is not bound.
+class KeptOn {
+ public:
+  explicit KeptOn(const std::vector<int>& cpus) {
+    if (!cpus.empty() && ::pthread_getaffinity_np(::pthread_self(), sizeof before_, &before_) == 0) {
+      keep_on(::pthread_self(), {cpus.front()});
+      is_kept_ = true;
+    }
+  }
+  ~KeptOn() {
+    if (is_kept_) ::pthread_setaffinity_np(::pthread_self(), sizeof before_, &before_);
+  }
+  KeptOn(const KeptOn&) = delete;
+  KeptOn& operator=(const KeptOn&) = delete;
+
+ private:
+  cpu_set_t before_{};
+  bool is_kept_ = false;
+};
 }  // namespace
 
 Threads::Threads(int count, std::function<void()> start, Crowd crowd)
     : count_(count),
-      slots_(count > 1 && crowd.is_crowded && crowd.has_helpers ? 2 * count : count),
+      slots_(count > 1 && crowd.is_crowded ? 2 * count : count),
       start_(std::move(start)),
       crowd_(std::move(crowd)) {
   if (start_) start_();
@@ -37,10 +58,15 @@ Threads::Threads(int count, std::function<void()> start, Crowd crowd)
 
 void Threads::add(int until) {
   for (int thread = static_cast<int>(workers_.size()) + 1; thread < until; ++thread) {
-    workers_.emplace_back([this, thread, seen = round_.load()] {
-      if (start_) start_();
-      serve(thread, seen);
-    });
+    try {
+      workers_.emplace_back([this, thread, seen = round_.load()] {
+        if (start_) start_();
+        serve(thread, seen);
+      });
+    } catch (const std::system_error&) {
+      if (thread < count_) throw;
+      return;
+    }
   }
 }
 
@@ -52,23 +78,17 @@ Threads::~Threads() {
   wake_.notify_all();
   wake_helpers_.notify_all();
   for (auto& worker : workers_) worker.join();
-  if (is_crowded_) keep_on(caller_, crowd_.cpus);
 }
 
 void Threads::set_crowded(bool is_crowded) {
-  if (is_crowded == is_crowded_) return;
   {
     const std::lock_guard lock(mutex_);
     is_crowded_ = is_crowded;
   }
-  if (is_crowded) {
-    add(slots_);  // the first time; later the helpers sleep
-    caller_ = ::pthread_self();
-  }
-  for (std::size_t i = 0; i <= workers_.size() && !crowd_.cpus.empty(); ++i) {
-    const auto member = i == 0 ? caller_ : workers_[i - 1].native_handle();
-    keep_on(member, is_crowded ? std::vector{crowd_.cpus[i % crowd_.cpus.size()]} : crowd_.cpus);
-  }
+  if (is_crowded) add(slots_);  // the first time; later the helpers sleep
+  for (std::size_t i = 0; i < workers_.size() && !crowd_.cpus.empty(); ++i)
+    keep_on(workers_[i].native_handle(),
+            is_crowded ? std::vector{crowd_.cpus[(i + 1) % crowd_.cpus.size()]} : crowd_.cpus);
 }
 
 void Threads::take_items(const Work& work, int thread) {
@@ -116,11 +136,22 @@ void Threads::run(std::int64_t items, const Work& work) {
     return;
   }
   if (!crowd_.is_crowded) return share(items, work);
-  set_crowded(mean_round_ >= crowd_.least_round && crowd_.is_crowded());
   const auto began = std::chrono::steady_clock::now();
-  share(items, work);
-  mean_round_ +=
-      (std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() - mean_round_) / kMean;
+  const auto seconds_since = [](auto then) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
+  };
+  const bool is_crowded = mean_round_ >= crowd_.least_round && crowd_.is_crowded();
+  if (is_crowded != is_crowded_ && seconds_since(changed_) >= crowd_.hold) {
+    set_crowded(is_crowded);
+    changed_ = began;
+  }
+  if (is_crowded_) {
+    const KeptOn first(crowd_.cpus);
+    share(items, work);
+  } else {
+    share(items, work);
+  }
+  mean_round_ += (seconds_since(began) - mean_round_) / kMean;
 }
 
 void Threads::share(std::int64_t items, const Work& work) {

@@ -4,11 +4,12 @@
 // Beside a neighbour another thing costs more than its share: it displaces a thread for a slice of some milliseconds in
 // the middle of an item, and the others, done with the round, sleep and leave it their cores, too. So while the machine
 // is crowded as many threads again help, and each core keeps its two: the scheduler leaves a core to one of them while
-// the other waits, and does not gather the team on one core (a step beside one busy process: 1.8 times alone without,
-// 1.5 with; docs/performance.md). Where rounds are short, as for one token, a displaced thread is rare and waking
-// helpers costs more than it saves (half of the tokens a second), so they stay away.
+// the other waits, and does not gather the team on one core (measured on two cores: docs/performance.md). Where rounds
+// are short, as for one token, a displaced thread is rare and waking helpers costs more than it saves (half of the
+// tokens a second), so they stay away.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -25,9 +26,9 @@ class Threads {
   // caller.
   struct Crowd {
     std::function<bool()> is_crowded;  // empty: the machine is taken as its own
-    double least_round = 1.5e-3;       // seconds that rounds take on average for it to pay
-    std::vector<int> cpus;             // a member stays on one of these while it is crowded, in turn
-    bool has_helpers = true;           // as many threads again
+    std::vector<int> cpus;             // a member stays on one of these while it computes in a crowd, in turn
+    double least_round = 1.5e-3;       // seconds that rounds take on average for helpers to pay
+    double hold = 0.5;                 // seconds from a change to the next
   };
 
   // count >= 1, the caller's thread included. start: called first in each thread, the caller's too.
@@ -46,7 +47,7 @@ class Threads {
   void run(std::int64_t items, const Work& work);
 
  private:
-  void add(int until);  // workers, so that the team has `until` members
+  void add(int until);  // workers, so that the team has `until` members; fewer helpers where the system gives no more
   void set_crowded(bool is_crowded);
   void share(std::int64_t items, const Work& work);
   void serve(int thread, std::uint64_t seen);
@@ -56,9 +57,9 @@ class Threads {
   const std::function<void()> start_;
   const Crowd crowd_;
   bool is_crowded_ = false;
-  double mean_round_ = 0;                     // seconds, of the last rounds
-  std::thread::native_handle_type caller_{};  // while it is kept on a core
-  std::vector<std::thread> workers_;          // member i + 1
+  double mean_round_ = 0;  // seconds, of the last rounds
+  std::chrono::steady_clock::time_point changed_{};
+  std::vector<std::thread> workers_;  // member i + 1
   std::mutex mutex_;
   std::condition_variable wake_, wake_helpers_, done_;
   const Work* work_ = nullptr;

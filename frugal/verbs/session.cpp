@@ -9,13 +9,12 @@
 namespace frugal {
 namespace {
 
-// A team of the size asked for; of one a core where none is, and beside busy neighbours of more.
+// A team of the size asked for, or that a plan counted; else of one a core, and of more beside busy neighbours.
 Threads::Crowd crowd(std::int64_t wish, bool has_budget) {
-  if (wish > 0) return {};
   Threads::Crowd crowd;
+  if (wish > 0 || has_budget) return crowd;
   crowd.is_crowded = [neighbours = Neighbours()]() mutable { return neighbours.are_busy(); };
   crowd.cpus = usable_cpus();
-  crowd.has_helpers = !has_budget;
   return crowd;
 }
 

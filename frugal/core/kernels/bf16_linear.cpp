@@ -57,7 +57,7 @@ void bf16_linear(const Bf16* x, const Bf16* w, Bf16* y, const Bf16LinearShape& s
     throw Error(Exit::internal, "a product over " + std::to_string(s.k) + " terms, expected an even number",
                 "report this");
   Room room;
-  auto* const packed = room.take<Pair>(s.k / 2 * kPanel);
+  auto* const packed = room.take<Pair>(s.k / 2 * std::min(kPanel, round_up(s.n, kLanes)));
   auto* const sums = room.take<float>(kOutputs * kPanel);
   for (std::size_t begin = 0; begin < s.n; begin += kPanel) {
     const std::size_t tokens = std::min(kPanel, s.n - begin), columns = round_up(tokens, kLanes);

@@ -47,7 +47,7 @@ TEST_F(Bf16Linear, IsTheSumInAnyShape) {
   }
 }
 
-// So that a packed batch and a single sequence agree, and a step does not depend on how tokens were cut.
+// Of how many tokens go through this kernel together; from kManyTokens on they go through LibTorch's.
 TEST_F(Bf16Linear, ATokensResultDoesNotDependOnTheOthers) {
   constexpr std::size_t n = 100, k = 130, m = 70;
   const Rows x(n, k, k, 1), w(m, k, k, 2);
