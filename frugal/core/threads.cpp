@@ -141,7 +141,8 @@ void Threads::run(std::int64_t items, const Work& work) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
   };
   const bool is_crowded = mean_round_ >= crowd_.least_round && crowd_.is_crowded();
-  if (is_crowded != is_crowded_ && seconds_since(changed_) >= crowd_.hold) {
+  const bool may_change = changed_ == std::chrono::steady_clock::time_point() || seconds_since(changed_) >= crowd_.hold;
+  if (is_crowded != is_crowded_ && may_change) {
     set_crowded(is_crowded);
     changed_ = began;
   }

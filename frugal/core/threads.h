@@ -58,7 +58,7 @@ class Threads {
   const Crowd crowd_;
   bool is_crowded_ = false;
   double mean_round_ = 0;  // seconds, of the last rounds
-  std::chrono::steady_clock::time_point changed_{};
+  std::chrono::steady_clock::time_point changed_{};  // none yet
   std::vector<std::thread> workers_;  // member i + 1
   std::mutex mutex_;
   std::condition_variable wake_, wake_helpers_, done_;
