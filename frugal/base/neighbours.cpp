@@ -1,6 +1,5 @@
 #include "frugal/base/neighbours.h"
 
-#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -9,6 +8,8 @@
 #include <iterator>
 #include <set>
 #include <sstream>
+
+#include "frugal/base/processor.h"
 
 namespace frugal {
 namespace {
@@ -24,17 +25,6 @@ bool makes_way() {
 }
 
 }  // namespace
-
-std::vector<int> usable_cpus() {
-  std::vector<int> cpus;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
-  }
-  return cpus;
-}
 
 double computed_seconds(const std::string& stat, const std::vector<int>& cpus, double ticks_per_second) {
   std::set<int> missing(cpus.begin(), cpus.end());

@@ -6,8 +6,6 @@
 
 namespace frugal {
 
-std::vector<int> usable_cpus();  // their numbers, that this process may run on; empty where the kernel does not say
-
 // Seconds that these processors have computed since the machine started, for processes that are not niced and for the
 // kernel. stat: the text of /proc/stat (proc(5)); -1 where a processor's line is missing or is not what proc(5) says.
 double computed_seconds(const std::string& stat, const std::vector<int>& cpus, double ticks_per_second);

@@ -35,10 +35,19 @@ bool has_processor_flag(std::string_view flag) {
 
 std::string processor_name() { return cpu_line("model name", "CPU part"); }
 
-std::int64_t usable_cores() {
+std::vector<int> usable_cpus() {
+  std::vector<int> cpus;
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+std::int64_t usable_cores() {
+  if (const std::vector<int> cpus = usable_cpus(); !cpus.empty()) return static_cast<std::int64_t>(cpus.size());
   return std::max<std::int64_t>(1, std::thread::hardware_concurrency());
 }
 

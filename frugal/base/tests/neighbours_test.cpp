@@ -11,6 +11,8 @@
 #include <iterator>
 #include <thread>
 
+#include "frugal/base/processor.h"
+
 namespace frugal {
 namespace {
 
