@@ -24,10 +24,14 @@ def command(args, method, threads, repeats):  # threads 0: as by default, one a 
             "--repeats", str(repeats), "--json", "--quiet"]
 
 
-def step(args, method, threads):
-    """The third of three steps: a team looks for neighbours each half second."""
-    done = subprocess.run(command(args, method, threads, 3), capture_output=True, text=True, check=True)
-    return dict(json.loads(done.stdout), last=json.loads(done.stdout)["seconds"][-1])
+def step(args, method, threads, helped=None):
+    """The last of three steps. helped: whether the team must (not) have had helpers by then; it looks for neighbours each half second."""
+    for _ in range(3):
+        done = subprocess.run(command(args, method, threads, 3), capture_output=True, text=True, check=True)
+        out = json.loads(done.stdout)
+        if helped is None or (out["team"][-2] > out["threads"]) == helped:
+            return dict(out, last=out["seconds"][-1])
+    sys.exit(f"{method}: teams of {out['team']} threads in three steps, helpers {'' if helped else 'not '}expected; fix: a larger --batch, or a quiet machine")
 
 
 def busy_process():
@@ -101,11 +105,11 @@ def main():
     for method in args.methods.split(","):
         times = dict(alone=[], neighbour=[], fixed_team=[], one_thread=[])
         for turn in range(args.rounds):
-            times["alone"].append(step(args, method, 0)["last"])
+            times["alone"].append(step(args, method, 0, False)["last"])
             for team, count in (("neighbour", 0), ("fixed_team", threads)):
                 busy = busy_process()
                 try:
-                    times[team].append(step(args, method, count)["last"])
+                    times[team].append(step(args, method, count, count == 0)["last"])
                 finally:
                     busy.kill()
                     busy.wait()

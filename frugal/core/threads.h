@@ -3,10 +3,10 @@
 //
 // Beside a neighbour another thing costs more than its share: it displaces a thread for a slice of some milliseconds in
 // the middle of an item, and the others, done with the round, sleep and leave it their cores, too. So while the machine
-// is crowded as many threads again help, and each core keeps its two: the scheduler leaves a core to one of them while
-// the other waits, and does not gather the team on one core (measured on two cores: docs/performance.md). Where rounds
-// are short, as for one token, a displaced thread is rare and waking helpers costs more than it saves (half of the
-// tokens a second), so they stay away.
+// is crowded twice as many threads again help, and each core keeps its three: the scheduler leaves a core to one of
+// them while another waits, and does not gather the team on one core (measured on two cores: docs/performance.md).
+// Where rounds are short, as for one token, a displaced thread is rare and waking helpers costs more than it saves
+// (half of the tokens a second), so they stay away.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -39,6 +39,7 @@ class Threads {
   Threads& operator=(const Threads&) = delete;
   int count() const { return count_; }
   int slots() const { return slots_; }  // that `thread` below stays under: count and the helpers there may be
+  int members() const { return is_crowded_ ? slots_ : count_; }  // that the last round could have; for the caller
 
   // Calls work(item, thread) once for each item in [0, items); thread in [0, slots()). Returns when all are done. Which
   // thread takes which item is open, so an item's result may depend on the item alone. Rethrows the first exception.
@@ -57,9 +58,9 @@ class Threads {
   const std::function<void()> start_;
   const Crowd crowd_;
   bool is_crowded_ = false;
-  double mean_round_ = 0;  // seconds, of the last rounds
+  double mean_round_ = 0;                            // seconds, of the last rounds
   std::chrono::steady_clock::time_point changed_{};  // none yet
-  std::vector<std::thread> workers_;  // member i + 1
+  std::vector<std::thread> workers_;                 // member i + 1
   std::mutex mutex_;
   std::condition_variable wake_, wake_helpers_, done_;
   const Work* work_ = nullptr;

@@ -79,6 +79,7 @@ Json measure_step(const Json& settings) {
   }
   double loss = 0;
   std::vector<double> times;
+  std::vector<int> team;
   BudgetGuard guard(Bytes{settings.value("memory", std::uint64_t{0})}, "give more --memory, or a smaller --batch");
   std::uint64_t streamed = 0;  // before the steps that count
   const auto entered = [&] { return session.store.window() == nullptr ? 0 : session.store.window()->entered_bytes(); };
@@ -91,7 +92,10 @@ Json measure_step(const Json& settings) {
       loss = tuner->step(static_cast<std::uint64_t>(step), 1e-7, batch).loss;
     else
       loss = objective.loss_sums(session.view, batch)[0] / objective.terms(batch);
-    if (step > 0) times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+    if (step > 0) {
+      times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+      team.push_back(session.threads.members());
+    }
     if (step == 0) {
       disk = disk_reads();
       streamed = entered();
@@ -99,15 +103,16 @@ Json measure_step(const Json& settings) {
     guard.check("a step");
     progress.update(static_cast<std::uint64_t>(step) + 1);
   }
-  std::sort(times.begin(), times.end());
+  std::vector<double> sorted = times;
+  std::sort(sorted.begin(), sorted.end());
   std::uint64_t weight_bytes = 0;
   for (std::size_t id = 0; id < session.store.size(); ++id) {
     if (session.store.type(id) != WeightType::stored) weight_bytes += session.store.bytes(id).size();
   }
   return {{"method", method},
-          {"seconds_median", times[times.size() / 2]},
-          {"seconds_min", times.front()},
-          {"seconds_max", times.back()},
+          {"seconds_median", sorted[sorted.size() / 2]},
+          {"seconds_min", sorted.front()},
+          {"seconds_max", sorted.back()},
           {"seconds", times},
           {"steps", steps},
           {"sequences", batch.size()},
@@ -115,6 +120,7 @@ Json measure_step(const Json& settings) {
           {"targets", objective.terms(batch)},
           {"loss", loss},
           {"threads", session.threads.count()},
+          {"team", team},
           {"compute", name(session.decoder.compute())},
           {"isa", kernels::isa()},
           {"weight_bytes", weight_bytes},

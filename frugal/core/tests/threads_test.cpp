@@ -62,12 +62,13 @@ TEST(Threads, HelpersComeAndGoWithTheCrowd) {
   bool is_crowded = false;
   Threads threads(3, {}, {[&] { return is_crowded; }, cpus_of_this_thread(), 0, 0});
   EXPECT_EQ(threads.count(), 3);
-  EXPECT_EQ(threads.slots(), 6);
+  EXPECT_EQ(threads.slots(), 9);
   std::vector<std::atomic<int>> seen(40);
   for (int round = 0; round < 4000; ++round) {
     is_crowded = round % 7 < 3;
-    const int members = is_crowded ? 6 : 3;
+    const int members = is_crowded ? 9 : 3;
     threads.run(40, [&](std::int64_t item, int thread) {
+      ASSERT_EQ(threads.members(), members);
       ASSERT_LT(thread, members);
       ++seen[static_cast<std::size_t>(item)];
     });
@@ -80,7 +81,7 @@ TEST(Threads, ACrowdedMemberStaysOnItsCoreAndIsLetGoAfterwards) {
   bool is_crowded = true;
   {
     Threads threads(2, {}, {[&] { return is_crowded; }, all, 0, 0});
-    std::atomic<int> arrived = 0;  // each member takes one of the four items
+    std::atomic<int> arrived = 0;  // each member takes one of the items
     const auto everyone = [&](const Threads::Work& look, int members) {
       arrived = 0;
       threads.run(members, [&](std::int64_t item, int thread) {
@@ -92,7 +93,7 @@ TEST(Threads, ACrowdedMemberStaysOnItsCoreAndIsLetGoAfterwards) {
         [&](std::int64_t, int thread) {
           EXPECT_EQ(cpus_of_this_thread(), std::vector{all[static_cast<std::size_t>(thread) % all.size()]});
         },
-        4);
+        6);
     is_crowded = false;
     everyone([&](std::int64_t, int) { EXPECT_EQ(cpus_of_this_thread(), all); }, 2);
     is_crowded = true;
@@ -124,12 +125,12 @@ TEST(Threads, AChangeHoldsForAWhile) {
   std::atomic<int> most = 0, arrived = 0;
   threads.run(2, [](std::int64_t, int) {});
   is_crowded = false;
-  threads.run(4, [&](std::int64_t, int thread) {  // each of four takes one
+  threads.run(6, [&](std::int64_t, int thread) {  // each of six takes one
     for (int seen = most; seen < thread && !most.compare_exchange_weak(seen, thread);) {
     }
-    for (++arrived; arrived < 4;) std::this_thread::yield();
+    for (++arrived; arrived < 6;) std::this_thread::yield();
   });
-  EXPECT_EQ(most, 3);
+  EXPECT_EQ(most, 5);
 }
 
 TEST(Threads, OneThreadIsNotHelped) {
