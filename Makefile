@@ -41,13 +41,13 @@ demo: build model
 bench-peers: build model
 	@scripts/setup.sh peers
 	@[ -d $(BUILD)/peers/model ] || $(BUILD)/bin/frugal convert $$(scripts/setup.sh model) --out $(BUILD)/peers/model --dtype f32
-	@$(BUILD)/peers/venv/bin/python bench/peers/compare.py $$(scripts/setup.sh model) $(BUILD)/peers/model $(BUILD)/peers/results $(if $(GSM8K),--gsm8k $(GSM8K)) $(if $(SST2),--sst2 $(SST2))
+	@$(BUILD)/peers/venv/bin/python bench/peers/compare.py $$(scripts/setup.sh model) $(BUILD)/peers/model $(BUILD)/peers/results $(if $(GSM8K),--gsm8k $(GSM8K)) $(if $(SST2),--sst2 $(SST2)) $(ARGS)
 
 # Text from the same weights: ours, llama.cpp (built here, ten minutes) and PyTorch, interleaved.
 bench-generation: build model
 	@scripts/setup.sh llama_cpp
 	@[ -d $(BUILD)/peers/model ] || $(BUILD)/bin/frugal convert $$(scripts/setup.sh model) --out $(BUILD)/peers/model --dtype f32
-	@$(BUILD)/peers/venv/bin/python bench/peers/generation.py $$(scripts/setup.sh model) $(BUILD)/peers/model $(BUILD)/peers/results
+	@$(BUILD)/peers/venv/bin/python bench/peers/generation.py $$(scripts/setup.sh model) $(BUILD)/peers/model $(BUILD)/peers/results $(ARGS)
 
 # One minute for each parser.
 fuzz:
