@@ -24,13 +24,17 @@ def command(args, method, threads, repeats):  # threads 0: as by default, one a 
             "--repeats", str(repeats), "--json", "--quiet"]
 
 
+not_counted = []  # steps whose team had not the helpers it should have
+
+
 def step(args, method, threads, helped=None):
-    """The last of three steps. helped: whether the team must (not) have had helpers by then; it looks for neighbours each half second."""
+    """The last of three steps. helped: whether the team must (not) have had helpers before and after it; it looks for neighbours each half second."""
     for _ in range(3):
         done = subprocess.run(command(args, method, threads, 3), capture_output=True, text=True, check=True)
         out = json.loads(done.stdout)
-        if helped is None or (out["team"][-2] > out["threads"]) == helped:
+        if helped is None or all((size > out["threads"]) == helped for size in out["team"][-2:]):
             return dict(out, last=out["seconds"][-1])
+        not_counted.append(dict(method=method, helpers_expected=helped, team=out["team"], seconds=out["seconds"]))
     sys.exit(f"{method}: teams of {out['team']} threads in three steps, helpers {'' if helped else 'not '}expected; fix: a larger --batch, or a quiet machine")
 
 
@@ -125,8 +129,10 @@ def main():
     for what, share in results["shares"].items():
         print(f"{what}: {share['threads']} threads ran on {share['ran']:.2f} cores, waited for {share['waited']:.2f}, slept {share['slept']:.2f}")
     print(f"start: {results['start']['least']:.2f} s, {results['start']['beside_bytes'] / 2**20:.0f} MiB above floor and weights")
+    if not_counted:
+        print(f"{len(not_counted)} steps taken again, because helpers had joined or left: not_counted in {args.out}")
     with open(args.out, "w", encoding="utf-8") as file:
-        json.dump(results, file, indent=1)
+        json.dump(dict(results, not_counted=not_counted), file, indent=1)
 
 
 if __name__ == "__main__":

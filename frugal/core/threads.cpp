@@ -10,8 +10,8 @@ namespace frugal {
 namespace {
 // Before it sleeps a thread looks this often (a few microseconds): the next phase of a layer usually follows at once.
 constexpr int kLooks = 200;
-constexpr int kOnACore =
-    3;  // members in a crowd; beside one neighbour two took 1.50 times as long as alone, three 1.40
+// Members in a crowd: beside one neighbour a forward with two takes 1.50 times as long as alone, with three 1.40.
+constexpr int kOnACore = 3;
 constexpr double kMean = 32;  // rounds that the mean of their time remembers: some of a step
 inline void relax() {
 #if defined(__x86_64__)

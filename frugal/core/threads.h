@@ -3,10 +3,10 @@
 //
 // Beside a neighbour another thing costs more than its share: it displaces a thread for a slice of some milliseconds in
 // the middle of an item, and the others, done with the round, sleep and leave it their cores, too. So while the machine
-// is crowded twice as many threads again help, and each core keeps its three: the scheduler leaves a core to one of
-// them while another waits, and does not gather the team on one core (measured on two cores: docs/performance.md).
-// Where rounds are short, as for one token, a displaced thread is rare and waking helpers costs more than it saves
-// (half of the tokens a second), so they stay away.
+// is crowded helpers make the team three times as large, and each core keeps its three: the scheduler leaves a core to
+// one of them while another waits, and does not gather the team on one core (measured on two cores:
+// docs/performance.md). Where rounds are short, as for one token, a displaced thread is rare and waking helpers costs
+// more than it saves (half of the tokens a second), so they stay away.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -39,7 +39,8 @@ class Threads {
   Threads& operator=(const Threads&) = delete;
   int count() const { return count_; }
   int slots() const { return slots_; }  // that `thread` below stays under: count and the helpers there may be
-  int members() const { return is_crowded_ ? slots_ : count_; }  // that the last round could have; for the caller
+  // That the last round could have, helpers that did not start left out. For the caller of run().
+  int members() const { return is_crowded_ ? static_cast<int>(workers_.size()) + 1 : count_; }
 
   // Calls work(item, thread) once for each item in [0, items); thread in [0, slots()). Returns when all are done. Which
   // thread takes which item is open, so an item's result may depend on the item alone. Rethrows the first exception.
