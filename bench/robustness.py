@@ -68,6 +68,8 @@ def shares(args, has_neighbour, threads=0):
         if neighbour:
             neighbour.kill()
             neighbour.wait()
+    if process.returncode != 0:
+        sys.exit(f"frugal bench step ended with status {process.returncode}; see above")
     seconds = json.loads(process.stdout.read())["seconds_median"]
     until, last = samples[-3]
     since, first = min(samples, key=lambda sample: abs(sample[0] - (until - 8 * seconds)))
@@ -95,6 +97,20 @@ def start(args):
                 weight_bytes=weights, beside_bytes=out["peak_rss_bytes"] - out["floor_rss_bytes"] - weights)
 
 
+def summary(times, threads):
+    """Medians' ratios, and each round's, which come from the same minute of the machine."""
+    middle = {k: statistics.median(v) for k, v in times.items()}
+    rounds = [b / a for a, b in zip(times["alone"], times["neighbour"])]
+    return dict(times, neighbour_ratio=middle["neighbour"] / middle["alone"], neighbour_ratio_of_rounds=rounds,
+                fixed_team_ratio=middle["fixed_team"] / middle["alone"], efficiency=middle["one_thread"] / (threads * middle["alone"]))
+
+
+def save(path, results):
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(results, file, indent=1)
+    os.replace(path + ".new", path)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
@@ -104,11 +120,11 @@ def main():
     parser.add_argument("--methods", default="forward,mezo,lora")
     args = parser.parse_args()
     threads = len(os.sched_getaffinity(0))
-    results = dict(threads=threads, start=start(args), methods={},
+    results = dict(threads=threads, start=start(args), methods={}, not_counted=not_counted,
                    shares=dict(alone=shares(args, False), neighbour=shares(args, True), neighbour_fixed_team=shares(args, True, threads)))
-    for method in args.methods.split(","):
-        times = dict(alone=[], neighbour=[], fixed_team=[], one_thread=[])
-        for turn in range(args.rounds):
+    measured = {method: dict(alone=[], neighbour=[], fixed_team=[], one_thread=[]) for method in args.methods.split(",")}
+    for turn in range(args.rounds):
+        for method, times in measured.items():
             times["alone"].append(step(args, method, 0, False)["last"])
             for team, count in (("neighbour", 0), ("fixed_team", threads)):
                 busy = busy_process()
@@ -118,21 +134,18 @@ def main():
                     busy.kill()
                     busy.wait()
             times["one_thread"].append(step(args, method, 1)["last"])
+            results["methods"][method] = summary(times, threads)
             print(f"round {turn + 1}  {method}: " + ", ".join(f"{k} {v[-1]:.2f} s" for k, v in times.items()), file=sys.stderr, flush=True)
-        middle = {k: statistics.median(v) for k, v in times.items()}
-        results["methods"][method] = dict(
-            times, neighbour_ratio=middle["neighbour"] / middle["alone"], fixed_team_ratio=middle["fixed_team"] / middle["alone"],
-            efficiency=middle["one_thread"] / (threads * middle["alone"]))
-        print(f"{method}: beside a busy neighbour {results['methods'][method]['neighbour_ratio']:.2f} x, "
-              f"{results['methods'][method]['fixed_team_ratio']:.2f} x as a fixed team, "
-              f"{threads} threads at {results['methods'][method]['efficiency']:.2f} of linear")
+            save(args.out, results)
+    for method, found in results["methods"].items():
+        rounds = sorted(found["neighbour_ratio_of_rounds"])
+        print(f"{method}: beside a busy neighbour {found['neighbour_ratio']:.2f} x (rounds {rounds[0]:.2f} to {rounds[-1]:.2f}), "
+              f"{found['fixed_team_ratio']:.2f} x as a fixed team, {threads} threads at {found['efficiency']:.2f} of linear")
     for what, share in results["shares"].items():
         print(f"{what}: {share['threads']} threads ran on {share['ran']:.2f} cores, waited for {share['waited']:.2f}, slept {share['slept']:.2f}")
     print(f"start: {results['start']['least']:.2f} s, {results['start']['beside_bytes'] / 2**20:.0f} MiB above floor and weights")
     if not_counted:
         print(f"{len(not_counted)} steps taken again, because helpers had joined or left: not_counted in {args.out}")
-    with open(args.out, "w", encoding="utf-8") as file:
-        json.dump(dict(results, not_counted=not_counted), file, indent=1)
 
 
 if __name__ == "__main__":

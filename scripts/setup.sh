@@ -67,9 +67,9 @@ get_model() {
 # What people use today, in an environment of its own.
 peers() {
   [ -x build/peers/venv/bin/pip ] || python3 -m venv build/peers/venv
-  build/peers/venv/bin/python -c 'import torch, transformers, peft, badam' 2>/dev/null && return
-  say "installing torch $torch_version, transformers, peft and badam into build/peers/venv"
-  build/peers/venv/bin/pip install -q --disable-pip-version-check "torch==$torch_version" numpy transformers peft safetensors tokenizers ||
+  build/peers/venv/bin/python -c 'import torch, transformers, peft, badam, matplotlib' 2>/dev/null && return
+  say "installing torch $torch_version, transformers, peft, badam and matplotlib into build/peers/venv"
+  build/peers/venv/bin/pip install -q --disable-pip-version-check "torch==$torch_version" numpy transformers peft safetensors tokenizers matplotlib ||
     die "pip could not install the peers" "see what it says above"
   build/peers/venv/bin/pip install -q --disable-pip-version-check --no-deps badam==1.4
 }

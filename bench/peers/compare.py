@@ -5,7 +5,7 @@ usage: python bench/peers/compare.py MODEL.gguf HF_DIR OUT [--rounds 3] [--steps
   --gsm8k, --sst2   jsonl of question and answer, of text and label: rows of natural lengths
   --isa avx2        both sides as on a machine without AVX-512 (in fp32: --dtypes f32)
 Runs in the peers' environment (make bench-peers makes it). Each row runs ours, then theirs, in processes of their own, once a round.
-Writes OUT/results.json (every time measured) and OUT/table.md: medians over all rounds, ratio = theirs / ours.
+Writes OUT/results.json (every time measured, after each round), OUT/table.md (medians over all rounds, ratio = theirs / ours) and OUT/steps.svg.
 """
 import argparse
 import json
@@ -106,6 +106,51 @@ def table(results):
     return "\n".join(lines) + "\n"
 
 
+def plot(results, path):
+    """How many times as fast as theirs each step is, and its peak as a part of theirs."""
+    import matplotlib
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "frugal"
+    from matplotlib import pyplot
+    names = list(dict.fromkeys(row["name"] for row in results["rows"]))
+    dtypes = list(dict.fromkeys(row["dtype"] for row in results["rows"]))
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 1.2 + 0.45 * len(names)), sharey=True, layout="constrained")
+    height = 0.8 / len(dtypes)
+    panels = [("seconds, theirs / ours", lambda row: row["theirs"]["seconds_median"] / row["ours"]["seconds_median"]),
+              ("peak memory, ours / theirs", lambda row: row["ours"]["peak_rss_bytes"] / row["theirs"]["peak_rss_bytes"])]
+    for axis, (title, value) in zip(axes, panels):
+        for i, dtype in enumerate(dtypes):
+            rows = [row for row in results["rows"] if row["dtype"] == dtype]
+            bars = axis.barh([names.index(row["name"]) + (i + 0.5) * height - 0.4 for row in rows], [value(row) for row in rows], height, label=dtype)
+            axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=8)
+        axis.axvline(1, color="black", linewidth=0.8)
+        axis.margins(x=0.1)
+        axis.set_title(title)
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].invert_yaxis()
+    axes[1].legend(loc="lower right")
+    machine = results["machine"]
+    isa = f", as on {results['isa'].upper()}" if results["isa"] else ""
+    figure.suptitle(f"{machine['processor']}{isa}, {results['threads']} threads, {results['batch']} x {results['length']} tokens", fontsize=10)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def save(args, machine, pairs):
+    """Of the rounds so far, so that an interrupted run keeps what it measured."""
+    rows = [dict(name=n, dtype=d, ours=summary(a), theirs=summary(b), runs=dict(ours=a, theirs=b)) for n, d, (a, b) in pairs if all(b)]
+    results = dict(isa=args.isa, machine=machine, threads=args.threads, batch=args.batch, length=args.length, rounds=len(pairs[0][2][0][0]),
+                   steps=args.steps, rows=rows)
+    new = os.path.join(args.out, "results.json.new")
+    with open(new, "w", encoding="utf-8") as file:
+        json.dump(results, file, indent=1)
+    os.replace(new, os.path.join(args.out, "results.json"))
+    text = table(results)
+    with open(os.path.join(args.out, "table.md"), "w", encoding="utf-8") as file:
+        file.write(f"{machine['processor']}, {args.threads} threads, {args.batch} x {args.length} tokens\n\n" + text)
+    plot(results, os.path.join(args.out, "steps.svg"))
+    return text
+
+
 def main():
     parser = argparse.ArgumentParser()
     for name in ("model", "folder", "out"):
@@ -122,6 +167,8 @@ def main():
     names = [n for n in ROWS if (not args.rows or n in args.rows.split(";")) and (args.gsm8k or "GSM8K" not in n) and (args.sst2 or "SST-2" not in n)]
     write_tokens(args)
     pairs = [(name, dtype, ([[] for _ in ROWS[name]], [[] for _ in ROWS[name]])) for dtype in args.dtypes.split(",") for name in names]
+    doctor = run([FRUGAL, "doctor", "--json"], {})
+    machine = {k: doctor[k] for k in ("processor", "cores", "instruction_set", "avx512_bf16", "amx_bf16", "version")}
     for turn in range(args.rounds):
         for name, dtype, (a, b) in pairs:
             for i, (own, other) in enumerate(ROWS[name]):
@@ -129,15 +176,7 @@ def main():
                 b[i].append(theirs(args, other, dtype))
                 print(f"round {turn + 1}  {dtype}  {name}: ours {a[i][-1]['seconds_median']:.2f} s, theirs {b[i][-1]['seconds_median']:.2f} s",
                       file=sys.stderr, flush=True)
-    doctor = run([FRUGAL, "doctor", "--json"], {})
-    results = dict(isa=args.isa, machine={k: doctor[k] for k in ("processor", "cores", "instruction_set", "avx512_bf16", "amx_bf16", "version")},
-                   batch=args.batch, length=args.length, rounds=args.rounds, steps=args.steps,
-                   rows=[dict(name=n, dtype=d, ours=summary(a), theirs=summary(b), runs=dict(ours=a, theirs=b)) for n, d, (a, b) in pairs])
-    with open(os.path.join(args.out, "results.json"), "w", encoding="utf-8") as file:
-        json.dump(results, file, indent=1)
-    text = table(results)
-    with open(os.path.join(args.out, "table.md"), "w", encoding="utf-8") as file:
-        file.write(f"{results['machine']['processor']}, {args.threads} threads, {args.batch} x {args.length} tokens\n\n" + text)
+        text = save(args, machine, pairs)
     print(text)
 
 
