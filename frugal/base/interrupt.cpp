@@ -1,19 +1,40 @@
 #include "frugal/base/interrupt.h"
 
+#include <atomic>
 #include <csignal>
+#include <cstdint>
+#include <ctime>
 
 #include "frugal/base/error.h"
 
 namespace frugal {
 namespace {
+
+constexpr std::int64_t kGrace = 500'000'000;  // nanoseconds
 volatile std::sig_atomic_t requested = 0;
+std::atomic<std::int64_t> requested_at{0};
+static_assert(std::atomic<std::int64_t>::is_always_lock_free, "a signal handler writes it");
+
+// Only what signal-safety(7) allows.
+void note(int signal) {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::int64_t at = std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  if (requested == 0) {
+    requested_at = at;
+    requested = 1;
+  } else if (at - requested_at >= kGrace) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);  // comes when this handler returns
+  }
 }
 
-// SA_RESETHAND puts the default action back on the first signal, so the second one ends the process.
+}  // namespace
+
 void catch_interrupts() {
   struct sigaction action {};
-  action.sa_handler = [](int) { requested = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+  action.sa_handler = note;
+  action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);

@@ -1,4 +1,5 @@
-// Ctrl-C once: a flag that long work looks at, to finish its step and save. Twice: the process ends at once.
+// Ctrl-C once: a flag that long work looks at, to finish its step and save. Again: the process ends at once. What comes
+// within half a second of the first is the same request: `timeout` and some shells signal a process and its group.
 #pragma once
 
 namespace frugal {

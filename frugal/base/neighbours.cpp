@@ -10,19 +10,14 @@
 #include <sstream>
 
 #include "frugal/base/processor.h"
+#include "frugal/base/time_quota.h"
 
 namespace frugal {
 namespace {
 
-constexpr std::chrono::milliseconds kEvery{500};
-// Of each core, so that short work of the system neither begins nor ends it.
-constexpr double kBusy = 0.175, kQuiet = 0.075;
-
-bool makes_way() {
-  std::ifstream in("/sys/fs/cgroup/cpu.max");  // "max 100000", or microseconds of so many
-  std::string quota;
-  return ::getpriority(PRIO_PROCESS, 0) > 0 || (in >> quota && quota != "max");
-}
+// A look older than kStale, as after a pause between two steps, says nothing of now.
+constexpr std::chrono::milliseconds kEvery{500}, kStale{5000};
+constexpr double kBusy = 0.35, kQuiet = 0.15;  // cores: above what short work of the system takes
 
 }  // namespace
 
@@ -41,7 +36,13 @@ double computed_seconds(const std::string& stat, const std::vector<int>& cpus, d
   return missing.empty() && ticks_per_second > 0 ? ticks / ticks_per_second : -1;
 }
 
-Neighbours::Neighbours() : cpus_(makes_way() ? std::vector<int>() : usable_cpus()), last_(look()) {}
+bool takes_a_core(double all, double own, double seconds, bool was_busy) {
+  return seconds > 0 && (all - own) / seconds > (was_busy ? kQuiet : kBusy);
+}
+
+Neighbours::Neighbours()
+    : cpus_(::getpriority(PRIO_PROCESS, 0) > 0 || has_time_quota() ? std::vector<int>() : usable_cpus()),
+      last_(look()) {}
 
 Neighbours::Look Neighbours::look() const {
   Look now{std::chrono::steady_clock::now()};
@@ -55,11 +56,14 @@ Neighbours::Look Neighbours::look() const {
 }
 
 bool Neighbours::are_busy() {
-  if (cpus_.empty() || last_.all < 0 || std::chrono::steady_clock::now() - last_.at < kEvery) return are_busy_;
+  if (cpus_.empty() || last_.all < 0) return false;
+  const auto age = std::chrono::steady_clock::now() - last_.at;
+  if (age < kEvery) return are_busy_;
   const Look now = look();
-  const double seconds = std::chrono::duration<double>(now.at - last_.at).count(),
-               others = (now.all - last_.all - (now.own - last_.own)) / seconds / static_cast<double>(cpus_.size());
-  are_busy_ = now.all >= 0 && others > (are_busy_ ? kQuiet : kBusy);
+  if (age < kStale) {
+    const std::chrono::duration<double> seconds = now.at - last_.at;
+    are_busy_ = now.all >= 0 && takes_a_core(now.all - last_.all, now.own - last_.own, seconds.count(), are_busy_);
+  }
   last_ = now;
   return are_busy_;
 }

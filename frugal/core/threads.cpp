@@ -3,8 +3,13 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
+
+#include "frugal/base/error.h"
+#include "frugal/base/processor.h"
 
 namespace frugal {
 namespace {
@@ -12,7 +17,8 @@ namespace {
 constexpr int kLooks = 200;
 // Members in a crowd: beside one neighbour a forward with two takes 1.50 times as long as alone, with three 1.40.
 constexpr int kOnACore = 3;
-constexpr double kMean = 32;  // rounds that the mean of their time remembers: some of a step
+constexpr int kMostHelped = 8;  // members of the largest team that is helped
+constexpr double kMean = 32;    // rounds that the mean of their time remembers: some of a step
 inline void relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -51,12 +57,19 @@ class KeptOn {
 
 Threads::Threads(int count, std::function<void()> start, Crowd crowd)
     : count_(count),
-      slots_(count > 1 && crowd.is_crowded ? kOnACore * count : count),
+      slots_(crowd.is_crowded && count > 1 && count <= kMostHelped ? kOnACore * count : count),
       start_(std::move(start)),
       crowd_(std::move(crowd)) {
   if (start_) start_();
-  add(count);
+  try {
+    add(count);
+  } catch (...) {
+    stop();
+    throw;
+  }
 }
+
+Threads::~Threads() { stop(); }
 
 void Threads::add(int until) {
   for (int thread = static_cast<int>(workers_.size()) + 1; thread < until; ++thread) {
@@ -65,14 +78,17 @@ void Threads::add(int until) {
         if (start_) start_();
         serve(thread, seen);
       });
-    } catch (const std::system_error&) {
-      if (thread < count_) throw;
-      return;
+    } catch (const std::system_error& error) {
+      if (thread >= count_) return;
+      throw Error(Exit::budget,
+                  "the system started " + std::to_string(thread) + " of " + std::to_string(count_) +
+                      " threads: " + error.what(),
+                  "fewer --threads, or a higher limit of processes and memory (ulimit -u, ulimit -v)");
     }
   }
 }
 
-Threads::~Threads() {
+void Threads::stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
@@ -82,15 +98,24 @@ Threads::~Threads() {
   for (auto& worker : workers_) worker.join();
 }
 
+void Threads::follow_crowd() {
+  const auto now = std::chrono::steady_clock::now();
+  if (changed_ != std::chrono::steady_clock::time_point() &&
+      std::chrono::duration<double>(now - changed_).count() < crowd_.hold)
+    return;
+  const double least = is_crowded_ ? crowd_.least_round / 2 : crowd_.least_round;  // helpers make rounds shorter
+  const bool is_crowded = mean_round_ >= least && crowd_.is_crowded();
+  if (is_crowded == is_crowded_) return;
+  set_crowded(is_crowded);
+  changed_ = now;
+}
+
 void Threads::set_crowded(bool is_crowded) {
-  {
-    const std::lock_guard lock(mutex_);
-    is_crowded_ = is_crowded;
-  }
+  is_crowded_ = is_crowded;
   if (is_crowded) add(slots_);  // the first time; later the helpers sleep
-  for (std::size_t i = 0; i < workers_.size() && !crowd_.cpus.empty(); ++i)
-    keep_on(workers_[i].native_handle(),
-            is_crowded ? std::vector{crowd_.cpus[(i + 1) % crowd_.cpus.size()]} : crowd_.cpus);
+  cpus_ = usable_cpus();
+  for (std::size_t i = 0; i < workers_.size() && !cpus_.empty(); ++i)
+    keep_on(workers_[i].native_handle(), is_crowded ? std::vector{cpus_[(i + 1) % cpus_.size()]} : cpus_);
 }
 
 void Threads::take_items(const Work& work, int thread) {
@@ -116,7 +141,7 @@ void Threads::serve(int thread, std::uint64_t seen) {
     {
       std::unique_lock lock(mutex_);
       (is_helper ? wake_helpers_ : wake_).wait(lock, [&] {
-        return stop_ || (round_ != seen && (is_crowded_ || !is_helper));
+        return stop_ || (round_ != seen && (is_helped_ || !is_helper));
       });
       if (stop_) return;
       seen = round_;
@@ -137,37 +162,31 @@ void Threads::run(std::int64_t items, const Work& work) {
     for (std::int64_t item = 0; item < items; ++item) work(item, 0);
     return;
   }
-  if (!crowd_.is_crowded) return share(items, work);
+  if (slots_ == count_) return share(items, work, false);
+  follow_crowd();
   const auto began = std::chrono::steady_clock::now();
-  const auto seconds_since = [](auto then) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
-  };
-  const bool is_crowded = mean_round_ >= crowd_.least_round && crowd_.is_crowded();
-  const bool may_change = changed_ == std::chrono::steady_clock::time_point() || seconds_since(changed_) >= crowd_.hold;
-  if (is_crowded != is_crowded_ && may_change) {
-    set_crowded(is_crowded);
-    changed_ = began;
+  {
+    const bool is_helped = is_crowded_ && items > count_;
+    std::optional<KeptOn> first;
+    if (is_helped) first.emplace(cpus_);
+    share(items, work, is_helped);
   }
-  if (is_crowded_) {
-    const KeptOn first(crowd_.cpus);
-    share(items, work);
-  } else {
-    share(items, work);
-  }
-  mean_round_ += (seconds_since(began) - mean_round_) / kMean;
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
+  mean_round_ += (seconds.count() - mean_round_) / kMean;
 }
 
-void Threads::share(std::int64_t items, const Work& work) {
+void Threads::share(std::int64_t items, const Work& work, bool is_helped) {
   {
     const std::lock_guard lock(mutex_);
     work_ = &work;
     items_ = items;
     next_ = 0;
     error_ = nullptr;
+    is_helped_ = is_helped;
     ++round_;
   }
   wake_.notify_all();
-  if (is_crowded_) wake_helpers_.notify_all();
+  if (is_helped) wake_helpers_.notify_all();
   take_items(work, 0);
   for (int look = 0; look < kLooks && active_.load(std::memory_order_acquire) > 0; ++look) relax();
   std::unique_lock lock(mutex_);

@@ -14,7 +14,6 @@ Threads::Crowd crowd(std::int64_t wish, bool has_budget) {
   Threads::Crowd crowd;
   if (wish > 0 || has_budget) return crowd;
   crowd.is_crowded = [neighbours = Neighbours()]() mutable { return neighbours.are_busy(); };
-  crowd.cpus = usable_cpus();
   return crowd;
 }
 

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "frugal/base/error.h"
 
@@ -24,13 +26,24 @@ TEST(Interrupt, OnceIsAFlag) {
   EXPECT_FALSE(is_interrupted());
 }
 
-TEST(InterruptDeathTest, TwiceEndsTheProcess) {
-  const auto twice = [] {
+TEST(Interrupt, AnotherSignalAtTheSameTimeIsTheSameRequest) {
+  reset_interrupt();
+  std::raise(SIGINT);
+  std::raise(SIGINT);
+  std::raise(SIGTERM);
+  EXPECT_TRUE(is_interrupted());
+  reset_interrupt();
+}
+
+TEST(InterruptDeathTest, ALaterOneEndsTheProcess) {
+  const auto twice = [](int second) {
     reset_interrupt();
     std::raise(SIGINT);
-    std::raise(SIGINT);
+    std::this_thread::sleep_for(std::chrono::milliseconds(510));
+    std::raise(second);
   };
-  EXPECT_EXIT(twice(), ::testing::KilledBySignal(SIGINT), "");
+  EXPECT_EXIT(twice(SIGINT), ::testing::KilledBySignal(SIGINT), "");
+  EXPECT_EXIT(twice(SIGTERM), ::testing::KilledBySignal(SIGTERM), "");
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "frugal/base/processor.h"
+#include "frugal/base/time_quota.h"
 
 namespace frugal {
 namespace {
@@ -38,6 +39,22 @@ TEST(Neighbours, WhatTheKernelDoesNotSayIsUnknown) {
   EXPECT_EQ(computed_seconds(kStat, {0}, 0), -1);
 }
 
+TEST(Neighbours, OwnTimeIsTakenOff) {
+  EXPECT_FALSE(takes_a_core(1, 1, 0.5, false)) << "two cores, all of it our own";
+  EXPECT_FALSE(takes_a_core(4, 4, 0.5, true));
+  EXPECT_TRUE(takes_a_core(1, 0.75, 0.5, false)) << "half a core is another's";
+  EXPECT_TRUE(takes_a_core(0.5, 0, 0.5, false));
+}
+
+// A neighbour that competes with one thread for a core has half of it, with three a quarter.
+TEST(Neighbours, MoreBeginsItThanEndsIt) {
+  EXPECT_TRUE(takes_a_core(0.5, 0, 1, false));
+  EXPECT_FALSE(takes_a_core(0.25, 0, 1, false));
+  EXPECT_TRUE(takes_a_core(0.25, 0, 1, true));
+  EXPECT_FALSE(takes_a_core(0.1, 0, 1, true));
+  EXPECT_FALSE(takes_a_core(0.1, 0, 0, true)) << "no time has passed";
+}
+
 double computed_now() {
   std::ifstream in("/proc/stat");
   const std::string text{std::istreambuf_iterator<char>(in), {}};
@@ -57,10 +74,7 @@ TEST(Neighbours, TheKernelCountsThisProcessToo) {
 
 // A real neighbour on each core for as long as it takes; its end cannot be tested where others compute as well.
 TEST(Neighbours, BusyProcessesAreSeen) {
-  std::ifstream in("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  const bool has_quota = in >> quota && quota != "max";
-  if (has_quota || ::getpriority(PRIO_PROCESS, 0) > 0 || computed_now() <= 0)
+  if (has_time_quota() || ::getpriority(PRIO_PROCESS, 0) > 0 || computed_now() <= 0)
     GTEST_SKIP() << "niced, limited, or the kernel does not say";
   const pid_t parent = ::getpid();
   std::vector<pid_t> children;

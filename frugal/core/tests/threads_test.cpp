@@ -1,11 +1,21 @@
 #include "frugal/core/threads.h"
 
 #include <gtest/gtest.h>
-#include <sched.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include <numeric>
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <stdexcept>
+#include <string>
+#include <thread>
 #include <vector>
+
+#include "frugal/base/error.h"
+#include "frugal/base/processor.h"
 
 namespace frugal {
 namespace {
@@ -46,21 +56,10 @@ TEST(Threads, TheFirstExceptionComesBackAndTheTeamGoesOn) {
   EXPECT_EQ(count, 50);
 }
 
-std::vector<int> cpus_of_this_thread() {
-  std::vector<int> cpus;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  EXPECT_EQ(::sched_getaffinity(0, sizeof set, &set), 0);
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
-  }
-  return cpus;
-}
-
 // Every change of the crowd between two rounds: all items once, members in range, helpers only in a crowd.
 TEST(Threads, HelpersComeAndGoWithTheCrowd) {
   bool is_crowded = false;
-  Threads threads(3, {}, {[&] { return is_crowded; }, cpus_of_this_thread(), 0, 0});
+  Threads threads(3, {}, {[&] { return is_crowded; }, 0, 0});
   EXPECT_EQ(threads.count(), 3);
   EXPECT_EQ(threads.slots(), 9);
   std::vector<std::atomic<int>> seen(40);
@@ -76,69 +75,125 @@ TEST(Threads, HelpersComeAndGoWithTheCrowd) {
   for (const auto& count : seen) EXPECT_EQ(count, 4000);
 }
 
-TEST(Threads, ACrowdedMemberStaysOnItsCoreAndIsLetGoAfterwards) {
-  const std::vector<int> all = cpus_of_this_thread();
-  bool is_crowded = true;
-  {
-    Threads threads(2, {}, {[&] { return is_crowded; }, all, 0, 0});
-    std::atomic<int> arrived = 0;  // each member takes one of the items
-    const auto everyone = [&](const Threads::Work& look, int members) {
-      arrived = 0;
-      threads.run(members, [&](std::int64_t item, int thread) {
-        look(item, thread);
-        for (++arrived; arrived < members;) std::this_thread::yield();
-      });
-    };
-    everyone(
-        [&](std::int64_t, int thread) {
-          EXPECT_EQ(cpus_of_this_thread(), std::vector{all[static_cast<std::size_t>(thread) % all.size()]});
-        },
-        6);
-    is_crowded = false;
-    everyone([&](std::int64_t, int) { EXPECT_EQ(cpus_of_this_thread(), all); }, 2);
-    is_crowded = true;
-    threads.run(4, [](std::int64_t, int) {});
-    EXPECT_EQ(cpus_of_this_thread(), all) << "between two rounds the caller is free";
-    EXPECT_THROW(threads.run(4, [](std::int64_t, int) { throw std::runtime_error("stop"); }), std::runtime_error);
-    EXPECT_EQ(cpus_of_this_thread(), all);
-  }
+// A round of so many items in which each thread takes one: it waits there for the others, at most 20 seconds. Returns
+// the threads that came.
+std::vector<int> everyone(
+    Threads& threads, int members, const Threads::Work& look = [](std::int64_t, int) {}) {
+  std::vector<int> came(static_cast<std::size_t>(members), -1);
+  std::atomic<int> arrived = 0;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  threads.run(members, [&](std::int64_t item, int thread) {
+    came[static_cast<std::size_t>(item)] = thread;
+    look(item, thread);
+    for (++arrived; arrived < members && std::chrono::steady_clock::now() < until;) std::this_thread::yield();
+  });
+  std::sort(came.begin(), came.end());
+  return came;
 }
 
-// Rounds of nothing beside a neighbour, then of 30 milliseconds.
-TEST(Threads, ShortRoundsAreNotHelped) {
-  Threads threads(2, {}, {[] { return true; }, cpus_of_this_thread(), 20e-3, 0});
-  std::atomic<int> helped = 0;
-  for (int round = 0; round < 300; ++round) threads.run(4, [&](std::int64_t, int thread) { helped += thread >= 2; });
-  EXPECT_EQ(helped, 0);
-  for (int round = 0; round < 400 && helped == 0; ++round) {
-    threads.run(4, [&](std::int64_t, int thread) {
-      helped += thread >= 2;
-      std::this_thread::sleep_for(std::chrono::milliseconds(15));
-    });
+TEST(Threads, ACrowdedMemberStaysOnItsCoreAndIsLetGoAfterwards) {
+  const std::vector<int> all = usable_cpus();
+  if (all.size() < 2) GTEST_SKIP() << "one core";
+  bool is_crowded = true;
+  {
+    Threads threads(2, {}, {[&] { return is_crowded; }, 0, 0});
+    EXPECT_EQ(everyone(threads, 6,
+                       [&](std::int64_t, int thread) {
+                         EXPECT_EQ(usable_cpus(), std::vector{all[static_cast<std::size_t>(thread) % all.size()]});
+                       }),
+              (std::vector{0, 1, 2, 3, 4, 5}));
+    EXPECT_EQ(usable_cpus(), all) << "between two rounds the caller is free";
+    EXPECT_THROW(threads.run(4, [](std::int64_t, int) { throw std::runtime_error("stop"); }), std::runtime_error);
+    EXPECT_EQ(usable_cpus(), all);
+    is_crowded = false;
+    EXPECT_EQ(everyone(threads, 2, [&](std::int64_t, int) { EXPECT_EQ(usable_cpus(), all); }), (std::vector{0, 1}));
   }
-  EXPECT_GT(helped, 0);
+  EXPECT_EQ(usable_cpus(), all);
+}
+
+TEST(Threads, ARoundOfNoMoreItemsThanTheTeamIsNotHelped) {
+  Threads threads(3, {}, {[] { return true; }, 0, 0});
+  const auto threads_of = [&](int members) { return everyone(threads, members); };
+  EXPECT_EQ(threads_of(9), (std::vector{0, 1, 2, 3, 4, 5, 6, 7, 8}));
+  for (int round = 0; round < 200; ++round) ASSERT_EQ(threads_of(3), (std::vector{0, 1, 2}));
+  EXPECT_EQ(threads_of(9), (std::vector{0, 1, 2, 3, 4, 5, 6, 7, 8}));
+}
+
+// Helpers come when rounds take 20 milliseconds on average and stay until that is half.
+TEST(Threads, ShortRoundsAreNotHelped) {
+  Threads threads(2, {}, {[] { return true; }, 20e-3, 0});
+  const auto rounds_of = [&](std::chrono::milliseconds each) {
+    for (int round = 0; round < 70; ++round)
+      threads.run(4, [&](std::int64_t, int) { std::this_thread::sleep_for(each); });
+  };
+  rounds_of(std::chrono::milliseconds(0));
+  EXPECT_EQ(threads.members(), 2);
+  rounds_of(std::chrono::milliseconds(15));  // two after each other
+  EXPECT_EQ(threads.members(), 6);
+  rounds_of(std::chrono::milliseconds(0));
+  EXPECT_EQ(threads.members(), 2);
 }
 
 TEST(Threads, AChangeHoldsForAWhile) {
   bool is_crowded = true;
-  Threads threads(2, {}, {[&] { return is_crowded; }, {}, 0, 3600});
-  std::atomic<int> most = 0, arrived = 0;
+  Threads threads(2, {}, {[&] { return is_crowded; }, 0, 3600});
   threads.run(2, [](std::int64_t, int) {});
   is_crowded = false;
-  threads.run(6, [&](std::int64_t, int thread) {  // each of six takes one
-    for (int seen = most; seen < thread && !most.compare_exchange_weak(seen, thread);) {
-    }
-    for (++arrived; arrived < 6;) std::this_thread::yield();
-  });
-  EXPECT_EQ(most, 5);
+  EXPECT_EQ(everyone(threads, 6), (std::vector{0, 1, 2, 3, 4, 5}));
 }
 
-TEST(Threads, OneThreadIsNotHelped) {
-  Threads one(1, {}, {[] { return true; }, cpus_of_this_thread(), 0, 0});
-  EXPECT_EQ(one.slots(), 1);
-  int count = 0;
-  one.run(50, [&](std::int64_t, int thread) { count += thread == 0 ? 1 : 100; });
-  EXPECT_EQ(count, 50);
+TEST(Threads, OneThreadAndLargeTeamsAreNotHelped) {
+  for (const int count : {1, 9}) {
+    Threads threads(count, {}, {[] { return true; }, 0, 0});
+    EXPECT_EQ(threads.slots(), count);
+    std::atomic<int> done = 0;
+    for (int round = 0; round < 50; ++round) {
+      threads.run(50, [&](std::int64_t, int thread) {
+        ASSERT_LT(thread, count);
+        ++done;
+      });
+    }
+    EXPECT_EQ(done, 2500);
+  }
+}
+
+// No stack as large as all addresses there are: the system has to refuse the thread.
+TEST(Threads, ATeamThatTheSystemDoesNotStartIsAnError) {
+  pthread_attr_t usual, huge;
+  ASSERT_EQ(::pthread_getattr_default_np(&usual), 0);
+  ASSERT_EQ(::pthread_getattr_default_np(&huge), 0);
+  ASSERT_EQ(::pthread_attr_setstacksize(&huge, std::size_t{1} << 62), 0);
+  ASSERT_EQ(::pthread_setattr_default_np(&huge), 0);
+  std::string what, fix;
+  try {
+    Threads threads(3);
+  } catch (const Error& error) {
+    what = error.what();
+    fix = error.fix();
+  }
+  EXPECT_EQ(::pthread_setattr_default_np(&usual), 0);
+  EXPECT_TRUE(what.starts_with("the system started 1 of 3 threads")) << what;
+  EXPECT_TRUE(fix.starts_with("fewer --threads")) << fix;
+}
+
+// Three start, then no more: those are ended before the error. A user of its own, since root has no such limit.
+TEST(Threads, ATeamInPartStartedEndsBeforeTheError) {
+  if (::geteuid() != 0) GTEST_SKIP() << "not root, and the limit counts every process of the user";
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const rlimit few{3, 3};
+    if (::setrlimit(RLIMIT_NPROC, &few) != 0 || ::setresuid(54321, 54321, 54321) != 0) ::_exit(2);
+    try {
+      Threads threads(8);
+    } catch (const Error& error) {
+      ::_exit(std::string(error.what()).find(" of 8 threads: ") != std::string::npos ? 0 : 3);
+    }
+    ::_exit(1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(Threads, StartRunsInEachThread) {
