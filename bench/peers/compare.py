@@ -1,9 +1,10 @@
 """Our steps and the same steps in PyTorch, PEFT, badam and the published MeZO loop, interleaved in one run on one machine.
 
 usage: python bench/peers/compare.py MODEL.gguf HF_DIR OUT [--rounds 3] [--steps 3] [--rows "NAME;NAME"] [--dtypes bf16,f32] [--gsm8k FILE]
-           [--sst2 FILE] [--isa avx2]
+           [--sst2 FILE] [--isa avx2|avx512]
   --gsm8k, --sst2   jsonl of question and answer, of text and label: rows of natural lengths
   --isa avx2        both sides as on a machine without AVX-512 (in fp32: --dtypes f32)
+  --isa avx512      both sides as on one with AVX-512 and no bf16 instructions: ours takes products of bf16 weights in fp32
 Runs in the peers' environment (make bench-peers makes it). Each row runs ours, then theirs, in processes of their own, once a round.
 Writes OUT/results.json (every time measured, after each round), OUT/table.md (medians over all rounds, ratio = theirs / ours) and OUT/steps.svg.
 """
@@ -19,7 +20,8 @@ FRUGAL = os.environ.get("FRUGAL", os.path.join(HERE, "..", "..", "build", "bin",
 SST2 = "Review: {text}\nSentiment:"
 LABELS = ["negative", "positive"]
 EMULATED = {"": {}, "avx2": dict(FRUGAL_ISA="avx2", FRUGAL_COMPUTE="f32", ONEDNN_MAX_CPU_ISA="AVX2", ATEN_CPU_CAPABILITY="avx2",
-                                 MKL_ENABLE_INSTRUCTIONS="AVX2")}
+                                 MKL_ENABLE_INSTRUCTIONS="AVX2"),
+            "avx512": dict(FRUGAL_ISA="avx3", FRUGAL_COMPUTE="f32", ONEDNN_MAX_CPU_ISA="AVX512_CORE", MKL_ENABLE_INSTRUCTIONS="AVX512")}
 GSM8K = "Question: {question}\nAnswer:"
 DTYPE = dict(bf16="bfloat16", f32="float32")
 
