@@ -1,7 +1,7 @@
 """What a step costs beside a busy neighbour and on one thread, and what it costs to start: ratios of one run.
 
 usage: python bench/robustness.py MODEL OUT.json [--rounds 7] [--methods forward,mezo,lora] [--batch 8] [--length 128]
-neighbour: one process that computes all the time, against alone; asked at most 1.6. fixed_team: the same with --threads, so that no helpers join beside
+neighbour: one process that computes all the time, against alone; asked at most 1.6. Helpers are expected beside it with 2 to 8 threads. fixed_team: the same with --threads, so that no helpers join beside
 the neighbour. efficiency: time on one thread / (threads x time on all), asked at least 0.85. shares: of the time of 12 forwards, alone and beside the
 neighbour, for which the threads that compute ran, waited for a core and slept (the kernel's schedstat of each; a sum over the threads that computed).
 start: `frugal eval` on one example, least of the rounds, and its peak less LibTorch's floor and the weights.
@@ -35,7 +35,8 @@ def step(args, method, threads, helped=None):
         if helped is None or all((size > out["threads"]) == helped for size in out["team"][-2:]):
             return dict(out, last=out["seconds"][-1])
         not_counted.append(dict(method=method, helpers_expected=helped, team=out["team"], seconds=out["seconds"]))
-    sys.exit(f"{method}: teams of {out['team']} threads in three steps, helpers {'' if helped else 'not '}expected; fix: a larger --batch, or a quiet machine")
+    sys.exit(f"error: {method}: teams of {out['team']} threads in three steps, helpers {'' if helped else 'not '}expected\n"
+             "fix: a larger --batch, and a quiet machine where this process is not niced or limited by a control group")
 
 
 def busy_process():
@@ -120,8 +121,10 @@ def main():
     parser.add_argument("--methods", default="forward,mezo,lora")
     args = parser.parse_args()
     threads = len(os.sched_getaffinity(0))
+    may_be_helped = 2 <= threads <= 8
     results = dict(threads=threads, start=start(args), methods={}, not_counted=not_counted,
                    shares=dict(alone=shares(args, False), neighbour=shares(args, True), neighbour_fixed_team=shares(args, True, threads)))
+    save(args.out, results)
     measured = {method: dict(alone=[], neighbour=[], fixed_team=[], one_thread=[]) for method in args.methods.split(",")}
     for turn in range(args.rounds):
         for method, times in measured.items():
@@ -129,7 +132,7 @@ def main():
             for team, count in (("neighbour", 0), ("fixed_team", threads)):
                 busy = busy_process()
                 try:
-                    times[team].append(step(args, method, count, count == 0)["last"])
+                    times[team].append(step(args, method, count, may_be_helped and count == 0)["last"])
                 finally:
                     busy.kill()
                     busy.wait()

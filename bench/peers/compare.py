@@ -6,7 +6,7 @@ usage: python bench/peers/compare.py MODEL.gguf HF_DIR OUT [--rounds 3] [--steps
   --isa avx2        both sides as on a machine without AVX-512 (in fp32: --dtypes f32)
   --isa avx512      both sides as on one with AVX-512 and no bf16 instructions: ours takes products of bf16 weights in fp32
 Runs in the peers' environment (make bench-peers makes it). Each row runs ours, then theirs, in processes of their own, once a round.
-Writes OUT/results.json (every time measured, after each round), OUT/table.md (medians over all rounds, ratio = theirs / ours) and OUT/steps.svg.
+Writes OUT/results.json (every time measured, after each row), OUT/table.md (medians over all rounds, ratio = theirs / ours) and OUT/steps.svg.
 """
 import argparse
 import json
@@ -14,6 +14,11 @@ import os
 import statistics
 import subprocess
 import sys
+
+import matplotlib
+matplotlib.use("svg")
+matplotlib.rcParams["svg.hashsalt"] = "frugal"
+from matplotlib import pyplot  # noqa: E402: after the choice of its backend
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FRUGAL = os.environ.get("FRUGAL", os.path.join(HERE, "..", "..", "build", "bin", "frugal"))
@@ -110,10 +115,6 @@ def table(results):
 
 def plot(results, path):
     """How many times as fast as theirs each step is, and its peak as a part of theirs."""
-    import matplotlib
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "frugal"
-    from matplotlib import pyplot
     names = list(dict.fromkeys(row["name"] for row in results["rows"]))
     dtypes = list(dict.fromkeys(row["dtype"] for row in results["rows"]))
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 1.2 + 0.45 * len(names)), sharey=True, layout="constrained")
@@ -138,9 +139,9 @@ def plot(results, path):
 
 
 def save(args, machine, pairs):
-    """Of the rounds so far, so that an interrupted run keeps what it measured."""
+    """What is measured so far, so that an interrupted run keeps it."""
     rows = [dict(name=n, dtype=d, ours=summary(a), theirs=summary(b), runs=dict(ours=a, theirs=b)) for n, d, (a, b) in pairs if all(b)]
-    results = dict(isa=args.isa, machine=machine, threads=args.threads, batch=args.batch, length=args.length, rounds=len(pairs[0][2][0][0]),
+    results = dict(isa=args.isa, machine=machine, threads=args.threads, batch=args.batch, length=args.length, rounds=min(len(row["runs"]["theirs"][0]) for row in rows),
                    steps=args.steps, rows=rows)
     new = os.path.join(args.out, "results.json.new")
     with open(new, "w", encoding="utf-8") as file:
@@ -167,6 +168,8 @@ def main():
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
     names = [n for n in ROWS if (not args.rows or n in args.rows.split(";")) and (args.gsm8k or "GSM8K" not in n) and (args.sst2 or "SST-2" not in n)]
+    if not names or args.rounds < 1:
+        parser.error(f"--rows is '{args.rows}' and --rounds {args.rounds}; rows: {'; '.join(ROWS)} (those of GSM8K and SST-2 with their files), rounds: 1 or more")
     write_tokens(args)
     pairs = [(name, dtype, ([[] for _ in ROWS[name]], [[] for _ in ROWS[name]])) for dtype in args.dtypes.split(",") for name in names]
     doctor = run([FRUGAL, "doctor", "--json"], {})
@@ -178,7 +181,7 @@ def main():
                 b[i].append(theirs(args, other, dtype))
                 print(f"round {turn + 1}  {dtype}  {name}: ours {a[i][-1]['seconds_median']:.2f} s, theirs {b[i][-1]['seconds_median']:.2f} s",
                       file=sys.stderr, flush=True)
-        text = save(args, machine, pairs)
+            text = save(args, machine, pairs)
     print(text)
 
 

@@ -11,8 +11,7 @@ namespace frugal {
 namespace {
 
 constexpr std::int64_t kGrace = 500'000'000;  // nanoseconds
-volatile std::sig_atomic_t requested = 0;
-std::atomic<std::int64_t> requested_at{0};
+std::atomic<std::int64_t> requested_at{0};    // on the monotonic clock; 0: not
 static_assert(std::atomic<std::int64_t>::is_always_lock_free, "a signal handler writes it");
 
 // Only what signal-safety(7) allows.
@@ -20,13 +19,10 @@ void note(int signal) {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   const std::int64_t at = std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-  if (requested == 0) {
-    requested_at = at;
-    requested = 1;
-  } else if (at - requested_at >= kGrace) {
-    std::signal(signal, SIG_DFL);
-    std::raise(signal);  // comes when this handler returns
-  }
+  std::int64_t first = 0;
+  if (requested_at.compare_exchange_strong(first, at) || at - first < kGrace) return;
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);  // comes when this handler returns
 }
 
 }  // namespace
@@ -40,14 +36,14 @@ void catch_interrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool is_interrupted() { return requested != 0; }
+bool is_interrupted() { return requested_at != 0; }
 
 void throw_if_interrupted() {
   if (is_interrupted()) throw Error(Exit::interrupted, "interrupted", "start again when you like");
 }
 
 void reset_interrupt() {
-  requested = 0;
+  requested_at = 0;
   catch_interrupts();
 }
 

@@ -15,7 +15,6 @@
 namespace frugal {
 namespace {
 
-// A look older than kStale, as after a pause between two steps, says nothing of now.
 constexpr std::chrono::milliseconds kEvery{500}, kStale{5000};
 constexpr double kBusy = 0.35, kQuiet = 0.15;  // cores: above what short work of the system takes
 
@@ -36,7 +35,7 @@ double computed_seconds(const std::string& stat, const std::vector<int>& cpus, d
   return missing.empty() && ticks_per_second > 0 ? ticks / ticks_per_second : -1;
 }
 
-bool takes_a_core(double all, double own, double seconds, bool was_busy) {
+bool others_compute(double all, double own, double seconds, bool was_busy) {
   return seconds > 0 && (all - own) / seconds > (was_busy ? kQuiet : kBusy);
 }
 
@@ -60,10 +59,9 @@ bool Neighbours::are_busy() {
   const auto age = std::chrono::steady_clock::now() - last_.at;
   if (age < kEvery) return are_busy_;
   const Look now = look();
-  if (age < kStale) {
-    const std::chrono::duration<double> seconds = now.at - last_.at;
-    are_busy_ = now.all >= 0 && takes_a_core(now.all - last_.all, now.own - last_.own, seconds.count(), are_busy_);
-  }
+  const std::chrono::duration<double> seconds = now.at - last_.at;
+  are_busy_ = age < kStale && now.all >= 0 &&
+              others_compute(now.all - last_.all, now.own - last_.own, seconds.count(), are_busy_);
   last_ = now;
   return are_busy_;
 }

@@ -10,18 +10,19 @@ namespace frugal {
 // kernel. stat: the text of /proc/stat (proc(5)); -1 where a processor's line is missing or is not what proc(5) says.
 double computed_seconds(const std::string& stat, const std::vector<int>& cpus, double ticks_per_second);
 
-// Whether others take a good part of a core. all: seconds computed by everyone, own: by this process, in so many
-// seconds on the clock; was_busy: the answer before. It begins at 0.35 cores, as a process takes that competes with one
-// thread, and ends below 0.15, since one that competes with three on its core still takes a quarter.
-bool takes_a_core(double all, double own, double seconds, bool was_busy);
+// Whether others keep a good part of a core. all: seconds computed by everyone, own: by this process, in so many
+// seconds on the clock; was_busy: the answer before. It begins above 0.35 cores, since a process that competes with one
+// thread for a core takes a half, and ends at 0.15, since one that competes with three still takes a quarter.
+bool others_compute(double all, double own, double seconds, bool was_busy);
 
 // Cores that other processes have computed on, from what the kernel has counted between two looks.
 class Neighbours {
  public:
   Neighbours();
   // Whether they take a good part of a core. The answer of the last look, with a new one every half second: cheap
-  // enough to ask thousands of times a second. false where the kernel does not say, where this process is niced, so
-  // that it makes way, and where a control group limits its time, which more threads only use up.
+  // enough to ask thousands of times a second; false after five seconds without a question, whose mean says nothing of
+  // now. false where the kernel does not say, where this process is niced, so that it makes way, and where a control
+  // group limits its time, which more threads only use up.
   bool are_busy();
 
  private:

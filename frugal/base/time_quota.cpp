@@ -24,7 +24,7 @@ std::vector<std::string> quota_files(const std::string& cgroup) {
     const std::string controllers = line.substr(first + 1, second - first - 1);
     const bool is_v2 = controllers.empty();
     if (!is_v2 && ("," + controllers + ",").find(",cpu,") == std::string::npos) continue;
-    const std::string root = is_v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/" + controllers;
+    const std::string root = is_v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu";
     std::string path = line.substr(second + 1);
     if (!path.starts_with('/') || path.starts_with("/..")) path.clear();  // outside of what this process sees
     for (;;) {

@@ -80,10 +80,10 @@ void Threads::add(int until) {
       });
     } catch (const std::system_error& error) {
       if (thread >= count_) return;
-      throw Error(Exit::budget,
+      throw Error(Exit::usage,
                   "the system started " + std::to_string(thread) + " of " + std::to_string(count_) +
                       " threads: " + error.what(),
-                  "fewer --threads, or a higher limit of processes and memory (ulimit -u, ulimit -v)");
+                  "fewer --threads, or a higher limit of processes (ulimit -u; of a container: pids.max)");
     }
   }
 }
@@ -166,10 +166,9 @@ void Threads::run(std::int64_t items, const Work& work) {
   follow_crowd();
   const auto began = std::chrono::steady_clock::now();
   {
-    const bool is_helped = is_crowded_ && items > count_;
     std::optional<KeptOn> first;
-    if (is_helped) first.emplace(cpus_);
-    share(items, work, is_helped);
+    if (is_crowded_) first.emplace(cpus_);
+    share(items, work, is_crowded_ && items > count_);
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
   mean_round_ += (seconds.count() - mean_round_) / kMean;

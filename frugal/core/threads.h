@@ -23,15 +23,15 @@ namespace frugal {
 
 class Threads {
  public:
-  // What a team does while other processes compete for its cores. `is_crowded` is asked before each round, by its
-  // caller.
+  // What a team does while other processes compete for its cores. `is_crowded` is asked by the caller of run(), before
+  // a round, unless rounds are short or the last change was less than `hold` ago.
   struct Crowd {
     std::function<bool()> is_crowded;  // empty: the machine is taken as its own
     double least_round = 1.5e-3;       // seconds that rounds take on average for helpers to come; they stay from half
     double hold = 0.5;                 // seconds from a change to the next
   };
 
-  // count >= 1, the caller's thread included. start: called first in each thread, the caller's too. Error(Exit::budget)
+  // count >= 1, the caller's thread included. start: called first in each thread, the caller's too. Error(Exit::usage)
   // where the system starts fewer threads.
   explicit Threads(int count, std::function<void()> start = {}) : Threads(count, std::move(start), Crowd{}) {}
   Threads(int count, std::function<void()> start, Crowd crowd);

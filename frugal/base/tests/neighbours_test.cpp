@@ -40,19 +40,19 @@ TEST(Neighbours, WhatTheKernelDoesNotSayIsUnknown) {
 }
 
 TEST(Neighbours, OwnTimeIsTakenOff) {
-  EXPECT_FALSE(takes_a_core(1, 1, 0.5, false)) << "two cores, all of it our own";
-  EXPECT_FALSE(takes_a_core(4, 4, 0.5, true));
-  EXPECT_TRUE(takes_a_core(1, 0.75, 0.5, false)) << "half a core is another's";
-  EXPECT_TRUE(takes_a_core(0.5, 0, 0.5, false));
+  EXPECT_FALSE(others_compute(1, 1, 0.5, false)) << "two cores, all of it our own";
+  EXPECT_FALSE(others_compute(4, 4, 0.5, true));
+  EXPECT_TRUE(others_compute(1, 0.75, 0.5, false)) << "half a core is another's";
+  EXPECT_TRUE(others_compute(0.5, 0, 0.5, false));
 }
 
 // A neighbour that competes with one thread for a core has half of it, with three a quarter.
 TEST(Neighbours, MoreBeginsItThanEndsIt) {
-  EXPECT_TRUE(takes_a_core(0.5, 0, 1, false));
-  EXPECT_FALSE(takes_a_core(0.25, 0, 1, false));
-  EXPECT_TRUE(takes_a_core(0.25, 0, 1, true));
-  EXPECT_FALSE(takes_a_core(0.1, 0, 1, true));
-  EXPECT_FALSE(takes_a_core(0.1, 0, 0, true)) << "no time has passed";
+  EXPECT_TRUE(others_compute(0.5, 0, 1, false));
+  EXPECT_FALSE(others_compute(0.25, 0, 1, false));
+  EXPECT_TRUE(others_compute(0.25, 0, 1, true));
+  EXPECT_FALSE(others_compute(0.1, 0, 1, true));
+  EXPECT_FALSE(others_compute(0.1, 0, 0, true)) << "no time has passed";
 }
 
 double computed_now() {

@@ -4,8 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 namespace frugal {
 namespace {
@@ -18,10 +20,9 @@ TEST(TimeQuota, ItsOwnGroupAndThoseAboveMayLimitIt) {
       (Files{"/sys/fs/cgroup/user.slice/job/cpu.max", "/sys/fs/cgroup/user.slice/cpu.max", "/sys/fs/cgroup/cpu.max"}));
   EXPECT_EQ(quota_files("0::/\n"), Files{"/sys/fs/cgroup/cpu.max"});
   EXPECT_EQ(quota_files("0::/../other\n"), Files{"/sys/fs/cgroup/cpu.max"}) << "outside of the namespace";
-  EXPECT_EQ(
-      quota_files("5:memory:/docker/a\n4:cpu,cpuacct:/docker/a\n"),
-      (Files{"/sys/fs/cgroup/cpu,cpuacct/docker/a/cpu.cfs_quota_us",
-             "/sys/fs/cgroup/cpu,cpuacct/docker/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us"}));
+  EXPECT_EQ(quota_files("5:memory:/docker/a\n4:cpu,cpuacct:/docker/a\n"),
+            (Files{"/sys/fs/cgroup/cpu/docker/a/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/docker/cpu.cfs_quota_us",
+                   "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"}));
 }
 
 TEST(TimeQuota, LinesThatAreNoneNameNoFile) {
@@ -53,10 +54,17 @@ TEST(TimeQuota, AGroupWithALimitIsSeen) {
   int status = -1;
   if (is_set) {
     const pid_t child = ::fork();
-    if (child == 0) ::_exit(!write("cgroup.procs", std::to_string(::getpid())) ? 2 : has_time_quota() ? 0 : 1);
-    ::waitpid(child, &status, 0);
+    if (child == 0) {
+      const bool is_in = write("cgroup.procs", std::to_string(::getpid()));
+      std::ifstream in("/proc/self/cgroup");
+      const Files files = quota_files({std::istreambuf_iterator<char>(in), {}});
+      const std::string own = (group / (is_v2 ? "cpu.max" : "cpu.cfs_quota_us")).string();
+      const bool is_named = std::find(files.begin(), files.end(), own) != files.end();  // else the names are the host's
+      ::_exit(!is_in || !is_named ? 2 : has_time_quota() ? 0 : 1);
+    }
+    if (child > 0) ::waitpid(child, &status, 0);
   }
-  fs::remove(group, error);
+  EXPECT_TRUE(fs::remove(group, error)) << error.message();
   if (!is_set || WEXITSTATUS(status) == 2) GTEST_SKIP() << "the group takes no limit or no process";
   EXPECT_EQ(status, 0);
 }
