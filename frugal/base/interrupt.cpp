@@ -27,10 +27,12 @@ void note(int signal) {
 
 }  // namespace
 
-void catch_interrupts() {
+void catch_interrupts() { interrupt_waiting_reads(false); }
+
+void interrupt_waiting_reads(bool yes) {
   struct sigaction action {};
   action.sa_handler = note;
-  action.sa_flags = SA_RESTART;
+  action.sa_flags = yes ? 0 : SA_RESTART;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);

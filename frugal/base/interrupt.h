@@ -4,7 +4,8 @@
 
 namespace frugal {
 
-void catch_interrupts();  // installs the handler for SIGINT and SIGTERM; call before long work
+void catch_interrupts();                 // installs the handler for SIGINT and SIGTERM; call before long work
+void interrupt_waiting_reads(bool yes);  // whether a read that waits for input then fails with EINTR; as installed: no
 bool is_interrupted();
 void throw_if_interrupted();  // Error(Exit::interrupted)
 void reset_interrupt();       // forgets a request and installs the handler again; for chat, and for tests

@@ -201,11 +201,16 @@ int run_chat(const Json& settings) {
   KvCache cache(session.store.shape(), session.store.shape().context, session.decoder.compute());
   std::vector<std::int32_t> held;  // what the cache holds
   BudgetGuard guard({}, "");
-  say("type a message; an empty line or Ctrl-D ends the chat");
+  say("type a message; an empty line, Ctrl-D or Ctrl-C ends the chat, Ctrl-C in an answer ends the answer");
   const bool is_typed = ::isatty(STDIN_FILENO) == 1 && is_terminal() && !json;
   for (std::string line;;) {
     if (is_typed) std::fputs("> ", stderr);
-    if (!std::getline(std::cin, line)) break;
+    reset_interrupt();
+    interrupt_waiting_reads(true);
+    const bool is_read = static_cast<bool>(std::getline(std::cin, line));
+    interrupt_waiting_reads(false);
+    throw_if_interrupted();
+    if (!is_read) break;
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty()) break;
     messages.push_back({{"role", "user"}, {"content", line}});
@@ -220,7 +225,6 @@ int run_chat(const Json& settings) {
     std::size_t same = 0;
     while (same < held.size() && same + 1 < ids.size() && held[same] == ids[same]) ++same;
     cache.length = static_cast<std::int64_t>(same);
-    reset_interrupt();
     const Generated out = run(session, cache, std::span(ids).subspan(same), options, !json, guard);
     held.assign(ids.begin(), ids.end());
     held.insert(held.end(), out.ids.begin(), out.ids.end());

@@ -1,6 +1,7 @@
 // generate and chat as a user meets them: Ctrl-C keeps what was said, lines of other systems, conversations that grow
 // too long.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -34,6 +35,15 @@ TEST_F(Talk, ChatTakesLinesOfOtherSystemsAndKeepsStdoutForAnswers) {
   const Outcome json = run(start + " --json", "", "hi\nwho are you?\n");
   EXPECT_EQ(std::count(json.out.begin(), json.out.end(), '\n'), 2);
   EXPECT_EQ(Json::parse(json.out.substr(0, json.out.find('\n')), nullptr, false)["role"], "assistant");
+}
+
+TEST_F(Talk, AnInterruptWhileAMessageIsAwaitedEndsTheChat) {
+  ASSERT_EQ(::mkfifo(at("silent").c_str(), 0600), 0);
+  const Outcome o = run("chat " + kModel + " --greedy",
+                        "timeout --preserve-status -k 20 -s INT 4 sh -c 'exec \"$@\" 0<>" + at("silent") + "' sh");
+  EXPECT_EQ(o.code, 130);
+  EXPECT_EQ(o.out, "");
+  EXPECT_NE(o.err.find("error: interrupted"), std::string::npos) << o.err;
 }
 
 TEST_F(Talk, AConversationThatIsTooLongSaysSo) {
