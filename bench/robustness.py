@@ -2,7 +2,7 @@
 
 usage: python bench/robustness.py MODEL OUT.json [--rounds 7] [--methods forward,mezo,lora] [--batch 8] [--length 128]
 neighbour: one process that computes all the time, against alone; asked at most 1.6. Helpers are expected beside it with 2 to 8 threads. fixed_team: the same with --threads, so that no helpers join beside
-the neighbour. efficiency: time on one thread / (threads x time on all), asked at least 0.85. shares: of the time of 12 forwards, alone and beside the
+the neighbour. efficiency: time on one thread / (threads x time on all), asked at least 0.85. shares: of the time of the last 8 of 12 forwards, alone and beside the
 neighbour, for which the threads that compute ran, waited for a core and slept (the kernel's schedstat of each; a sum over the threads that computed).
 start: `frugal eval` on one example, least of the rounds, and its peak less LibTorch's floor and the weights.
 """

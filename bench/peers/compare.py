@@ -15,11 +15,6 @@ import statistics
 import subprocess
 import sys
 
-import matplotlib
-matplotlib.use("svg")
-matplotlib.rcParams["svg.hashsalt"] = "frugal"
-from matplotlib import pyplot  # noqa: E402: after the choice of its backend
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 FRUGAL = os.environ.get("FRUGAL", os.path.join(HERE, "..", "..", "build", "bin", "frugal"))
 SST2 = "Review: {text}\nSentiment:"
@@ -115,6 +110,10 @@ def table(results):
 
 def plot(results, path):
     """How many times as fast as theirs each step is, and its peak as a part of theirs."""
+    import matplotlib
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "frugal"
+    from matplotlib import pyplot
     names = list(dict.fromkeys(row["name"] for row in results["rows"]))
     dtypes = list(dict.fromkeys(row["dtype"] for row in results["rows"]))
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 1.2 + 0.45 * len(names)), sharey=True, layout="constrained")
@@ -170,7 +169,7 @@ def main():
     names = [n for n in ROWS if (not args.rows or n in args.rows.split(";")) and (args.gsm8k or "GSM8K" not in n) and (args.sst2 or "SST-2" not in n)]
     if not names or args.rounds < 1:
         parser.error(f"--rows is '{args.rows}' and --rounds {args.rounds}; rows: {'; '.join(ROWS)} (those of GSM8K and SST-2 with their files), rounds: 1 or more")
-    write_tokens(args)
+    write_tokens(args)  # fails here, and not after the first row, where this is not the peers' environment
     pairs = [(name, dtype, ([[] for _ in ROWS[name]], [[] for _ in ROWS[name]])) for dtype in args.dtypes.split(",") for name in names]
     doctor = run([FRUGAL, "doctor", "--json"], {})
     machine = {k: doctor[k] for k in ("processor", "cores", "instruction_set", "avx512_bf16", "amx_bf16", "version")}

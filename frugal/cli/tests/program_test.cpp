@@ -116,6 +116,10 @@ TEST(Program, OptionsOfPairsAndQuantisedWeightsAreRefusedWhereTheyDoNotServe) {
   expect_refused(spruft + "rows.safetensors --rows 8", 2, "--adapter is \"rows.safetensors\", expected no --rows");
   expect_refused(spruft + "folder", 2, "--adapter is \"folder\", expected a file of trained rows");
   expect_refused("bench step " + data_file("m", "x") + " --method badam --alpha 4", 2, "--alpha is given, but --train");
+  expect_refused("bench step " + data_file("m", "x") + " --batch 2049 --length 2048", 2,
+                 "--batch 2049 of --length 2048 are more tokens a step than 4194304");
+  expect_refused("bench step " + data_file("m", "x") + " --batch 9000000000000000000 --length 2", 2,
+                 "--batch 9000000000000000000 of --length 2 are more tokens");
   const std::string machine = "bench machine " + data_file("m", "x");
   for (const std::string flag : {"--template x", "--labels a,b", "--max-length 64", "--loss-on all", "--batch 4"})
     expect_refused(machine + " " + flag, 2, flag.substr(0, flag.find(' ')) + " is given, but bench machine times");

@@ -20,6 +20,8 @@ Json choices_of(const BenchConfig& c, const Json& settings, const PlanRequest& r
   return require_fit_as(plan_methods(all, request), request, c.method, length).choices;
 }
 
+constexpr std::int64_t kMostTokens = std::int64_t{1} << 22;  // of a step; they are not planned, and take 20 MiB
+
 // What LibTorch's side gets: with --data the settings of tune's training data, checked here.
 Json step_settings(const Settings& settings, const BenchConfig& c) {
   Json values = settings.values();
@@ -28,6 +30,12 @@ Json step_settings(const Settings& settings, const BenchConfig& c) {
     refuse_data_flags(settings, "there is no --data");
     if (objective != "ce")
       throw Error(Exit::usage, "--objective is " + objective + ", but random tokens have only ce", "give --data");
+    if (c.batch > kMostTokens / c.length) {
+      throw Error(Exit::usage,
+                  "--batch " + std::to_string(c.batch) + " of --length " + std::to_string(c.length) +
+                      " are more tokens a step than " + std::to_string(kMostTokens),
+                  "a smaller --batch: time grows with the tokens");
+    }
     const auto model = ModelSource::open(c.model);
     check_context(*model, "--length", c.length);
     PlanRequest request = plan_request(*model, c.compute, c.memory);
