@@ -18,7 +18,6 @@ model:
 	@scripts/setup.sh packages
 	@scripts/setup.sh model
 
-test: CMAKE_FLAGS := -DFRUGAL_WERROR=ON
 test: build model sanitize
 	@cmake --build $(BUILD) -j $(JOBS)
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure

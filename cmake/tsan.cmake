@@ -3,8 +3,8 @@ find_package(GTest REQUIRED)
 find_package(Threads REQUIRED)
 enable_testing()
 include(GoogleTest)
-add_executable(test_threads ${CMAKE_SOURCE_DIR}/frugal/core/threads.cpp ${CMAKE_SOURCE_DIR}/frugal/base/processor.cpp
-  ${CMAKE_SOURCE_DIR}/frugal/core/tests/threads_test.cpp)
+add_executable(test_threads ${CMAKE_SOURCE_DIR}/frugal/base/threads.cpp ${CMAKE_SOURCE_DIR}/frugal/base/processor.cpp
+  ${CMAKE_SOURCE_DIR}/frugal/base/tests/threads_test.cpp)
 target_include_directories(test_threads PRIVATE ${CMAKE_SOURCE_DIR})
 target_compile_options(test_threads PRIVATE -fsanitize=thread -O1 -g)
 target_link_options(test_threads PRIVATE -fsanitize=thread)

@@ -19,7 +19,7 @@ import sys
 
 MOST_LINES, MOST_COLUMNS = 400, 120
 
-# Floor: the floors it may include beside itself. Inner floors, without LibTorch, stand before the floor whose folder they lie in.
+# Floor: the floors it may include beside itself. Inner floors stand before the floor whose folder they lie in.
 BELOW = {
     "base": [],
     "formats": ["base"],
@@ -27,38 +27,46 @@ BELOW = {
     "data": ["base", "formats"],
     "core/kernels": ["base"],
     "core/budget": ["base"],
-    "core": ["base", "formats", "plan", "data", "core/kernels", "core/budget"],
-    "nn": ["base", "formats", "plan", "data", "core/kernels", "core/budget", "core"],
     "train/run": ["base", "formats", "plan"],
+    "train/loop": ["base", "formats", "plan", "core/budget", "train/run"],
+    "train/room": ["base", "formats", "plan", "core/budget", "train/run", "train/loop"],
+    "core": ["base", "formats", "plan", "data", "core/kernels", "core/budget"],
 }
-BELOW["train"] = BELOW["nn"] + ["nn", "train/run"]
-BELOW["tune"] = BELOW["train"] + ["train"]
-BELOW["verbs"] = BELOW["tune"] + ["tune"]
-TORCH_FREE = ["base", "formats", "plan", "data", "core/kernels", "core/budget", "train/run"]
-BELOW["cli"] = TORCH_FREE  # and the config.h and registry.h of tune
+BELOW["nn/modules"] = BELOW["core"] + ["core"]
+BELOW["nn"] = BELOW["core"] + ["core"]
+BELOW["train"] = BELOW["nn"] + ["nn", "train/run", "train/loop"]
+TORCH_FREE = ["base", "formats", "plan", "data", "core/kernels", "core/budget", "train/run", "train/loop", "train/room"]
+# Rooms stand above all floors: a folder a method, a system or a verb. tune's methods stand below the others.
+ROOM = "room"
+PLUGINS = "tune"
+BELOW[PLUGINS] = BELOW["train"] + ["train", "nn/modules"]
+BELOW[ROOM] = BELOW[PLUGINS] + [PLUGINS]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 
 def floor_of(path):
-    """The floor of a file below frugal/, None where it is in none."""
+    """The floor of a file below frugal/; of a folder that is none, a room; None for a file of no folder."""
     parts = path.split("/")[1:-1]
     for depth in (2, 1):
         name = "/".join(parts[:depth])
-        if name in BELOW:
+        if name in BELOW and name != ROOM:
             return name
-    return None
+    return ROOM if parts else None
 
 
-def is_face_of_tune(path):
-    """What a method shows the program: options and registration."""
-    return floor_of(path) == "tune" and os.path.basename(path) in ("config.h", "registry.h")
-
-
-def is_torch_free(path):
+def is_with_torch(path):
+    """Whether LibTorch may be reached: of a room, what lies in a folder torch/, and its benchmarks."""
     floor = floor_of(path)
-    return floor in TORCH_FREE or floor == "cli" or is_face_of_tune(path) or (
-        floor == "tune" and os.path.basename(path) in ("register.cpp", "registry.cpp", "plan.cpp"))
+    if floor in (ROOM, PLUGINS):
+        return "/torch/" in path or "/bench/" in path.replace("frugal/verbs/bench/", "") or (floor == PLUGINS and "/tests/" in path)
+    return floor not in TORCH_FREE
+
+
+def folder_of(path):
+    """<room>/<folder> of a file in a room's folder; what all folders of a room share lies above them, in torch/ or in common/."""
+    parts = path.split("/")[1:-1]
+    return "/".join(parts[:2]) if len(parts) > 1 and parts[1] not in ("torch", "common", "tests", "bench" if parts[0] != "verbs" else "") else None
 
 
 class Tree:
@@ -99,24 +107,28 @@ def include_errors(tree):
             continue
         is_test = "/tests/" in path
         for name, ours in includes:
-            if path.endswith(".h") and name.startswith("torch/"):
+            if path.endswith(".h") and name.startswith("torch/") and floor != "nn/modules":
                 yield f"{path}: includes {name}; a header includes the ATen headers it needs"
             if name.startswith("frugal/") and ours is None:
                 yield f"{path}: includes {name}, which is not there"
             if ours is None:
                 continue
             target = floor_of(ours)
-            if target == floor or target in BELOW[floor] or (floor == "cli" and is_face_of_tune(ours)):
+            room, other = path.split("/")[1], ours.split("/")[1]
+            if floor == ROOM and target == ROOM and room != other and (room != "cli" or not ours.startswith("frugal/verbs/common/")):
+                yield f"{path}: includes {ours} of another room; what two share sinks to a floor"
+            elif folder_of(ours) and folder_of(ours) != folder_of(path) and target in (ROOM, PLUGINS) and room == other and "cli" != room and "/bench/" not in path.replace("frugal/verbs/bench/", "") and folder_of(path):
+                yield f"{path}: includes {ours} of another folder; what two share lies above them"
+            elif target == floor or target in BELOW[floor]:
                 if "/tests/" in ours and not is_test:
                     yield f"{path}: includes {ours}, a file of tests"
-                continue
-            yield f"{path}: {floor} includes {ours} of {target}; it may include {', '.join(BELOW[floor]) or 'nothing else'}"
-        if not is_torch_free(path):
+            else:
+                yield f"{path}: {floor} includes {ours} of {target}; it may include {', '.join(BELOW[floor]) or 'nothing else'}"
+        if is_with_torch(path):
             continue
         for ours, by in tree.reached(path).items():
-            target = floor_of(ours)
-            if target in BELOW and target not in TORCH_FREE + ["cli", "tune"]:
-                yield f"{path}: must be free of LibTorch, but reaches {ours} of {target} through {by}"
+            if is_with_torch(ours):
+                yield f"{path}: must be free of LibTorch, but reaches {ours} through {by}"
 
 
 def own_header_errors(tree):
@@ -155,7 +167,7 @@ def header_errors(tree, commands):
             if drop in words:
                 at = words.index(drop)
                 del words[at:at + 2]
-        options.setdefault(floor_of(path), words)
+        options.setdefault((path.split("/")[1] if floor_of(path) == ROOM else floor_of(path), is_with_torch(path)), words)
 
     proven = {path[:-4] + ".h" for path in tree.texts if path.endswith(".cpp") and "/tests/" not in path}
     headers = [path for path in tree.texts if path.endswith(".h") and path not in proven and not path.endswith("-inl.h") and "/tests/" not in path]
@@ -166,7 +178,7 @@ def header_errors(tree, commands):
     proven_now = {}
 
     def compile_alone(path):
-        words = options.get(floor_of(path))
+        words = options.get((path.split("/")[1] if floor_of(path) == ROOM else floor_of(path), is_with_torch(path)))
         if words is None:  # a floor that this build leaves out
             return None
         parts = [*words, *(tree.texts[at] for at in sorted([path, *tree.reached(path)]))]

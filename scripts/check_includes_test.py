@@ -11,13 +11,15 @@ GOOD = {
     "frugal/base/error.h": "#pragma once\n#include <string>\n",
     "frugal/formats/model.h": '#pragma once\n#include "frugal/base/error.h"\n',
     "frugal/formats/model.cpp": '#include "frugal/formats/model.h"\n\n#include <vector>\n',
-    "frugal/core/threads.h": "#pragma once\n",
-    "frugal/nn/decoder.h": '#pragma once\n#include "frugal/core/threads.h"\n#include "frugal/formats/model.h"\n',
+    "frugal/core/products.h": "#pragma once\n",
+    "frugal/nn/decoder.h": '#pragma once\n#include "frugal/core/products.h"\n#include "frugal/formats/model.h"\n',
     "frugal/train/run/log.h": '#pragma once\n#include "frugal/base/error.h"\n',
     "frugal/tune/registry.h": '#pragma once\n#include "frugal/base/error.h"\n',
     "frugal/tune/mezo/config.h": '#pragma once\n#include "frugal/tune/registry.h"\n',
-    "frugal/tune/mezo/tuner.cpp": '#include "frugal/nn/decoder.h"\n#include "frugal/tune/mezo/config.h"\n',
-    "frugal/cli/main.cpp": '#include "frugal/train/run/log.h"\n#include "frugal/tune/mezo/config.h"\n',
+    "frugal/tune/mezo/torch/tuner.cpp": '#include "frugal/nn/decoder.h"\n#include "frugal/tune/mezo/config.h"\n',
+    "frugal/verbs/eval/config.h": '#pragma once\n#include "frugal/tune/mezo/config.h"\n',
+    "frugal/decide/bandit/policy.h": '#pragma once\n#include "frugal/base/error.h"\n',
+    "frugal/cli/main.cpp": '#include "frugal/train/run/log.h"\n#include "frugal/tune/registry.h"\n',
 }
 
 
@@ -43,18 +45,21 @@ class Rules(unittest.TestCase):
     def test_upwards(self):
         self.refuses("frugal/base/up.h", '#include "frugal/formats/model.h"\n', "base includes frugal/formats/model.h of formats")
         self.refuses("frugal/plan/side.h", '#include "frugal/data/d.h"\n', "includes frugal/data/d.h, which is not there")
-        self.refuses("frugal/core/kernels/k.cpp", '#include "frugal/core/threads.h"\n', "core/kernels includes")
+        self.refuses("frugal/core/kernels/k.cpp", '#include "frugal/core/products.h"\n', "core/kernels includes")
         self.refuses("frugal/train/run/r.cpp", '#include "../../nn/decoder.h"\n#include "frugal/nn/decoder.h"\n', "train/run includes")
 
-    def test_the_program(self):
-        self.refuses("frugal/cli/a.cpp", '#include "frugal/nn/decoder.h"\n', "cli includes frugal/nn/decoder.h of nn")
-        self.refuses("frugal/cli/b.cpp", '#include "frugal/core/threads.h"\n', "cli includes")
+    def test_rooms(self):
+        self.refuses("frugal/tune/lora/a.cpp", '#include "frugal/tune/mezo/config.h"\n', "includes frugal/tune/mezo/config.h of another folder")
+        self.refuses("frugal/verbs/plan/a.cpp", '#include "frugal/verbs/eval/config.h"\n', "includes frugal/verbs/eval/config.h of another folder")
+        self.refuses("frugal/cli/a.cpp", '#include "frugal/decide/bandit/policy.h"\n', "includes frugal/decide/bandit/policy.h of another room")
+        self.refuses("frugal/train/up.cpp", '#include "frugal/decide/bandit/policy.h"\n', "train includes")
 
-    def test_through_another_file(self):
-        options = {"frugal/tune/mezo/config.h": '#include "frugal/nn/decoder.h"\n'}
-        code, out = check(options)
+    def test_without_libtorch(self):
+        self.refuses("frugal/cli/b.cpp", '#include "frugal/nn/decoder.h"\n', "must be free of LibTorch")
+        self.refuses("frugal/decide/bandit/job.cpp", '#include "frugal/core/products.h"\n', "must be free of LibTorch")
+        code, out = check({"frugal/tune/mezo/config.h": '#include "frugal/nn/decoder.h"\n'})
         self.assertEqual(code, 1)
-        self.assertIn("frugal/cli/main.cpp: must be free of LibTorch, but reaches frugal/nn/decoder.h", out)
+        self.assertIn("frugal/verbs/eval/config.h: must be free of LibTorch, but reaches frugal/nn/decoder.h", out)
 
     def test_torch_in_a_header(self):
         self.refuses("frugal/nn/t.h", "#include <torch/torch.h>\n", "includes torch/torch.h")

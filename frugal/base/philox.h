@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 namespace frugal {
 
@@ -16,6 +17,14 @@ enum class Stream : std::uint32_t {
   initial = 5,
   dropout = 6
 };
+
+// A stream of a system's own, by a name that no other has: "swarm.noise". The name's FNV-1a hash with its top bit set,
+// so that it meets none of those above.
+constexpr Stream named_stream(std::string_view name) {
+  std::uint32_t hash = 2166136261u;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
+  return static_cast<Stream>(hash | 0x80000000u);
+}
 
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "frugal/base/units.h"
+#include "frugal/cli/parse.h"
 
 namespace frugal {
 namespace {
@@ -14,16 +15,16 @@ std::string padded(std::string text, std::size_t width) {
   return text;
 }
 
-// `text` broken at spaces, further lines begin at kTextColumn.
-std::string wrapped(std::string head, const std::string& text) {
-  std::string out = padded(std::move(head), kTextColumn);
+// `text` broken at spaces, further lines begin at `begin`.
+std::string wrapped(std::string head, const std::string& text, std::size_t begin = kTextColumn) {
+  std::string out = padded(std::move(head), begin);
   std::size_t column = out.size();
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find(' ', at), text.size());
     if (column + end - at > kWidth) {
       while (out.back() == ' ') out.pop_back();
-      out += "\n" + std::string(kTextColumn, ' ');
-      column = kTextColumn;
+      out += "\n" + std::string(begin, ' ');
+      column = begin;
     }
     out += text.substr(at, end - at + 1);
     column += end - at + 1;
@@ -77,6 +78,40 @@ std::string groups(const std::vector<FieldInfo>& fields, const std::string& titl
   return text;
 }
 
+// The options of an action's choices: one that several plug-ins have is shown once for each default.
+std::string choice_groups(const Action& action) {
+  std::string text;
+  std::vector<std::pair<std::string_view, Json>> shown;
+  for (const FieldInfo& info : own_fields(action)) shown.emplace_back(info.field.name, info.initial);
+  for (const Choice& choice : action.choices) {
+    bool is_first = true;
+    for (const Plugin& plugin : choice.all()) {
+      std::vector<FieldInfo> fresh;
+      for (const auto& info : plugin.fields) {
+        const std::pair key(info.field.name, info.initial);
+        if (std::find(shown.begin(), shown.end(), key) != shown.end()) continue;
+        shown.push_back(key);
+        fresh.push_back(info);
+      }
+      const std::string title = flag_name(choice.field) + " " + std::string(plugin.name);
+      text += groups(
+          fresh, title + (is_first || fresh.empty()
+                              ? ""
+                              : " (an option that it shares with one above, at the same default, is listed there)"));
+      is_first = is_first && fresh.empty();
+    }
+  }
+  return text;
+}
+
+std::string head_of(const SystemInfo& system) {
+  std::string text = "frugal " + std::string(system.name) + ": " + std::string(system.summary);
+  if (!system.source.empty()) text += " (" + std::string(system.source) + ")";
+  text += "\n\nexamples:\n";
+  for (const auto example : system.examples) text += "  " + std::string(example) + "\n";
+  return text;
+}
+
 }  // namespace
 
 std::string overview() {
@@ -86,8 +121,20 @@ std::string overview() {
       "  frugal plan model.gguf --batch 8 --length 128 --memory 1GiB\n"
       "  frugal tune model.gguf --data train.jsonl --template \"Review: {text}\\nSentiment:\" --labels "
       "negative,positive --out run\n"
-      "  frugal merge model.gguf run --out tuned.gguf --dtype q8_0\n\nverbs:\n";
-  for (const auto& verb : verbs()) text += "  " + padded(std::string(verb.name), 12) + std::string(verb.summary) + "\n";
+      "  frugal merge model.gguf run --out tuned.gguf --dtype q8_0\n";
+  std::vector<std::string_view> order = {"language models"};  // then the rooms, then the program's own
+  for (const SystemInfo& system : systems().all()) {
+    if (system.group != "frugal" && std::find(order.begin(), order.end(), system.group) == order.end())
+      order.push_back(system.group);
+  }
+  order.push_back("frugal");
+  for (const auto group : order) {
+    text.append("\n").append(group).append(":\n");
+    for (const SystemInfo& system : systems().all()) {
+      if (system.group == group)
+        text += wrapped("  " + padded(std::string(system.name), 12), std::string(system.summary), 16);
+    }
+  }
   return text +
          "\nfrugal VERB --help shows a verb's options. A setting comes from its default, --config FILE.toml, the "
          "environment\n"
@@ -96,34 +143,27 @@ std::string overview() {
          "exit codes: 0 done, 1 a bug, 2 usage, 3 input, 4 memory budget, 5 diverged, 130 interrupted\n";
 }
 
-std::string help_of(const Verb& verb) {
-  std::string text = "frugal " + std::string(verb.name) + ": " + std::string(verb.summary) + "\n\nexamples:\n";
-  for (const auto example : verb.examples) text += "  " + std::string(example) + "\n";
+std::string help_of(const SystemInfo& system, const Action* action) {
+  std::string text = head_of(system);
+  if (action == nullptr || (action->name.empty() && system.actions.size() > 1)) {
+    text += "\nactions:\n";
+    for (const Action& each : system.actions) {
+      if (!each.name.empty()) text += wrapped("  " + std::string(each.name), std::string(each.summary));
+    }
+    text += "\nfrugal " + std::string(system.name) + " ACTION --help shows its options.\n";
+    if (action == nullptr) return text;
+  }
+  if (!action->name.empty())
+    text += "\nfrugal " + std::string(system.name) + " " + std::string(action->name) + ": " +
+            std::string(action->summary) + "\n";
+  const std::vector<FieldInfo> fields = own_fields(*action);
   std::string arguments;
-  for (const auto& info : verb.fields) {
+  for (const auto& info : fields) {
     if (info.field.group == "arguments")
       arguments += wrapped("  " + upper(info.field.name), std::string(info.field.help) + default_text(info));
   }
   if (!arguments.empty()) text += "\narguments:\n" + arguments;
-  text += groups(verb.fields, "");
-  if (verb.has_methods) {
-    const auto& all = methods().all();
-    std::vector<std::pair<std::string_view, Json>> shown;
-    for (const auto& method : all) {  // an option that several methods have is shown once for each default
-      std::vector<FieldInfo> fresh;
-      for (const auto& info : method.fields) {
-        const std::pair key(info.field.name, info.initial);
-        if (std::find(shown.begin(), shown.end(), key) != shown.end()) continue;
-        shown.push_back(key);
-        fresh.push_back(info);
-      }
-      text += groups(
-          fresh, "--method " + std::string(method.name) +
-                     (&method == &all.front()
-                          ? ""
-                          : " (an option that it shares with a method above, at the same default, is listed there)"));
-    }
-  }
+  text += groups(fields, "") + choice_groups(*action);
   return text + "\n" + wrapped("  --config FILE.toml", "settings from a file") + wrapped("  --help", "this text");
 }
 

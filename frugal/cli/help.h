@@ -1,12 +1,13 @@
-// Help texts, made from the field lists.
+// What --help prints.
 #pragma once
 #include <string>
 
-#include "frugal/cli/verb.h"
+#include "frugal/base/system.h"
 
 namespace frugal {
 
-std::string overview();                 // frugal --help
-std::string help_of(const Verb& verb);  // frugal VERB --help: examples first, then options by group
+std::string overview();
+// Of a verb, with the options of one of its actions. action: null lists the actions.
+std::string help_of(const SystemInfo& system, const Action* action);
 
 }  // namespace frugal

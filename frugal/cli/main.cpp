@@ -8,10 +8,11 @@
 
 #include "frugal/base/log.h"
 #include "frugal/base/report_error.h"
+#include "frugal/cli/config/show_config.h"
+#include "frugal/cli/doctor/version.h"
 #include "frugal/cli/help.h"
 #include "frugal/cli/parse.h"
-#include "frugal/cli/verbs/config.h"
-#include "frugal/cli/verbs/doctor.h"
+#include "frugal/cli/run_action.h"
 
 namespace frugal {
 namespace {
@@ -22,24 +23,25 @@ int run(const std::vector<std::string>& words) {
     return static_cast<int>(Exit::usage);
   }
   const std::string& first = words.front();
-  if (first == "--help" || first == "-h" || first == "help") {
-    std::cout << (words.size() > 1 && first == "help" ? help_of(verb_named(words[1])) : overview());
+  if (first == "--help" || first == "-h" || (first == "help" && words.size() == 1)) {
+    std::cout << overview();
     return 0;
   }
   if (first == "--version") {
     std::cout << "frugal " << version() << '\n';
     return 0;
   }
-  const Verb& verb = verb_named(first);
-  const std::vector<std::string> arguments(words.begin() + 1, words.end());
-  if (is_config_show(verb, arguments)) return show_config(arguments);
-  const Parsed parsed = parse_arguments(verb, arguments);
+  const bool asks_help = first == "help";  // frugal help swarm train
+  const Asked asked = asked_for({words.begin() + asks_help, words.end()}, asks_help);
+  if (is_config_show(asked)) return show_config(asked.arguments);
+  const bool wants_help = asks_help || asked.action == nullptr;
+  Parsed parsed = wants_help ? Parsed{true, Settings({})} : parse_arguments(asked);
   if (parsed.wants_help) {
-    std::cout << help_of(verb);
+    std::cout << help_of(*asked.system, asked.action);
     return 0;
   }
   set_quiet(parsed.settings.has("quiet") && parsed.settings.at("quiet").value.get<bool>());
-  return verb.run(parsed.settings);
+  return asked.action->is_run ? run_of(asked, parsed.settings) : asked.action->run(parsed.settings);
 }
 
 }  // namespace

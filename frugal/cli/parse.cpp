@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <optional>
 
+#include "frugal/train/loop/run_config.h"
+
 extern char** environ;
 
 namespace frugal {
@@ -14,16 +16,19 @@ struct Given {
   std::string name, text;
 };
 
-// Every option the verb may have, whichever method is chosen.
-std::vector<FieldInfo> all_fields(const Verb& verb) {
-  std::vector<FieldInfo> fields = verb.fields;
-  if (!verb.has_methods) return fields;
-  for (const auto& method : methods().all()) {
-    for (const auto& info : method.fields) {
-      const bool is_known = std::any_of(fields.begin(), fields.end(),
-                                        [&](const FieldInfo& each) { return each.field.name == info.field.name; });
-      if (!is_known) fields.push_back(info);
-    }
+void add_missing(std::vector<FieldInfo>& fields, const std::vector<FieldInfo>& more) {
+  for (const FieldInfo& info : more) {
+    const bool is_known = std::any_of(fields.begin(), fields.end(),
+                                      [&](const FieldInfo& each) { return each.field.name == info.field.name; });
+    if (!is_known) fields.push_back(info);
+  }
+}
+
+// Every option the action may have, whatever is chosen.
+std::vector<FieldInfo> all_fields(const Action& action) {
+  std::vector<FieldInfo> fields = own_fields(action);
+  for (const Choice& choice : action.choices) {
+    for (const Plugin& plugin : choice.all()) add_missing(fields, plugin.fields);
   }
   return fields;
 }
@@ -47,8 +52,8 @@ struct Flags {
   std::vector<Given> given;
 };
 
-[[noreturn]] void refuse_leftover(const Verb& verb, const std::string& word, const std::vector<FieldInfo>& fields) {
-  const std::string fix = "see frugal " + std::string(verb.name) + " --help";
+[[noreturn]] void refuse_leftover(const Asked& asked, const std::string& word, const std::vector<FieldInfo>& fields) {
+  const std::string fix = "see frugal " + asked.name() + " --help";
   if (!word.starts_with("-")) throw Error(Exit::usage, "unexpected argument '" + word + "'", fix);
   std::vector<std::string> flags = {"--help", "--config"};
   for (const auto& info : fields) flags.push_back(flag_name(info.field.name));
@@ -56,7 +61,7 @@ struct Flags {
   throw Error(Exit::usage, "unknown option '" + flag + "'" + did_you_mean(flag, flags), fix);
 }
 
-Flags read_flags(const Verb& verb, const std::vector<FieldInfo>& fields, const std::vector<std::string>& arguments) {
+Flags read_flags(const Asked& asked, const std::vector<FieldInfo>& fields) {
   Flags flags;
   CLI::App app;
   app.set_help_flag();
@@ -72,14 +77,14 @@ Flags read_flags(const Verb& verb, const std::vector<FieldInfo>& fields, const s
       continue;
     }
     const bool is_positional = info.field.group == "arguments";
-    const auto take = [&flags, &fields, &verb, name](const CLI::results_t& texts) {
+    const auto take = [&flags, &fields, &asked, name](const CLI::results_t& texts) {
       for (const auto& text : texts) {  // CLI11 takes what follows, whatever it is
         const bool is_option =
             text.starts_with("--") && std::any_of(fields.begin(), fields.end(),
                                                   [&](const auto& each) { return flag_name(each.field.name) == text; });
         if (is_option) {
           throw Error(Exit::usage, flag_name(name) + " has no value: the option " + text + " follows",
-                      "see frugal " + std::string(verb.name) + " --help");
+                      "see frugal " + asked.name() + " --help");
         }
       }
       std::string joined;
@@ -91,29 +96,31 @@ Flags read_flags(const Verb& verb, const std::vector<FieldInfo>& fields, const s
     if (info.type == "LIST") option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
   try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    app.parse(std::vector<std::string>(asked.arguments.rbegin(), asked.arguments.rend()));
   } catch (const CLI::ArgumentMismatch& error) {  // "--lr: 1 required TEXT missing", or more than it takes
     const std::string what = error.what();
     const bool is_missing = what.find("missing") != std::string::npos;
     throw Error(Exit::usage,
                 what.substr(0, what.find(':')) + (is_missing ? " has no value" : " is given more than once"),
-                "see frugal " + std::string(verb.name) + " --help");
+                "see frugal " + asked.name() + " --help");
   } catch (const CLI::ParseError& error) {
-    throw Error(Exit::usage, error.what(), "see frugal " + std::string(verb.name) + " --help");
+    throw Error(Exit::usage, error.what(), "see frugal " + asked.name() + " --help");
   }
   const auto left = app.remaining();
   for (const auto& word : left) {
-    if (word.starts_with("-")) refuse_leftover(verb, word, fields);
+    if (word.starts_with("-")) refuse_leftover(asked, word, fields);
   }
-  if (!left.empty()) refuse_leftover(verb, left.front(), fields);
+  if (!left.empty()) refuse_leftover(asked, left.front(), fields);
   return flags;
 }
 
 // FRUGAL_LERNING_RATE would otherwise be passed over in silence; a name that any verb has is left to that verb.
 void check_environment() {
   std::vector<std::string> known = {"isa", "compute", "torch_library"};
-  for (const auto& verb : verbs()) {
-    for (auto& name : names_of(all_fields(verb))) known.push_back(std::move(name));
+  for (const SystemInfo& system : systems().all()) {
+    for (const Action& action : system.actions) {
+      for (auto& name : names_of(all_fields(action))) known.push_back(std::move(name));
+    }
   }
   for (char** entry = environ; *entry != nullptr; ++entry) {
     std::string_view variable(*entry);
@@ -130,32 +137,84 @@ void check_environment() {
   }
 }
 
-const MethodInfo* chosen_method(const Verb& verb, const Json& file, const std::vector<Given>& given) {
-  if (!verb.has_methods) return nullptr;
-  Settings own(verb.fields);
-  if (file.contains("method")) own.set_json("method", file["method"], "");
+// The plug-in that a choice's field names, by all the places a setting comes from. Error(Exit::usage): there is none.
+Plugin chosen(const Action& action, const Choice& choice, const Json& file, const std::vector<Given>& given) {
+  Settings own(own_fields(action));
+  const std::string field(choice.field);
+  if (file.contains(field)) own.set_json(field, file[field], "");
   own.load_environment();
   for (const auto& [name, text] : given) {
-    if (name == "method") own.set(name, text, "");
+    if (name == field) own.set(name, text, "");
   }
-  const auto name = own.at("method").value.get<std::string>();
-  return name == verb.plain_method ? nullptr : &methods().at(name);
+  const auto name = own.at(field).value.get<std::string>();
+  std::vector<std::string> names;
+  std::string listed;
+  for (Plugin& plugin : choice.all()) {
+    if (plugin.name == name) return std::move(plugin);
+    names.emplace_back(plugin.name);
+    listed += (listed.empty() ? "" : ", ") + names.back();
+  }
+  throw Error(Exit::usage, flag_name(field) + " is '" + name + "', which there is not" + did_you_mean(name, names),
+              "choose one of " + listed);
 }
 
 }  // namespace
 
-Parsed parse_arguments(const Verb& verb, const std::vector<std::string>& arguments) {
-  const std::vector<FieldInfo> possible = all_fields(verb);
-  const Flags flags = read_flags(verb, possible, arguments);
+std::string Asked::name() const {
+  const std::string verb(system->name);
+  return action == nullptr || action->name.empty() ? verb : verb + " " + std::string(action->name);
+}
+
+Asked asked_for(const std::vector<std::string>& words, bool for_help) {
+  const SystemInfo* system = systems().find(words.front());
+  std::vector<std::string> names;
+  if (system == nullptr) {
+    for (const SystemInfo& each : systems().all()) names.emplace_back(each.name);
+    throw Error(Exit::usage, "there is no verb '" + words.front() + "'" + did_you_mean(words.front(), names),
+                "see frugal --help");
+  }
+  Asked asked{system, nullptr, {words.begin() + 1, words.end()}};
+  if (!asked.arguments.empty() && !asked.arguments.front().empty())
+    asked.action = system->find(asked.arguments.front());
+  if (asked.action != nullptr) {
+    asked.arguments.erase(asked.arguments.begin());
+    return asked;
+  }
+  asked.action = system->find("");
+  const auto is_help = [](const std::string& word) { return word == "--help" || word == "-h"; };
+  if (asked.action != nullptr || for_help || std::any_of(asked.arguments.begin(), asked.arguments.end(), is_help))
+    return asked;
+  std::string listed;
+  for (const Action& action : system->actions) {
+    names.emplace_back(action.name);
+    listed += (listed.empty() ? "" : ", ") + names.back();
+  }
+  const std::string verb(system->name), fix = "the actions are: " + listed + "; see frugal " + verb + " --help";
+  if (asked.arguments.empty() || asked.arguments.front().starts_with("-"))
+    throw Error(Exit::usage, "frugal " + verb + " needs an action", fix);
+  const std::string& word = asked.arguments.front();
+  throw Error(Exit::usage, "frugal " + verb + " has no action '" + word + "'" + did_you_mean(word, names), fix);
+}
+
+std::vector<FieldInfo> own_fields(const Action& action) {
+  std::vector<FieldInfo> fields = action.fields;
+  if (action.is_run) add_missing(fields, describe_fields<RunConfig>());
+  return fields;
+}
+
+Parsed parse_arguments(const Asked& asked) {
+  const Action& action = *asked.action;
+  const std::vector<FieldInfo> possible = all_fields(action);
+  const Flags flags = read_flags(asked, possible);
   if (flags.wants_help) return {true, Settings({})};
   check_environment();
   const Json file = flags.config.empty() ? Json::object() : read_settings_file(flags.config);
-  const MethodInfo* method = chosen_method(verb, file, flags.given);
-
-  std::vector<FieldInfo> fields = verb.fields;
-  const auto own = names_of(fields);
-  for (const auto& info : method != nullptr ? method->fields : verb.plain_fields) {
-    if (std::find(own.begin(), own.end(), info.field.name) == own.end()) fields.push_back(info);
+  std::vector<FieldInfo> fields = own_fields(action);
+  std::string shown_choices;  // "--method lora"
+  for (const Choice& choice : action.choices) {
+    const Plugin plugin = chosen(action, choice, file, flags.given);
+    add_missing(fields, plugin.fields);
+    shown_choices += (shown_choices.empty() ? "" : " ") + flag_name(choice.field) + " " + std::string(plugin.name);
   }
   Settings settings(std::move(fields));
   const auto possible_names = names_of(possible);
@@ -163,11 +222,10 @@ Parsed parse_arguments(const Verb& verb, const std::vector<std::string>& argumen
     if (settings.has(name)) return;
     if (std::find(possible_names.begin(), possible_names.end(), name) == possible_names.end()) {
       throw Error(Exit::usage, "unknown key '" + name + "' in " + flags.config + did_you_mean(name, possible_names),
-                  "see frugal " + std::string(verb.name) + " --help");
+                  "see frugal " + asked.name() + " --help");
     }
-    const std::string chosen = method != nullptr ? std::string(method->name) : std::string(verb.plain_method);
-    throw Error(Exit::usage, shown + " is not an option of --method " + chosen,
-                method != nullptr ? "leave it out, or choose another --method" : "name a --method that has it");
+    throw Error(Exit::usage, shown + " is not an option of " + shown_choices,
+                "leave it out, or choose another " + flag_name(action.choices.front().field) + " that has it");
   };
   for (const auto& [name, value] : file.items()) {
     check(name, "'" + name + "' in " + flags.config);

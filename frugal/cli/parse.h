@@ -3,17 +3,33 @@
 #include <string>
 #include <vector>
 
-#include "frugal/cli/verb.h"
+#include "frugal/base/system.h"
 
 namespace frugal {
 
-struct Parsed {
-  bool wants_help = false;
-  Settings settings;  // the verb's, then those of its method
+// Where a command line leads: a verb, one of its actions, and what is left.
+struct Asked {
+  const SystemInfo* system = nullptr;
+  const Action* action = nullptr;  // null: only help can be given
+  std::vector<std::string> arguments;
+  std::string name() const;  // "swarm train"
 };
 
-// arguments: what follows the verb. Error(Exit::usage): an unknown option (with the nearest), a value missing or of the
-// wrong kind, an option of another method.
-Parsed parse_arguments(const Verb& verb, const std::vector<std::string>& arguments);
+struct Parsed {
+  bool wants_help = false;
+  Settings settings;  // the action's, those every run has, then those of what is chosen
+};
+
+// words: the verb, perhaps an action's name, arguments. The name of an action wins over a file of that name.
+// Error(Exit::usage): no such verb or action, with the nearest name.
+// for_help: none is needed.
+Asked asked_for(const std::vector<std::string>& words, bool for_help = false);
+
+// The options an action has beside those of its choices.
+std::vector<FieldInfo> own_fields(const Action& action);
+
+// Error(Exit::usage): an unknown option (with the nearest), a value missing or of the wrong kind, an option of another
+// choice.
+Parsed parse_arguments(const Asked& asked);
 
 }  // namespace frugal

@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "frugal/base/threads.h"
 #include "frugal/core/products.h"
-#include "frugal/core/threads.h"
 #include "frugal/nn/gradients.h"
 #include "frugal/nn/packed_batch.h"
 #include "frugal/nn/tape.h"

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "frugal/base/threads.h"
 #include "frugal/core/buffer.h"
 #include "frugal/core/kernels/blocks.h"
 #include "frugal/core/kernels/kernels.h"
-#include "frugal/core/threads.h"
 #include "frugal/formats/file_window.h"
 #include "frugal/formats/model_source.h"
 

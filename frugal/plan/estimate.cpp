@@ -85,6 +85,7 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
   const Size stepping = scratch + activations + threads * per_thread + snapshot,
              read = is_stored ? Size(0) : reading(r, s);
   std::vector<PlanPart> parts = {{"libtorch", r.floor},
+                                 {"code", kLibTorchCode},
                                  {"weights", weights.count()},
                                  {"tokenizer", (Size(r.shape.vocab) * kTokenizerEntry).count()},
                                  {"activations", activations.count()},
@@ -102,7 +103,7 @@ void plan_sizes::stream_weights(const PlanRequest& r, double passes, MethodPlan&
   if (r.weights != "stored" || r.file_window == 0) return;
   const std::uint64_t peak = peak_of(plan), others = peak - r.file_bytes;
   // The rest of the plan may be wrong by as much as it says itself.
-  const std::uint64_t reserve = std::max(kPlanError, (others - std::min(others, r.floor)) / 10),
+  const std::uint64_t reserve = std::max(kPlanError, (others - std::min(others, r.floor + kLibTorchCode)) / 10),
                       beside = (Size(others) + reserve).count(), least = (Size(beside) + r.file_window).count();
   if (least >= peak) return;  // all of the file takes no more
   plan.least = least;
@@ -112,7 +113,7 @@ void plan_sizes::stream_weights(const PlanRequest& r, double passes, MethodPlan&
   const std::uint64_t window = std::max(r.file_window, r.memory - std::min(r.memory, beside));
   weights->bytes -= r.file_bytes - window;
   plan.parts.push_back({"reserve", reserve});
-  plan.choices["file_window"] = window;
+  plan.choices.file_window = window;
   const auto read = static_cast<double>(r.file_bytes - (window - r.file_window));
   plan.seconds_per_step = std::max(plan.seconds_per_step, passes * read / kReadBytes);  // read while others compute
 }

@@ -72,7 +72,7 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
   plan.seconds_per_step =
       forward * (1 + m.depth * (keeps ? 1 : 2) + m.weight_gradients + (m.has_magnitudes ? m.depth : 0)) +
       number(m.trained) / r.rates.update_weights / number(threads);
-  plan.choices["activations"] = keeps ? "keep" : "checkpoint";
+  plan.choices.activations = keeps ? "keep" : "checkpoint";
   if (!changes_weights) stream_weights(r, 2, plan);
   return plan;
 }
@@ -90,7 +90,7 @@ MethodPlan plan_first_order(const PlanRequest& request, const FirstOrderPlan& me
   };
   if (activations != "auto") return of_all(activations == "keep");
   MethodPlan kept = of_all(true);
-  const bool fits = request.memory == 0 || (peak_of(kept) <= request.memory && !kept.choices.contains("file_window"));
+  const bool fits = request.memory == 0 || (peak_of(kept) <= request.memory && kept.choices.file_window == 0);
   if (fits && kept.least == 0) return kept;
   MethodPlan checkpoints = of_all(false);  // rather a forward again than the file
   if (!fits) return checkpoints;

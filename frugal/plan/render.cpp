@@ -30,10 +30,9 @@ std::string bytes_for(const PlanRow& row, const std::string& purpose) {
 }
 
 std::string streamed(const PlanRequest& request, const PlanRow& row) {
-  const auto window = row.choices.find("file_window");
-  if (window == row.choices.end()) return {};
-  return ", weights streamed: " + format_bytes(window->get<std::uint64_t>()) + " of " +
-         format_bytes(request.file_bytes) + " at a time";
+  if (row.choices.file_window == 0) return {};
+  return ", weights streamed: " + format_bytes(row.choices.file_window) + " of " + format_bytes(request.file_bytes) +
+         " at a time";
 }
 
 std::string step_time(double seconds) {

@@ -15,7 +15,7 @@
 
 namespace frugal {
 
-struct StepResult {
+struct TuningStep {
   double loss = 0;  // nats, mean over the batch (or 1 - accuracy)
   // A loss was not finite, and nothing was changed; or a gradient was not, and the layers above it may have stepped.
   bool skipped = false;
@@ -27,7 +27,7 @@ class Tuner {
  public:
   virtual ~Tuner() = default;
   // batch: indices of the training set's examples.
-  virtual StepResult step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) = 0;
+  virtual TuningStep step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) = 0;
   virtual const WeightView& view() const = 0;            // the model as tuned so far
   virtual std::uint64_t trained() const = 0;             // numbers that steps change, before the first one
   virtual std::vector<double> likely_rates() const = 0;  // step sizes that --lr auto tries, rising

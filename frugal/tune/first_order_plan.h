@@ -4,10 +4,23 @@
 #include <map>
 #include <string>
 
+#include "frugal/base/settings.h"
 #include "frugal/plan/plan.h"
 #include "frugal/tune/first_order_config.h"
 
 namespace frugal {
+
+// Error(Exit::usage): an option of the optimiser that is not chosen. A name in the environment is left alone.
+inline void refuse_unused_first_order_options(const Settings& settings) {
+  const bool is_adamw = settings.at("optimizer").value == "adamw";
+  for (const std::string_view name : {"momentum", "adam_beta1", "adam_beta2", "adam_epsilon"}) {
+    if (!settings.is_given(name) || settings.at(name).origin.starts_with("FRUGAL_") || (name == "momentum") != is_adamw)
+      continue;
+    const std::string flag = flag_name(name);
+    throw Error(Exit::usage, flag + " is given, but --optimizer is " + (is_adamw ? "adamw" : "sgd"),
+                "leave " + flag + " out, or choose --optimizer " + (is_adamw ? "sgd" : "adamw"));
+  }
+}
 
 inline FirstOrderPlan first_order_plan(const FirstOrderConfig& c, const PlanRequest& request, bool trains_weights) {
   const bool has_master = trains_weights && c.update == "master" && request.weights == "bf16";

@@ -2,13 +2,13 @@
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
+#include "frugal/cli/doctor/version.h"
 #include "frugal/cli/report/charts.h"
 #include "frugal/cli/report/outcome.h"
 #include "frugal/cli/report/report.h"
 #include "frugal/cli/report/sections.h"
 #include "frugal/cli/report/style.h"
 #include "frugal/cli/report/text.h"
-#include "frugal/cli/verbs/doctor.h"
 
 namespace frugal {
 namespace report {

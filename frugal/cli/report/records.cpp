@@ -6,8 +6,8 @@
 #include "frugal/cli/report/plot.h"
 #include "frugal/cli/report/sections.h"
 #include "frugal/cli/report/text.h"
-#include "frugal/cli/verbs/tune.h"
 #include "frugal/tune/registry.h"
+#include "frugal/verbs/tune/config.h"
 
 namespace frugal::report {
 namespace {

@@ -194,7 +194,8 @@ TEST_F(Answers, AutoChoosesAmongTheMethodsOfAnObjective) {
                  "");
   expect_refused(tune("--method auto --objective accuracy --data " + pairs), 2, "but the data has no labels",
                  "give --labels");
-  expect_refused(tune("--method auto --lr 1e-4 " + labels), 2, "--lr is not an option of --method auto", "name a");
+  expect_refused(tune("--method auto --lr 1e-4 " + labels), 2, "--lr is not an option of --method auto",
+                 "choose another --method");
 }
 
 TEST_F(Answers, OnePairIsShownBeforeItIsTrained) {

@@ -3,9 +3,13 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
+#include <set>
+
 #include "frugal/base/error.h"
 #include "frugal/cli/help.h"
 #include "frugal/tune/mezo/config.h"
+#include "frugal/tune/registry.h"
 #include "frugal/tune/sparse_mezo/config.h"
 #include "run_program.h"
 
@@ -21,16 +25,19 @@ std::string other_value(const FieldInfo& info) {
     }
     return {};  // a single choice
   }
-  if (info.type == "N") return "37";
+  if (info.type == "N" || info.type == "N|auto") return "37";
   if (info.type == "NUMBER" || info.type == "NUMBER|auto") return "0.4375";
   if (info.type == "SIZE") return "123MiB";
   if (info.type == "LIST") return "b,a";
   return "mezo";
 }
 
-std::string refusal(const std::string& verb, const std::vector<std::string>& arguments) {
+Settings parsed(std::vector<std::string> words) { return parse_arguments(asked_for(words)).settings; }
+
+std::string refusal(const std::string& verb, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), verb);
   try {
-    parse_arguments(verb_named(verb), arguments);
+    parsed(arguments);
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Exit::usage);
     EXPECT_FALSE(error.fix().empty());
@@ -39,25 +46,83 @@ std::string refusal(const std::string& verb, const std::vector<std::string>& arg
   return "accepted";
 }
 
-// Every field of every verb and of every method's options changes what is parsed, in both spellings.
-TEST(Parse, EveryFieldIsParsedAndKept) {
-  for (const auto& verb : verbs()) {
-    const auto defaults = parse_arguments(verb, {}).settings;
-    for (const auto& info : defaults.fields()) {
-      const std::string text = other_value(info);
-      if (text.empty() || verb.name == "config") continue;
-      const std::string name(info.field.name);
-      for (const std::string& flag : {flag_name(name), "--" + name}) {
-        const auto parsed = parse_arguments(verb, {flag + "=" + text}).settings;
-        if (name == "method") {
-          EXPECT_EQ(parsed.at(name).value, text);
-          continue;
+// The words that lead to each action, once for each plug-in of its choices.
+std::vector<std::vector<std::string>> ways() {
+  std::vector<std::vector<std::string>> all;
+  for (const SystemInfo& system : systems().all()) {
+    for (const Action& action : system.actions) {
+      std::vector<std::string> words = {std::string(system.name)};
+      if (!action.name.empty()) words.emplace_back(action.name);
+      all.push_back(words);
+      for (const Choice& choice : action.choices) {
+        for (const Plugin& plugin : choice.all()) {
+          all.push_back(words);
+          all.back().insert(all.back().end(), {flag_name(choice.field), std::string(plugin.name)});
         }
+      }
+    }
+  }
+  return all;
+}
+
+bool is_choice(const Action& action, std::string_view field) {
+  return std::any_of(action.choices.begin(), action.choices.end(), [&](const Choice& c) { return c.field == field; });
+}
+
+// Every field of every action and of every plug-in's options changes what is parsed, in both spellings.
+TEST(Parse, EveryFieldIsParsedAndKept) {
+  for (const auto& words : ways()) {
+    const Asked asked = asked_for(words);
+    const Settings defaults = parse_arguments(asked).settings;
+    for (const auto& info : defaults.fields()) {
+      const std::string text = other_value(info), name(info.field.name);
+      if (text.empty() || asked.system->name == "config" || is_choice(*asked.action, name)) continue;
+      for (const std::string& flag : {flag_name(name), "--" + name}) {
+        auto more = words;
+        more.push_back(flag + "=" + text);
+        const Settings found = parsed(more);
         Json expected = defaults.values();
-        EXPECT_NE(parsed.at(name).value, expected[name]) << verb.name << " " << flag;
-        EXPECT_EQ(parsed.at(name).origin, flag_name(name));
-        expected[name] = parsed.at(name).value;
-        EXPECT_EQ(parsed.values(), expected) << verb.name << " " << flag;
+        EXPECT_NE(found.at(name).value, expected[name]) << asked.name() << " " << flag;
+        EXPECT_EQ(found.at(name).origin, flag_name(name));
+        expected[name] = found.at(name).value;
+        EXPECT_EQ(found.values(), expected) << asked.name() << " " << flag;
+      }
+    }
+  }
+}
+
+// An option has one meaning in an action: no two of its fields have a name.
+TEST(Systems, NoActionHasAnOptionTwice) {
+  for (const SystemInfo& system : systems().all()) {
+    for (const Action& action : system.actions) {
+      std::set<std::string_view> names;
+      for (const FieldInfo& info : action.fields)
+        EXPECT_TRUE(names.insert(info.field.name).second)
+            << system.name << " " << action.name << " " << info.field.name;
+      for (const Choice& choice : action.choices) {
+        for (const Plugin& plugin : choice.all()) {
+          std::set<std::string_view> own;
+          for (const FieldInfo& info : plugin.fields)
+            EXPECT_TRUE(own.insert(info.field.name).second) << plugin.name << " " << info.field.name;
+        }
+      }
+    }
+  }
+}
+
+TEST(Systems, EveryActionDoesSomethingAndEveryExampleParses) {
+  for (const SystemInfo& system : systems().all()) {
+    EXPECT_FALSE(system.summary.empty()) << system.name;
+    EXPECT_FALSE(system.examples.empty()) << system.name;
+    for (const Action& action : system.actions)
+      EXPECT_EQ(action.is_run || !action.sweeps.empty(), static_cast<bool>(action.check))
+          << system.name << " " << action.name;
+    for (const std::string_view example : system.examples) {
+      const std::string line(example.substr(0, example.find("   ")));
+      EXPECT_NE(line.find("frugal " + std::string(system.name)), std::string::npos) << line;
+      const auto outcome = run_program("config show" + line.substr(line.find("frugal ") + 6) + " --json");
+      if (system.name != "config") {
+        EXPECT_EQ(outcome.code, 0) << line << "\n" << outcome.err << outcome.out;
       }
     }
   }
@@ -69,9 +134,8 @@ void expect_reaches_struct(const std::string& method) {
   const Json plain = to_json(Config{});
   for (const auto& info : methods().at(method).fields) {
     const std::string name(info.field.name);
-    const auto parsed =
-        parse_arguments(verb_named("tune"), {"--method", method, flag_name(name) + "=" + other_value(info)}).settings;
-    Json changed = to_json(from_json<Config>(parsed.values()));
+    const Settings found = parsed({"tune", "--method", method, flag_name(name) + "=" + other_value(info)});
+    Json changed = to_json(from_json<Config>(found.values()));
     EXPECT_NE(changed[name], plain[name]) << name;
     changed[name] = plain[name];
     EXPECT_EQ(changed, plain) << name;
@@ -85,29 +149,24 @@ TEST(Parse, MethodOptionsReachTheirStructs) {
 
 TEST(Parse, MethodsHaveTheirOwnDefaults) {
   const auto lr = [](const std::string& method) {
-    return from_json<MezoConfig>(parse_arguments(verb_named("tune"), {"--method", method}).settings.values())
-        .step.lr.value;
+    return from_json<MezoConfig>(parsed({"tune", "--method", method}).values()).step.lr.value;
   };
   EXPECT_EQ(lr("mezo"), MezoConfig{}.step.lr.value);
   EXPECT_EQ(lr("sparse-mezo"), SparseMezoConfig{}.mezo.step.lr.value);
   EXPECT_NE(lr("mezo"), lr("sparse-mezo"));
-  const auto automatic = parse_arguments(verb_named("tune"), {"--lr", "auto"}).settings;
+  const auto automatic = parsed({"tune", "--method", "mezo", "--lr", "auto"});
   EXPECT_TRUE(from_json<MezoConfig>(automatic.values()).step.lr.is_automatic);
 }
 
 TEST(Parse, PositionalsAndFlags) {
-  const auto s =
-      parse_arguments(verb_named("merge"), {"m.gguf", "--out", "o", "run", "--dtype", "f32", "--json"}).settings;
+  const auto s = parsed({"merge", "m.gguf", "--out", "o", "run", "--dtype", "f32", "--json"});
   EXPECT_EQ(s.at("model").value, "m.gguf");
   EXPECT_EQ(s.at("run").value, "run");
   EXPECT_EQ(s.at("out").value, "o");
   EXPECT_EQ(s.at("json").value, true);
-  const auto bench = parse_arguments(verb_named("bench"), {"step", "m", "--no-evaluated-direction"}).settings;
-  EXPECT_EQ(bench.at("what").value, "step");
+  const auto bench = parsed({"bench", "step", "m", "--no-evaluated-direction"});
   EXPECT_EQ(bench.at("evaluated_direction").value, false);
-  const auto text =
-      parse_arguments(verb_named("tune"), {"--template", "-- {a} [b], \"c\"\n", "--labels", "a,b", "--labels", "c"})
-          .settings;
+  const auto text = parsed({"tune", "--template", "-- {a} [b], \"c\"\n", "--labels", "a,b", "--labels", "c"});
   EXPECT_EQ(text.at("template").value, "-- {a} [b], \"c\"\n");
   EXPECT_EQ(text.at("labels").value, Json({"a", "b", "c"}));
 }
@@ -125,7 +184,7 @@ TEST(Parse, Refusals) {
             "--eps is not an option of --method forward");
   EXPECT_EQ(refusal("tune", {"m", "--method", "sparse_mezo"}),
             "--method is 'sparse_mezo', which there is not; did you mean 'sparse-mezo'?");
-  EXPECT_EQ(refusal("tune", {"--lr", "-1"}), "--lr is '-1', expected a number >= 0 or auto");
+  EXPECT_EQ(refusal("tune", {"--method", "mezo", "--lr", "-1"}), "--lr is '-1', expected a number >= 0 or auto");
 }
 
 TEST(Parse, LayersInOrder) {
@@ -133,7 +192,7 @@ TEST(Parse, LayersInOrder) {
   write_file(path, "steps = 5\nbatch = 6\nmax-length = 77\nmethod = \"mezo\"\n");
   ::setenv("FRUGAL_STEPS", "50", 1);
   ::setenv("FRUGAL_SEED", "9", 1);
-  const auto s = parse_arguments(verb_named("tune"), {"--config", path.string(), "--seed", "10"}).settings;
+  const auto s = parsed({"tune", "--config", path.string(), "--seed", "10"});
   ::unsetenv("FRUGAL_STEPS");
   ::unsetenv("FRUGAL_SEED");
   EXPECT_EQ(s.at("steps").value, 50);
@@ -170,18 +229,27 @@ TEST(Methods, RangesNameOptionAndValue) {
   EXPECT_EQ(what("sparse-mezo", {{"mask", "file:x"}, {"sparsity", 0.0}}), "accepted");
 }
 
-// Help comes from the same lists as parsing, and leads with three examples.
+// Help comes from the same lists as parsing, and leads with examples.
 TEST(Help, ShowsExamplesFirstAndEveryOption) {
-  for (const auto& verb : verbs()) {
-    const std::string text = help_of(verb);
-    EXPECT_LT(text.find("examples:"), text.find("\n\n", text.find("examples:")));
-    for (const auto example : verb.examples) EXPECT_NE(text.find(example), std::string::npos);
-    for (const auto& info : verb.fields) {
-      if (info.field.group != "arguments") {
-        EXPECT_NE(text.find("  " + flag_name(info.field.name)), std::string::npos) << verb.name;
+  for (const SystemInfo& system : systems().all()) {
+    for (const Action& action : system.actions) {
+      const std::string text = help_of(system, &action);
+      EXPECT_LT(text.find("examples:"), text.find("\n\n", text.find("examples:")));
+      for (const auto example : system.examples) EXPECT_NE(text.find(example), std::string::npos);
+      for (const auto& info : own_fields(action)) {
+        if (info.field.group != "arguments") {
+          EXPECT_NE(text.find("  " + flag_name(info.field.name)), std::string::npos) << system.name << info.field.name;
+        }
       }
     }
   }
+}
+
+TEST(Help, GroupsTheVerbs) {
+  const std::string text = overview();
+  for (const SystemInfo& system : systems().all())
+    EXPECT_NE(text.find("\n  " + std::string(system.name) + " "), std::string::npos) << system.name;
+  EXPECT_LT(text.find("language models:"), text.find("frugal:\n"));
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 
 #include "frugal/base/philox.h"
 #include "frugal/base/processor.h"
+#include "frugal/base/threads.h"
 #include "frugal/core/budget/memory_usage.h"
-#include "frugal/core/threads.h"
 #include "frugal/plan/cuts.h"
 
 namespace frugal {

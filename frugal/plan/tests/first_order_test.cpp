@@ -16,9 +16,9 @@ TEST(Plan, FirstOrderAddsTapeGradientsAndState) {
   };
   EXPECT_EQ(peak(large, "checkpoint") - peak(small, "checkpoint"), 3'000'000ull * 8 + 1'000'000ull * 4);
   EXPECT_EQ(peak(small, "keep") - peak(small, "checkpoint"), 29ull * 1024 * (576 * 4 + (960 + 576 + 2 * 1536) * 2));
-  EXPECT_EQ(plan_first_order(r, small, "auto").choices["activations"], "keep");
+  EXPECT_EQ(plan_first_order(r, small, "auto").choices.activations, "keep");
   r.memory = peak(small, "checkpoint") + 1;
-  EXPECT_EQ(plan_first_order(r, small, "auto").choices["activations"], "checkpoint");
+  EXPECT_EQ(plan_first_order(r, small, "auto").choices.activations, "checkpoint");
   EXPECT_LT(plan_first_order(r, small, "keep").seconds_per_step,
             plan_first_order(r, small, "checkpoint").seconds_per_step);
 }
@@ -64,7 +64,7 @@ TEST(Plan, AgreesWithTheMeasuredPeakOfNaturalLengths) {
   r.length_deviation = 11.15;
   ASSERT_EQ(tokens_of_step(r), 703u);
   const FirstOrderPlan lora{.trained = 2'442'240, .gradients = 81'408, .beside = 9'768'960, .has_pairs = true};
-  const double planned = static_cast<double>(peak_of(plan_first_order(r, lora, "auto")) - r.floor),
+  const double planned = static_cast<double>(peak_of(plan_first_order(r, lora, "auto")) - r.floor - kLibTorchCode),
                measured = 767'287'296.0 - 126'902'272.0;
   EXPECT_GE(planned, measured);
   EXPECT_LE(planned, 1.1 * measured);

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "frugal/base/threads.h"
 #include "frugal/core/buffer.h"
-#include "frugal/core/threads.h"
 #include "frugal/train/parametrisation/parametrisation.h"
 
 namespace frugal {

@@ -2,8 +2,8 @@
 #pragma once
 #include <vector>
 
+#include "frugal/base/threads.h"
 #include "frugal/core/buffer.h"
-#include "frugal/core/threads.h"
 #include "frugal/train/parametrisation/parametrisation.h"
 
 namespace frugal {

@@ -107,7 +107,7 @@ double FirstOrderTuner::squared_norm(const GradientBuffers& gradients, std::span
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
-StepResult FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) {
+TuningStep FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) {
   activate_for(step);
   const std::size_t n = batch.size(), parts = static_cast<std::size_t>(options_.accumulation),
                     size = (n + parts - 1) / parts;
@@ -154,7 +154,7 @@ StepResult FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const 
       update(left, static_cast<float>(
                        options_.clip_norm > 0 && length > options_.clip_norm ? options_.clip_norm / length : 1));
   }
-  StepResult result{loss, !is_finite || !std::isfinite(loss), {}, {{"gradient_norm", std::sqrt(norm)}}};
+  TuningStep result{loss, !is_finite || !std::isfinite(loss), {}, {{"gradient_norm", std::sqrt(norm)}}};
   if (schedule_) result.details["active_block"] = schedule_->names[schedule_->active(step)];
   return result;
 }

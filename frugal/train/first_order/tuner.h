@@ -38,7 +38,7 @@ class FirstOrderTuner : public Tuner {
   // objective null: no steps are taken. Without a schedule all parameters are trained all the time.
   FirstOrderTuner(std::unique_ptr<Parametrisation> what, Decoder& decoder, Objective* objective,
                   FirstOrderOptions options, std::optional<BlockSchedule> schedule = {});
-  StepResult step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) override;
+  TuningStep step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) override;
   const WeightView& view() const override { return what_->view(); }
   std::uint64_t trained() const override { return what_->trained(); }
   std::vector<double> likely_rates() const override { return options_.likely_rates; }

@@ -150,6 +150,23 @@ SnapshotInfo read_snapshot(const std::filesystem::path& path, std::span<const Na
   return info;
 }
 
+std::map<std::string, std::uint64_t> snapshot_sizes(const std::filesystem::path& path) {
+  const OpenSnapshot open = open_snapshot(path, nullptr);
+  std::map<std::string, std::uint64_t> sizes;
+  std::uint64_t left = open.data_bytes;
+  try {
+    for (const Json& part : open.header.at("tensors")) {
+      const auto bytes = part.at("bytes").get<std::uint64_t>();
+      if (bytes > left) damaged(path, "its parts take more than the file has");
+      left -= bytes;
+      sizes[part.at("name").get<std::string>()] = bytes;
+    }
+  } catch (const nlohmann::json::exception& error) {
+    damaged(path, error.what());
+  }
+  return sizes;
+}
+
 std::uint64_t snapshot_bytes(std::span<const NamedBytes> tensors) {
   std::uint64_t sum = 0;
   for (const NamedBytes& tensor : tensors) sum += tensor.bytes.size();

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 
@@ -35,6 +36,10 @@ SnapshotInfo verify_snapshot(const std::filesystem::path& path);
 
 // Verifies, compares names and sizes with `tensors` (errors give both), and only then writes to them.
 SnapshotInfo read_snapshot(const std::filesystem::path& path, std::span<const NamedBytes> into);
+
+// Bytes of each part by its name, as the header has them; together no more than the file. Errors as above, but for the
+// checksum, which is not looked at.
+std::map<std::string, std::uint64_t> snapshot_sizes(const std::filesystem::path& path);
 
 std::uint64_t snapshot_bytes(std::span<const NamedBytes> tensors);  // of the file, less its header
 

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "frugal/core/threads.h"
+#include "frugal/base/threads.h"
 #include "frugal/nn/weight_view.h"
 #include "frugal/train/parametrisation/parametrisation.h"
 #include "frugal/train/zeroth_order/options.h"

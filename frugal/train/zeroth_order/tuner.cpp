@@ -59,7 +59,7 @@ std::vector<double> ZerothOrderTuner::likely_rates() const {
   return {1e-5, 3e-5, 1e-4, 3e-4};
 }
 
-StepResult ZerothOrderTuner::step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) {
+TuningStep ZerothOrderTuner::step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) {
   const std::size_t n = batch.size(), part = (n + accumulation_ - 1) / accumulation_;
   const double terms = objective_->terms(batch);
   const auto estimate = engine_.estimate(step, [&](const WeightView& view) {

@@ -16,7 +16,7 @@ class ZerothOrderTuner : public Tuner {
   // taken. description: what `what` is, for the trajectory's header; empty: all weights.
   ZerothOrderTuner(std::unique_ptr<Parametrisation> what, Threads& threads, Objective* objective,
                    ZerothOrderOptions options, Loss loss, std::int64_t accumulation, Json description = Json::object());
-  StepResult step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) override;
+  TuningStep step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) override;
   const WeightView& view() const override { return what_->view(); }
   std::uint64_t trained() const override { return what_->trained(); }
   std::vector<double> likely_rates() const override;

@@ -3,8 +3,8 @@
 
 #include "frugal/tune/badam/pair_blocks.h"
 #include "frugal/tune/first_order_plan.h"
+#include "frugal/tune/low_rank_face.h"
 #include "frugal/tune/low_rank_plan.h"
-#include "frugal/tune/registry.h"
 
 namespace frugal {
 namespace {
@@ -107,9 +107,17 @@ MethodPlan plan(const PlanRequest& request, const Json& settings, const BadamCon
 
 }  // namespace
 
-void register_badam(Registry& registry) {
-  registry.add(describe_method<BadamConfig>("badam", "all weights by AdamW, one block after the other",
-                                            "arXiv:2404.02827", plan, false, 40));
+void register_tune_badam(MethodTable& table) {
+  MethodInfo method = describe_method<BadamConfig>("badam", "all weights by AdamW, one block after the other",
+                                                   "arXiv:2404.02827", plan, 40);
+  method.leaves_weights = trains_pairs;
+  add_pair_faces(method, true);
+  const auto refuse_pairs = method.refuse_unused;
+  method.refuse_unused = [refuse_pairs](const Settings& settings) {
+    refuse_pairs(settings);
+    refuse_unused_first_order_options(settings);
+  };
+  table.add(std::move(method));
 }
 
 }  // namespace frugal

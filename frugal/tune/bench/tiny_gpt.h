@@ -11,8 +11,8 @@
 #include "frugal/formats/model_source.h"
 #include "frugal/formats/tokenizer.h"
 #include "frugal/nn/decoder.h"
-#include "frugal/train/loop/schedule.h"
 #include "frugal/train/objective/sequence_loss.h"
+#include "frugal/train/schedule.h"
 #include "frugal/train/tuner_registry.h"
 
 namespace frugal::small_scale {

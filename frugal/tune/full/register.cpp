@@ -15,9 +15,11 @@ MethodPlan plan(const PlanRequest& request, const Json&, const FullConfig& confi
 
 }  // namespace
 
-void register_full(Registry& registry) {
-  registry.add(describe_method<FullConfig>("full", "all weights by backpropagation and AdamW", "arXiv:1711.05101", plan,
-                                           false, 20));
+void register_tune_full(MethodTable& table) {
+  MethodInfo method =
+      describe_method<FullConfig>("full", "all weights by backpropagation and AdamW", "arXiv:1711.05101", plan, 20);
+  method.refuse_unused = refuse_unused_first_order_options;
+  table.add(std::move(method));
 }
 
 }  // namespace frugal

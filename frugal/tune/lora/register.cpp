@@ -1,7 +1,7 @@
 #include "frugal/tune/first_order_plan.h"
 #include "frugal/tune/lora/config.h"
+#include "frugal/tune/low_rank_face.h"
 #include "frugal/tune/low_rank_plan.h"
-#include "frugal/tune/registry.h"
 
 namespace frugal {
 namespace {
@@ -18,9 +18,17 @@ MethodPlan plan(const PlanRequest& request, const Json&, const LoraConfig& confi
 
 }  // namespace
 
-void register_lora(Registry& registry) {
-  registry.add(describe_method<LoraConfig>("lora", "low-rank pairs beside frozen weights, quantised ones too",
-                                           "arXiv:2106.09685", plan, true, 10));
+void register_tune_lora(MethodTable& table) {
+  MethodInfo method = describe_method<LoraConfig>("lora", "low-rank pairs beside frozen weights, quantised ones too",
+                                                  "arXiv:2106.09685", plan, 10);
+  method.leaves_weights = [](const Json&) { return true; };
+  add_pair_faces(method, true);
+  const auto refuse_pairs = method.refuse_unused;
+  method.refuse_unused = [refuse_pairs](const Settings& settings) {
+    refuse_pairs(settings);
+    refuse_unused_first_order_options(settings);
+  };
+  table.add(std::move(method));
 }
 
 }  // namespace frugal

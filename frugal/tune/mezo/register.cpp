@@ -1,5 +1,6 @@
-#include "frugal/tune/mezo/plan.h"
-#include "frugal/tune/registry.h"
+#include "frugal/tune/low_rank_face.h"
+#include "frugal/tune/mezo/config.h"
+#include "frugal/tune/zeroth_order_plan.h"
 
 namespace frugal {
 
@@ -11,9 +12,12 @@ MethodPlan plan(const PlanRequest& request, const Json&, const MezoConfig& confi
 
 }  // namespace
 
-void register_mezo(Registry& registry) {
-  registry.add(describe_method<MezoConfig>("mezo", "all weights from two forward passes a step, no gradients",
-                                           "arXiv:2305.17333", plan, false, 50));
+void register_tune_mezo(MethodTable& table) {
+  MethodInfo method = describe_method<MezoConfig>("mezo", "all weights from two forward passes a step, no gradients",
+                                                  "arXiv:2305.17333", plan, 50);
+  method.leaves_weights = trains_pairs;
+  add_pair_faces(method, false);
+  table.add(std::move(method));
 }
 
 }  // namespace frugal

@@ -3,12 +3,12 @@
 #include <string>
 
 #include "frugal/base/config.h"
-#include "frugal/tune/mezo/config.h"
+#include "frugal/tune/zeroth_order_config.h"
 
 namespace frugal {
 
 struct SparseMezoConfig {
-  MezoConfig mezo{.step = {1e-4}};
+  ZerothOrderConfig mezo{.step = {1e-4}};
   double sparsity = 0.75;
   std::string mask = "small";
   bool dynamic_mask = true;
@@ -16,7 +16,7 @@ struct SparseMezoConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    MezoConfig::fields(c.mezo, v);
+    ZerothOrderConfig::fields(c.mezo, v);
     v({.name = "sparsity", .help = "share of each matrix that is not trained, in [0, 1)", .group = "method"},
       c.sparsity);
     v({.name = "mask",

@@ -35,7 +35,9 @@ struct SpruftConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     FirstOrderConfig::fields(c.first_order, v);
-    v({.name = "rows", .help = "rows trained in each linear; 0: by --ratio, or 64 without one", .group = "method"},
+    v({.name = "rows",
+       .help = "rows trained in each linear; 0: by --ratio, or without one 64, all of a linear that has fewer",
+       .group = "method"},
       c.rows);
     v({.name = "ratio",
        .help = "share of each linear's rows that is trained, in (0, 1]; 0: by --rows",

@@ -2,7 +2,7 @@
 
 #include "frugal/formats/adapter/rows_adapter.h"
 #include "frugal/tune/first_order_plan.h"
-#include "frugal/tune/registry.h"
+#include "frugal/tune/low_rank_face.h"
 #include "frugal/tune/spruft/selection.h"
 
 namespace frugal {
@@ -46,11 +46,39 @@ MethodPlan plan(const PlanRequest& request, const Json&, const SpruftConfig& giv
   return plan_first_order(request, method, config.first_order.activations);
 }
 
+// What chooses the rows beside an adapter that has chosen them, or has no part in the choice.
+void refuse_unused(const Settings& settings) {
+  const auto text = [&](std::string_view name) { return settings.at(name).value.get<std::string>(); };
+  for (const std::string_view name : SpruftConfig::kChoosing) {
+    if (text("adapter").empty() || !is_given_here(settings, name)) continue;
+    const std::string flag = flag_name(name);
+    throw Error(Exit::usage, flag + " is given, but --adapter " + text("adapter") + " says which rows are trained",
+                "leave " + flag + " out, or --adapter");
+  }
+  const auto refuse = [&](std::string_view name, const char* why) {
+    if (!is_given_here(settings, name)) return;
+    const std::string flag = flag_name(name);
+    throw Error(Exit::usage, flag + " is given, but " + why, "leave " + flag + " out");
+  };
+  if (text("score") != "qm-taylor") refuse("aggregate", "it is for --score qm-taylor");
+  if (text("score") != "zo-taylor") refuse("zo_directions", "it is for --score zo-taylor");
+  refuse_unused_first_order_options(settings);
+}
+
 }  // namespace
 
-void register_spruft(Registry& registry) {
-  registry.add(describe_method<SpruftConfig>("spruft", "the most important rows of each linear by AdamW",
-                                             "arXiv:2502.11439", plan, true, 30));
+void register_tune_spruft(MethodTable& table) {
+  MethodInfo method = describe_method<SpruftConfig>("spruft", "the most important rows of each linear by AdamW",
+                                                    "arXiv:2502.11439", plan, 30);
+  method.leaves_weights = [](const Json&) { return true; };
+  method.refuse_unused = refuse_unused;
+  method.input_files = [](const Json& settings) {
+    const std::string adapter = settings.value("adapter", std::string());
+    if (adapter.empty()) return std::vector<InputFile>();
+    const std::string path = std::filesystem::absolute(adapter).lexically_normal().string();
+    return std::vector<InputFile>{{"adapter", path, "adapter", path}};
+  };
+  table.add(std::move(method));
 }
 
 }  // namespace frugal

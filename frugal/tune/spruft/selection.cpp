@@ -13,7 +13,8 @@ std::int64_t row_budget(const SpruftConfig& config, const std::string& name, std
         static_cast<std::int64_t>(config.ratio * static_cast<double>(rows)) / config.round_to * config.round_to;
     return std::min(rows, std::max(share, config.min_rows));
   }
-  const std::int64_t wanted = config.rows > 0 ? config.rows : SpruftConfig::kDefaultRows;
+  if (config.rows == 0) return std::min(rows, SpruftConfig::kDefaultRows);
+  const std::int64_t wanted = config.rows;
   if (wanted > rows) {
     throw Error(Exit::usage,
                 "--rows is " + std::to_string(wanted) + ", but " + name + " has " + std::to_string(rows) +

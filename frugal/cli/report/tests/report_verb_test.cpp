@@ -30,9 +30,10 @@ class ReportVerb : public testing::Test {
 
 bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
-int call_verb(const std::vector<std::string>& arguments) {
-  const Verb& verb = verb_named("report");
-  return verb.run(parse_arguments(verb, arguments).settings);
+int call_verb(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "report");
+  const Asked asked = asked_for(arguments);
+  return asked.action->run(parse_arguments(asked).settings);
 }
 
 Exit refusal(const std::vector<std::string>& arguments) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "frugal/base/philox.h"
-#include "frugal/train/loop/run_state.h"
+#include "frugal/train/named_bytes.h"
 #include "frugal/train/objective/sequence_loss.h"
 
 namespace frugal {

@@ -115,7 +115,7 @@ TEST(ZerothOrderPairs, ALogOfStepsGivesTheSameBitsOnAnyBaseAndTheBaseKeepsIts) {
       EXPECT_EQ(weights_sha256(tuner->result()), start) << "no step size, no change";
       tuner->restart();
       for (std::uint64_t step = 0; step < 4; ++step) {
-        const StepResult taken = tuner->step(step, 1e-2, f.all);
+        const TuningStep taken = tuner->step(step, 1e-2, f.all);
         ASSERT_FALSE(taken.skipped);
         again->replay(step, 1e-2, taken.record);
       }

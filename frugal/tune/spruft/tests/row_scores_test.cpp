@@ -1,5 +1,5 @@
 // Scores against a straight reference on a small model, and planted rows that the right scores must find.
-#include "frugal/tune/spruft/row_scores.h"
+#include "frugal/tune/spruft/torch/row_scores.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,142 @@
+# A room is a folder of frugal/ whose folders register themselves: systems and verbs in a register.cpp, methods of tune in
+# theirs. The build finds them and writes the tables, so that adding a folder changes no list (and no linker drops a static
+# constructor). What lies in a folder called torch/ computes with LibTorch and goes into the room's library, which the
+# program opens when a verb needs it; everything else is free of LibTorch and part of the program.
+
+# frugal_table(<out variable> <function> <type> <header> <prefix> <path>...): a source file with `function(type&)` that calls
+# `<prefix>_<room>_<folder>(table)` for each path <room>/<folder>.
+function(frugal_table out function type header prefix)
+  set(declared "")
+  set(called "")
+  foreach(path ${ARGN})
+    string(REPLACE "/" "_" name ${path})
+    string(APPEND declared "void ${prefix}_${name}(${type}&);\n")
+    string(APPEND called "  ${prefix}_${name}(table);\n")
+  endforeach()
+  frugal_generate(${out} ${function} "#include \"${header}\"
+
+namespace frugal {
+${declared}
+void ${function}([[maybe_unused]] ${type}& table) {
+${called}}
+}  // namespace frugal
+")
+  set(${out} ${${out}} PARENT_SCOPE)
+endfunction()
+
+function(frugal_generate out name content)
+  set(path ${CMAKE_BINARY_DIR}/generated/${name}.cpp)
+  file(CONFIGURE OUTPUT ${path} @ONLY CONTENT "${content}")
+  set(${out} ${path} PARENT_SCOPE)
+endfunction()
+
+# The folders <room>/<folder> that hold `file`, by name.
+function(frugal_folders out room file)
+  file(GLOB found CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/frugal/${room}/*/${file})
+  set(folders)
+  foreach(path ${found})
+    string(REGEX REPLACE "/${file}$" "" path ${path})
+    file(RELATIVE_PATH path ${CMAKE_SOURCE_DIR}/frugal ${path})
+    list(APPEND folders ${path})
+  endforeach()
+  list(SORT folders)
+  set(${out} ${folders} PARENT_SCOPE)
+endfunction()
+
+# Sources below a room with or without LibTorch; neither tests nor programs of their own.
+function(frugal_room_sources out room with_torch)
+  frugal_sources(found ${room})
+  if(with_torch)
+    list(FILTER found INCLUDE REGEX "/torch/")
+  else()
+    list(FILTER found EXCLUDE REGEX "/torch/")
+  endif()
+  set(${out} ${found} PARENT_SCOPE)
+endfunction()
+
+# ---- the methods of tune, as far as help and plans need them ----
+frugal_folders(methods tune register.cpp)
+frugal_table(method_table register_tune_methods MethodTable frugal/tune/registry.h register ${methods})
+frugal_room_sources(method_sources tune FALSE)
+add_library(frugal_methods STATIC ${method_sources} ${method_table})
+target_include_directories(frugal_methods PUBLIC ${CMAKE_SOURCE_DIR})
+target_link_libraries(frugal_methods PUBLIC frugal_plan)
+frugal_floor(common verbs/common frugal_methods frugal_data)
+
+# ---- the rooms of systems ----
+set(FRUGAL_ROOMS)
+set(FRUGAL_SYSTEMS)
+file(GLOB found RELATIVE ${CMAKE_SOURCE_DIR}/frugal CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/frugal/*/*/register.cpp)
+foreach(path ${found})
+  string(REGEX REPLACE "/.*" "" room ${path})
+  if(NOT room STREQUAL tune)
+    list(APPEND FRUGAL_ROOMS ${room})
+    string(REGEX REPLACE "/register.cpp$" "" folder ${path})
+    list(APPEND FRUGAL_SYSTEMS ${folder})
+  endif()
+endforeach()
+list(REMOVE_DUPLICATES FRUGAL_ROOMS)
+list(SORT FRUGAL_SYSTEMS)
+set(FRUGAL_JOBS)
+set(room_libraries)
+foreach(room ${FRUGAL_ROOMS})
+  frugal_folders(jobs ${room} job.cpp)
+  list(APPEND FRUGAL_JOBS ${jobs})
+  if(NOT room STREQUAL cli)
+    frugal_room_sources(sources ${room} FALSE)
+    add_library(room_${room} STATIC ${sources})
+    target_link_libraries(room_${room} PUBLIC frugal_common frugal_loop frugal_kernels)
+    list(APPEND room_libraries room_${room})
+    frugal_tests(${room} FALSE room_${room})
+  endif()
+endforeach()
+
+# Each folder registers under its own path, so that `frugal list` can say where a system lives.
+set(declared "")
+set(called "")
+foreach(path ${FRUGAL_SYSTEMS})
+  string(REPLACE "/" "_" name ${path})
+  string(APPEND declared "void register_${name}(SystemTable&);\n")
+  string(APPEND called "  add(register_${name}, \"${path}\");\n")
+endforeach()
+frugal_generate(system_table register_systems "#include \"frugal/base/system.h\"
+
+namespace frugal {
+${declared}
+void register_systems(SystemTable& table) {
+  const auto add = [&](void (*fill)(SystemTable&), const char* folder) {
+    SystemTable own(\"verb\", \"verbs\");
+    fill(own);
+    for (SystemInfo system : own.all()) {
+      system.folder = folder;
+      table.add(std::move(system));
+    }
+  };
+${called}}
+
+const SystemTable& systems() {
+  static const SystemTable table = [] {
+    SystemTable all(\"verb\", \"verbs\");
+    register_systems(all);
+    return all;
+  }();
+  return table;
+}
+}  // namespace frugal
+")
+frugal_table(job_table register_jobs JobTable frugal/train/loop/job_table.h register_job ${FRUGAL_JOBS})
+
+# ---- the program ----
+pkg_check_modules(CLI11 REQUIRED IMPORTED_TARGET CLI11)
+frugal_sources(cli_sources cli)
+list(FILTER cli_sources EXCLUDE REGEX "/main\\.cpp$")
+add_library(frugal_cli STATIC ${cli_sources} ${system_table} ${job_table})
+target_include_directories(frugal_cli PUBLIC ${CMAKE_SOURCE_DIR})
+target_compile_definitions(frugal_cli PRIVATE FRUGAL_VERSION="${PROJECT_VERSION}" FRUGAL_COMPILER="${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
+target_link_libraries(frugal_cli PUBLIC ${room_libraries} frugal_common frugal_loop frugal_kernels ${CMAKE_DL_LIBS} PRIVATE PkgConfig::CLI11)
+add_executable(frugal ${CMAKE_SOURCE_DIR}/frugal/cli/main.cpp)
+target_link_libraries(frugal PRIVATE frugal_cli)
+frugal_tests(cli FALSE frugal_cli)
+if(TARGET test_cli)
+  add_dependencies(test_cli frugal)
+endif()

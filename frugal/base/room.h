@@ -1,0 +1,24 @@
+// The door to a room's library that computes with LibTorch: opened by what computes, after everything that can be
+// refused without it has been.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "frugal/base/json.h"
+
+namespace frugal {
+
+// Loads lib<library>.so and calls its `int frugal_room_run(const char* action, const char* request_json)`, which prints
+// results and errors itself and returns the exit code. action: "swarm evaluate". Waiting threads sleep
+// (OMP_WAIT_POLICY=passive). Error(Exit::internal) when the library is not there or does not load.
+int run_in_room(std::string_view library, std::string_view action, const Json& request);
+
+// The library of a folder: "frugal_torch" for tune and verbs, "frugal_<room>" for the others.
+std::string library_of(std::string_view folder);
+
+// ../lib or beside the program; of frugal_torch FRUGAL_TORCH_LIBRARY before both. Empty: it is not there.
+std::filesystem::path library_path(std::string_view library);
+void load_room(std::string_view library);  // for doctor
+
+}  // namespace frugal

@@ -1,0 +1,29 @@
+// frugal report: a run, or several side by side, as one page of HTML.
+#pragma once
+#include "frugal/base/output_config.h"
+
+namespace frugal {
+
+struct ReportConfig {
+  std::string run;
+  std::vector<std::string> compare;
+  std::string out;
+  OutputConfig output;
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "run", .help = "the folder that --out of a run made", .group = "arguments"}, c.run);
+    v({.name = "compare", .help = "other runs, set beside RUN in the same plots and one table", .group = "runs"},
+      c.compare);
+    v({.name = "out",
+       .help = "the page, a name that ends in .html; replaced when it is there. Default: RUN/report.html, with "
+               "--compare RUN/compare.html",
+       .group = "output"},
+      c.out);
+    OutputConfig::fields(c.output, v);
+  }
+};
+
+void validate(const ReportConfig& config);
+
+}  // namespace frugal

@@ -1,0 +1,202 @@
+#include "frugal/cli/run_action.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <sstream>
+
+#include "frugal/base/interrupt.h"
+#include "frugal/base/log.h"
+#include "frugal/base/print.h"
+#include "frugal/base/room.h"
+#include "frugal/base/units.h"
+#include "frugal/base/validate.h"
+#include "frugal/cli/report/report.h"
+#include "frugal/cli/sweep.h"
+#include "frugal/train/loop/loop.h"
+
+namespace frugal {
+namespace {
+
+// Settings of a process, not of the run: they may differ when it goes on.
+std::vector<std::string_view> resumable(const Action& action) {
+  std::vector<std::string_view> names = {"resume", "memory", "json", "quiet"};
+  if (!action.depends_on_threads) names.push_back("threads");
+  return names;
+}
+
+// {"resume": RUN} and those that were given and may be.
+Json resume_settings(const Asked& asked, const Settings& settings) {
+  const auto run = settings.at("resume").value.get<std::string>();
+  if (!std::filesystem::is_regular_file(std::filesystem::path(run) / "run.json")) {
+    throw Error(Exit::input, "--resume: " + run + " holds no run.json",
+                "give the folder that " + asked.name() + " --out made");
+  }
+  const auto may_differ = resumable(*asked.action);
+  Json given = Json::object();
+  for (const auto& info : settings.fields()) {
+    const std::string name(info.field.name);
+    if (!settings.is_given(name)) continue;
+    if (std::find(may_differ.begin(), may_differ.end(), name) == may_differ.end()) {
+      throw Error(
+          Exit::usage,
+          "--resume takes " + flag_name(name) + " from the run, but " + settings.at(name).origin + " gives it again",
+          "leave it out, or start a new run with --out");
+    }
+    given[name] = settings.at(name).value;
+  }
+  return given;
+}
+
+const JobTable& jobs_of_the_program() {
+  static const JobTable table = [] {
+    JobTable all;
+    register_jobs(all);
+    return all;
+  }();
+  return table;
+}
+
+int compute(const Asked& asked, const Json& settings, const Json& facts) {
+  if (const auto* make = jobs_of_the_program().find_job(asked.name())) {
+    catch_interrupts();
+    return run_job(*make, {asked.name(), settings, facts});
+  }
+  return run_in_room(library_of(asked.system->folder), asked.name(), {{"settings", settings}, {"facts", facts}});
+}
+
+// The page of a run that has ended, beside its records; a run that cannot be drawn is still a run.
+void write_page(const std::string& run) {
+  try {
+    write_report(std::filesystem::path(run) / "report.html", {run});
+    say("report    " + run + "/report.html");
+  } catch (const Error& error) {
+    warn(std::string("no report: ") + error.what());
+  }
+}
+
+int finished(int code, const std::string& run) {
+  if (code == 0) write_page(run);
+  return code;
+}
+
+// What the run takes at its peak: a child process takes two steps and an evaluation, and what grows is added.
+std::uint64_t measured_peak(const Asked& asked, const Checked& checked) {
+  int ends[2];
+  if (::pipe(ends) != 0) throw Error(Exit::internal, "cannot make a pipe", "close some programs and try again");
+  std::cout.flush();
+  const pid_t child = ::fork();
+  if (child < 0) throw Error(Exit::budget, "the system starts no further process", "close some programs and try again");
+  if (child == 0) {
+    ::close(ends[0]);
+    set_quiet(true);
+    Json settings = checked.settings;
+    settings["memory"] = 0;
+    std::uint64_t peak = 0;
+    int code = 0;
+    try {
+      const RunRequest request{asked.name(), settings, checked.facts};
+      if (const auto* make = jobs_of_the_program().find_job(asked.name()))
+        peak = measure_job(*make, request);
+      else
+        code = run_in_room(library_of(asked.system->folder), "measure " + asked.name(),
+                           {{"settings", settings}, {"facts", checked.facts}, {"pipe", ends[1]}});
+      if (peak > 0 && ::write(ends[1], &peak, sizeof peak) != sizeof peak) code = 1;
+    } catch (const std::exception& error) {
+      std::cerr << "error: " << error.what() << std::endl;
+      code = 1;
+    }
+    ::_exit(code);
+  }
+  ::close(ends[1]);
+  std::uint64_t peak = 0;
+  const bool is_read = ::read(ends[0], &peak, sizeof peak) == sizeof peak;
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (!is_read || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    throw Error(Exit::input, "the two steps that measure the memory of frugal " + asked.name() + " failed",
+                "see what it says above, or leave --memory and --dry-run out");
+  }
+  return peak;
+}
+
+// "--memory 512MiB" that holds `peak`, with room for what a measurement may be wrong by.
+std::string budget_for(std::uint64_t peak) {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  return "--memory " + std::to_string((peak + peak / 10) / kMiB + 1) + "MiB";
+}
+
+int start(const Asked& asked, const Settings& settings) {
+  const auto run = from_json<RunConfig>(settings.values());
+  validate(run);
+  const Checked checked = asked.action->check(settings);
+  if (run.dry_run && checked.show) return checked.show();
+  if (!run.dry_run) require_given("--out", run.out, "--out run");
+  if (!run.out.empty()) require_new_folder(run.out);
+  if (is_sweep(asked, settings)) return finished(run_sweep(asked, settings, run), run.out);
+  if (!asked.action->plans_memory && (run.dry_run || run.memory.count > 0)) {
+    const std::uint64_t peak = measured_peak(asked, checked);
+    if (run.memory.count > 0 && peak > run.memory.count) {
+      throw Error(Exit::budget,
+                  "frugal " + asked.name() + " needs " + format_bytes(peak) + " but --memory is " +
+                      format_bytes(run.memory.count),
+                  budget_for(peak));
+    }
+    if (run.dry_run) {
+      if (run.json)
+        print_json({{"settings", checked.settings}, {"peak", peak}});
+      else
+        std::cout << "peak memory " << format_bytes(peak) << ", measured over two steps; " << budget_for(peak)
+                  << " holds it\n";
+      return 0;
+    }
+    say("memory    " + format_bytes(peak) + ", measured over two steps");
+  }
+  return finished(compute(asked, checked.settings, checked.facts), run.out);
+}
+
+}  // namespace
+
+int run_of(const Asked& asked, const Settings& settings) {
+  if (!settings.is_given("resume")) return start(asked, settings);
+  const Json given = resume_settings(asked, settings);
+  const auto run = given["resume"].get<std::string>();
+  if (is_swept(run)) return finished(resume_sweep(asked, given), run);
+  return finished(compute(asked, given, Json::object()), run);
+}
+
+int repeat_run(const std::string& run, const std::string& out, bool json, bool quiet) {
+  const Json record = RunFolder::read_record(run);
+  if (record.value("status", "") != "done")
+    throw Error(Exit::input, run + " has not ended: its status is " + record.value("status", "unknown"),
+                "frugal " + record.value("action", "tune") + " --resume " + run + " goes on with it");
+  require_new_folder(out);
+  std::vector<std::string> words;
+  std::istringstream action(record.value("action", "tune"));
+  for (std::string word; action >> word;) words.push_back(word);
+  const Asked asked = asked_for(words);
+  Json settings = record["settings"];
+  settings.update({{"out", out}, {"json", json}, {"quiet", quiet}});
+  Json facts = Json::object();
+  if (record.contains("plan")) facts["plan"] = record["plan"];
+  const int code =
+      finished(settings.contains("swept") ? repeat_sweep(asked, settings) : compute(asked, settings, facts), out);
+  if (code != 0) return code;
+  const Json again = RunFolder::read_record(out);
+  const auto bits = [](const Json& of) {
+    return of.contains("weights_sha256") ? of["weights_sha256"] : of["results"].value("state_sha256", Json());
+  };
+  if (bits(again) == bits(record)) {
+    say("the same bits as " + run);
+    return 0;
+  }
+  throw Error(Exit::diverged, "the run ended with " + bits(again).dump() + ", " + run + " with " + bits(record).dump(),
+              "runs repeat on the same kind of machine and version: see machine in both run.json");
+}
+
+}  // namespace frugal

@@ -1,0 +1,164 @@
+// What holds for every job in the table, whatever it is: stopped or killed anywhere and resumed it ends with the same
+// bits; its budget, its seeds and sweeps, its page, what it refuses. A job that gives a trial gets these tests with it.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "frugal/base/json_text.h"
+#include "frugal/base/room.h"
+#include "frugal/base/system.h"
+#include "run_program.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+struct Trial {
+  std::string name, options;  // "swarm train", what follows it
+  const SystemInfo* system;
+  const Action* action;
+};
+
+std::vector<Trial> trials() {
+  std::vector<Trial> all;
+  for (const SystemInfo& system : systems().all()) {
+    for (const Action& action : system.actions) {
+      if (action.trial.empty()) continue;
+      const std::string name = std::string(system.name) + (action.name.empty() ? "" : " " + std::string(action.name));
+      all.push_back({name, std::string(action.trial), &system, &action});
+    }
+  }
+  return all;
+}
+
+void PrintTo(const Trial& trial, std::ostream* out) { *out << trial.name; }
+
+class EveryJob : public testing::TestWithParam<Trial> {
+ protected:
+  void SetUp() override {
+    const std::string folder(GetParam().system->folder);
+    if (!fs::exists(fs::path(FRUGAL_SOURCE_DIR) / "frugal" / folder / "job.cpp") &&
+        library_of_build(library_of(folder)).empty())
+      GTEST_SKIP() << "this build has no library for " << folder;
+    std::string name = (scratch() / "job_XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    if (!folder_.empty()) fs::remove_all(folder_, ignored);
+  }
+  static std::string library_of_build(const std::string& library) {
+    const fs::path path = fs::path(FRUGAL_BINARY_DIR) / "lib" / ("lib" + library + ".so");
+    return fs::exists(path) ? path.string() : "";
+  }
+  std::string at(const std::string& name) const { return (folder_ / name).string(); }
+  Outcome run(const std::string& more) const { return run_program(GetParam().name + " " + more + " --quiet --json"); }
+  Outcome start(const std::string& out, const std::string& more = "") const {
+    return run(GetParam().options + " --checkpoint-every 2 " + more + " --out " + at(out));
+  }
+  Json record(const std::string& name) const { return json_of(read_file(at(name) + "/run.json")); }
+  std::string sha256(const std::string& name) const { return record(name)["results"]["state_sha256"]; }
+  fs::path folder_;
+};
+
+TEST_P(EveryJob, KilledAnywhereAndResumedEndsWithTheSameBits) {
+  const auto began = std::chrono::steady_clock::now();
+  ASSERT_EQ(start("whole").code, 0) << start("again").err;
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+  std::mt19937 random(7);
+  for (int kill = 0; kill < 2; ++kill) {
+    const std::string name = "killed" + std::to_string(kill), out = at(name);
+    const auto after = std::chrono::milliseconds(took.count() * (20 + random() % 60) / 100);
+    const std::string command = "timeout -s KILL " + std::to_string(static_cast<double>(after.count()) / 1000) + " " +
+                                FRUGAL_BINARY_DIR "/bin/frugal " + GetParam().name + " " + GetParam().options +
+                                " --checkpoint-every 2 --quiet --json --out " + out + " >/dev/null 2>&1 </dev/null";
+    [[maybe_unused]] const int code = std::system(command.c_str());
+    const Outcome resumed = fs::exists(out + "/run.json") ? run("--resume " + out) : start(name);
+    ASSERT_EQ(resumed.code, 0) << resumed.err << resumed.out;
+    EXPECT_EQ(sha256(name), sha256("whole")) << "killed after " << after.count() << " ms of " << took.count();
+  }
+}
+
+TEST_P(EveryJob, InterruptedSavesAndGoesOn) {
+  ASSERT_EQ(start("whole").code, 0);
+  const std::string out = at("stopped");
+  const std::string command = "timeout -s INT 0.4 " FRUGAL_BINARY_DIR "/bin/frugal " + GetParam().name + " " +
+                              GetParam().options + " --checkpoint-every 1000 --quiet --json --out " + out +
+                              " >/dev/null 2>&1 </dev/null";
+  [[maybe_unused]] const int code = std::system(command.c_str());
+  if (!fs::exists(out + "/run.json")) GTEST_SKIP() << "it had not begun";
+  EXPECT_NE(record("stopped")["status"], "running") << "an interrupt leaves a run that says so";
+  if (record("stopped")["status"] == "interrupted") {
+    EXPECT_EQ(run("--resume " + out).code, 0);
+  }
+  EXPECT_EQ(sha256("stopped"), sha256("whole"));
+}
+
+TEST_P(EveryJob, KeepsItsRecordAndDrawsItsPage) {
+  ASSERT_EQ(start("r").code, 0);
+  const Json run = record("r");
+  EXPECT_EQ(run["action"], GetParam().name);
+  EXPECT_EQ(run["status"], "done");
+  EXPECT_GT(run["results"]["peak_rss_bytes"], 0);
+  const std::string page = read_file(at("r") + "/report.html");
+  EXPECT_NE(page.find("<svg"), std::string::npos) << "a page without a picture";
+  EXPECT_EQ(page.find("http://"), page.find("http://www.w3.org")) << "nothing is fetched";
+  const Json all = json_of(run_program("list " + folder_.string() + " --json").out);
+  ASSERT_EQ(all["runs"].size(), 1u);
+  EXPECT_TRUE(all["runs"][0]["is_finished"]);
+}
+
+TEST_P(EveryJob, TheSeedDecides) {
+  ASSERT_EQ(start("one").code, 0);
+  ASSERT_EQ(start("two").code, 0);
+  EXPECT_EQ(sha256("one"), sha256("two"));
+  ASSERT_EQ(start("three", "--seed 3").code, 0);
+  EXPECT_NE(sha256("one"), sha256("three"));
+}
+
+TEST_P(EveryJob, SaysWhatItTakesAndRefusesLess) {
+  const Outcome dry = run(GetParam().options + " --dry-run");
+  ASSERT_EQ(dry.code, 0) << dry.err << dry.out;
+  const auto peak = json_of(dry.out)["peak"].get<std::uint64_t>();
+  ASSERT_EQ(start("r").code, 0);
+  EXPECT_LE(record("r")["results"]["peak_rss_bytes"].get<std::uint64_t>(), peak + peak / 10 + (16 << 20));
+  const Outcome refused = start("small", "--memory 1MiB");
+  EXPECT_EQ(refused.code, 4) << refused.out;
+  EXPECT_NE(refused.out.find("--memory"), std::string::npos);
+  EXPECT_FALSE(fs::exists(at("small"))) << "a refused run leaves nothing";
+}
+
+TEST_P(EveryJob, RefusesWhatItHasNotAndWhatAResumeCannotChange) {
+  EXPECT_EQ(start("a", "--no-such-option 1").code, 2);
+  EXPECT_EQ(start("b", "--seed -1").code, 2);
+  ASSERT_EQ(start("r").code, 0);
+  const Outcome again = run("--resume " + at("r") + " --seed 4");
+  EXPECT_EQ(again.code, 2) << again.out;
+  EXPECT_EQ(start("r").code, 3) << "the folder holds a run";
+}
+
+TEST_P(EveryJob, ItsFolderSaysWhatItIs) {
+  const fs::path folder = fs::path(FRUGAL_SOURCE_DIR) / "frugal" / GetParam().system->folder;
+  const std::string text = read_file(folder / "README.md");
+  for (const char* heading : {"## Source", "## Memory", "## When not to use it", "## In this folder"})
+    EXPECT_NE(text.find(heading), std::string::npos) << folder << " has no heading " << heading;
+}
+
+std::string name_of(const testing::TestParamInfo<Trial>& info) {
+  std::string name = info.param.name;
+  for (char& c : name) {
+    if (c == ' ' || c == '-') c = '_';
+  }
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(Jobs, EveryJob, testing::ValuesIn(trials()), name_of);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryJob);
+
+}  // namespace
+}  // namespace frugal

@@ -1,0 +1,39 @@
+#include "frugal/train/loop/job.h"
+
+#include <cstdio>
+
+#include "frugal/base/units.h"
+
+namespace frugal {
+
+std::string Job::shown(const Json& evaluation) const {
+  std::string line;
+  for (const auto& [name, value] : evaluation.items()) {
+    if (!value.is_number() || name == "step" || name == "seconds") continue;
+    char text[40];
+    std::snprintf(text, sizeof text, value.is_number_float() ? " %.4f" : " %.0f", value.get<double>());
+    line += " " + name + text;
+  }
+  return line;
+}
+
+std::string Job::closing(const Json& results, const RunFolder& folder) const {
+  const auto line = [](const std::string& name, const std::string& text) {
+    return name + std::string(name.size() < 10 ? 10 - name.size() : 1, ' ') + text + "\n";
+  };
+  std::string text = line("run", folder.path().string());
+  text += line("steps", results["steps"].dump() + " in " + format_seconds(results["seconds"].get<double>()) +
+                            ", peak memory " + format_bytes(results["peak_rss_bytes"].get<std::uint64_t>()));
+  for (const auto& [name, value] : results.items()) {
+    if (name == "steps" || name == "skipped" || name == "seconds" || name.ends_with("_bytes") || name == "state_sha256")
+      continue;
+    if (value.is_number() || value.is_string())
+      text += line(name, value.is_string() ? value.get<std::string>() : value.dump());
+    else if (name == "best")
+      text += line(name, "step " + value["step"].dump() + ", " + value["metric_name"].get<std::string>() + " " +
+                             value["metric"].dump());
+  }
+  return text;
+}
+
+}  // namespace frugal

@@ -1,0 +1,225 @@
+// The loop over a job of a few numbers: stopped at every step and resumed it ends with the same bits; the best step,
+// the log of a job that replays, what is refused.
+#include "frugal/train/loop/loop.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "frugal/base/atomic_file.h"
+#include "frugal/base/error.h"
+#include "frugal/base/interrupt.h"
+#include "frugal/base/log.h"
+#include "frugal/base/philox.h"
+#include "frugal/train/run/events.h"
+#include "frugal/train/run/snapshot_store.h"
+#include "frugal/train/run/tests/temporary_folder.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct WalkConfig {
+  std::int64_t steps = 12, seed = 1, fails_at = -1;
+  bool replays = false;
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "steps", .help = "steps"}, c.steps);
+    v({.name = "seed", .help = "seed"}, c.seed);
+    v({.name = "fails_at", .help = "from this step on nothing is finite"}, c.fails_at);
+    v({.name = "replays", .help = "steps repeat from a log"}, c.replays);
+  }
+};
+
+// A random walk that remembers where it was: its state grows by a number a step.
+class Walk : public Job, private Replay {
+ public:
+  explicit Walk(const WalkConfig& c) : config_(c) {}
+  std::int64_t steps() const override { return config_.steps; }
+  StepResult step(std::int64_t index) override {
+    if (config_.fails_at >= 0 && index >= config_.fails_at) return {.value = INFINITY, .skipped = true};
+    PhiloxSequence random(philox_key(static_cast<std::uint64_t>(config_.seed), static_cast<std::uint64_t>(index)),
+                          named_stream("test.walk"));
+    const auto by = static_cast<float>(random.uniform() - 0.5);
+    move(by);
+    StepResult result{.value = at_, .event = {{"at", at_}}};
+    if (config_.replays) result.record = StepRecord{static_cast<std::uint32_t>(index), false, 0, {by}};
+    if (stop_after == index + 1) ::raise(SIGINT);
+    return result;
+  }
+  void state(State& state, std::int64_t) override {
+    state.value("at", at_);
+    state.list("path", path_);
+  }
+  Json evaluate(std::int64_t step, Figures& figures) override {
+    figures.add(Figure{.name = "path",
+                       .title = "Path",
+                       .x_name = "step",
+                       .y_name = "at",
+                       .series = {{"walk", std::vector<double>(path_.size(), static_cast<double>(step)), path_}}});
+    return {{"height", at_}, {"loss", -at_}};
+  }
+  std::optional<Judge> judge() const override { return Judge{"height", true}; }
+  Finished finish(Ending& ending) override {
+    finished_at = at_;
+    if (ending.best) ending.restore(ending.best->step);
+    return {.results = {{"end", finished_at}, {"best_at", at_}, {"length", path_.size()}}};
+  }
+  std::string identity() override { return std::string(64, 'a'); }
+  Replay* replay() override { return config_.replays ? this : nullptr; }
+  const char* value_name() const override { return "height"; }
+
+  static inline std::int64_t stop_after = -1;
+
+ private:
+  std::size_t record_size() const override { return 1; }
+  Json header() const override { return {{"base_sha256", std::string(64, 'a')}}; }
+  void replay(const StepRecord& record) override { move(record.gradients[0]); }
+  void restart() override { at_ = 0, path_.clear(); }
+  void move(float by) {
+    at_ += static_cast<double>(by);
+    path_.push_back(at_);
+  }
+  WalkConfig config_;
+  double at_ = 0, finished_at = 0;
+  std::vector<double> path_;
+};
+
+JobTable table() {
+  JobTable all;
+  all.job<WalkConfig>("walk", [](const WalkConfig& c, const JobContext&) { return std::make_unique<Walk>(c); });
+  return all;
+}
+
+class LoopTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    set_quiet(true);
+    catch_interrupts();
+    reset_interrupt();
+    Walk::stop_after = -1;
+  }
+  void TearDown() override { reset_interrupt(); }
+  int run(const Json& more) const {
+    testing::internal::CaptureStdout();
+    Json settings = {{"json", true}, {"checkpoint_every", 3}};
+    settings.update(more);
+    int code = 0;
+    try {
+      code = run_job(*table().find_job("walk"), {"walk", settings});
+    } catch (const Error& error) {
+      code = static_cast<int>(error.code());
+      said_ = error.what();
+    }
+    testing::internal::GetCapturedStdout();
+    return code;
+  }
+  Json record(const std::string& name) const { return RunFolder::read_record(folder_ / name); }
+  std::string at(const std::string& name) const { return (folder_ / name).string(); }
+  TemporaryFolder folder_;
+  mutable std::string said_;
+};
+
+TEST_F(LoopTest, StoppedAtEachStepAndResumedEndsWithTheSameBits) {
+  for (const bool replays : {false, true}) {
+    const std::string whole = replays ? "whole-r" : "whole";
+    ASSERT_EQ(run({{"out", at(whole)}, {"replays", replays}}), 0);
+    Json expected = record(whole)["results"];
+    for (std::int64_t stop = 1; stop < 12; ++stop) {
+      const std::string name = whole + std::to_string(stop);
+      Walk::stop_after = stop;
+      EXPECT_EQ(run({{"out", at(name)}, {"replays", replays}}), 130);
+      EXPECT_EQ(record(name)["status"], "interrupted");
+      Walk::stop_after = -1;
+      reset_interrupt();
+      ASSERT_EQ(run({{"resume", at(name)}}), 0) << said_;
+      Json found = record(name)["results"];
+      for (const char* key : {"end", "best", "best_at", "length", "state_sha256", "steps"})
+        EXPECT_EQ(found[key], expected[key]) << key << " stopped after " << stop;
+    }
+  }
+}
+
+// The best step is that of the highest metric, and its state is what is put back.
+TEST_F(LoopTest, PutsTheBestStepBack) {
+  ASSERT_EQ(run({{"out", at("r")}, {"eval_every", 1}}), 0);
+  double highest = -1;
+  std::int64_t step = 0;
+  for (const Json& event : read_events(folder_ / "r/events.jsonl")) {
+    if (event["event"] == "eval" && event["height"] > highest) highest = event["height"], step = event["step"];
+  }
+  const Json results = record("r")["results"];
+  EXPECT_EQ(results["best"]["step"], step);
+  EXPECT_EQ(results["best"]["metric"], highest);
+  EXPECT_EQ(results["best_at"], highest);
+  EXPECT_EQ(results["length"], step) << "the history is as long as it was then";
+}
+
+// What was never saved is taken again: a process that is killed loses steps, not the run.
+TEST_F(LoopTest, GoesOnFromTheNewestWholeSnapshot) {
+  ASSERT_EQ(run({{"out", at("whole")}}), 0);
+  Walk::stop_after = 8;
+  run({{"out", at("r")}});
+  Walk::stop_after = -1;
+  reset_interrupt();
+  const SnapshotStore snapshots(folder_ / "r/snapshots");
+  const auto newest = snapshots.path_of(snapshots.steps().back());
+  std::string bytes = read_file(newest);
+  bytes[bytes.size() / 2] ^= 1;
+  write_file(newest, bytes);
+  ASSERT_EQ(run({{"resume", at("r")}}), 0);
+  EXPECT_EQ(record("r")["results"]["state_sha256"], record("whole")["results"]["state_sha256"]);
+}
+
+TEST_F(LoopTest, EndsWhereNothingIsFiniteAnyMore) {
+  EXPECT_EQ(run({{"out", at("r")}, {"steps", 60}, {"fails_at", 5}}), static_cast<int>(Exit::diverged));
+  EXPECT_EQ(said_, "the height was not finite in 20 steps in a row");
+  EXPECT_EQ(record("r")["status"], "diverged");
+}
+
+TEST_F(LoopTest, StopsAtItsBudgetAndSaves) {
+  EXPECT_EQ(run({{"out", at("r")}, {"memory", 1 << 20}}), static_cast<int>(Exit::budget));
+  EXPECT_EQ(record("r")["status"], "interrupted");
+  ASSERT_EQ(run({{"resume", at("r")}, {"memory", 0}}), 0);
+}
+
+TEST_F(LoopTest, RefusesAnotherActionsRun) {
+  JobTable other;
+  ASSERT_EQ(run({{"out", at("r")}}), 0);
+  EXPECT_THROW(run_job(*table().find_job("walk"), {"swarm train", {{"resume", at("r")}, {"json", true}}}), Error);
+}
+
+TEST_F(LoopTest, KeepsItsFiguresInTheLog) {
+  ASSERT_EQ(run({{"out", at("r")}}), 0);
+  std::size_t figures = 0;
+  for (const Json& event : read_events(folder_ / "r/events.jsonl")) {
+    if (event["event"] != "figure") continue;
+    ++figures;
+    EXPECT_EQ(event["series"][0]["y"].size(), event["step"].get<std::size_t>());
+  }
+  EXPECT_EQ(figures, 5u) << "before the first step and after each three";
+}
+
+TEST(Table, RefusesTwoOfOneName) {
+  JobTable all = table();
+  EXPECT_THROW(
+      all.job<WalkConfig>("walk", [](const WalkConfig& c, const JobContext&) { return std::make_unique<Walk>(c); }),
+      Error);
+}
+
+TEST(State, RefusesAPartOfAnotherSize) {
+  std::vector<double> list;
+  State known({{"list", 24}});
+  known.list("list", list);
+  EXPECT_EQ(list.size(), 3u);
+  State odd({{"list", 25}});
+  EXPECT_THROW(odd.list("list", list), Error);
+  EXPECT_THROW(odd.list("other", list), Error);
+}
+
+}  // namespace
+}  // namespace frugal

@@ -1,0 +1,80 @@
+#include "frugal/verbs/common/inspect.h"
+
+#include <algorithm>
+
+#include "frugal/base/validate.h"
+#include "frugal/data/text_windows.h"
+
+namespace frugal {
+
+void validate(const PromptConfig& config) {
+  require_given("--template", config.prompt_template, "--template \"Review: {text}\\nSentiment:\"");
+  if (config.labels.empty())
+    throw Error(Exit::usage, "--labels is missing", "give it, as in --labels negative,positive");
+  require_at_least("--max-length", config.max_length, 8);
+  PromptTemplate{config.prompt_template};
+  parse_labels(config.labels);
+}
+
+void check_context(const ModelSource& model, const char* option, std::int64_t length) {
+  const std::int64_t context = model.shape().context;
+  if (context > 0 && length > context) {
+    throw Error(Exit::input,
+                std::string(option) + " is " + std::to_string(length) + " tokens, but the model's context is " +
+                    std::to_string(context),
+                std::string(option) + " " + std::to_string(context) + " is the most");
+  }
+}
+
+std::int64_t check_prompts(const ModelSource& model, const std::vector<std::string>& prompts) {
+  const auto tokenizer = model.tokenizer();
+  std::int64_t longest = 0;
+  const std::int64_t context = model.shape().context;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const auto tokens = static_cast<std::int64_t>(tokenizer->encode_with_special(prompts[i]).size());
+    longest = std::max(longest, tokens);
+    if (context <= 0 || tokens <= context) continue;
+    throw Error(Exit::input,
+                (prompts.size() == 1 ? "the prompt" : "prompt " + std::to_string(i + 1)) + " has " +
+                    std::to_string(tokens) + " tokens, but the model's context is " + std::to_string(context),
+                "shorten the prompt");
+  }
+  return longest;
+}
+
+InspectedTask::InspectedTask(const std::string& model, const PromptConfig& config)
+    : config_(config), model_(ModelSource::open(model)), tokenizer_(model_->tokenizer()) {
+  check_context(*model_, "--max-length", config.max_length);
+  task_ = std::make_unique<PromptTask>(config_, *tokenizer_);
+}
+
+InspectedTask::Split InspectedTask::encode(const std::string& path, std::size_t limit) const {
+  Records records = read_records(path, config_.columns, limit);
+  Dataset data = task_->encode(records);
+  return {std::move(records), std::move(data)};
+}
+
+InspectedSequences::InspectedSequences(const std::string& model, const SequenceConfig& config)
+    : model_(ModelSource::open(model)), tokenizer_(model_->tokenizer()) {
+  check_context(*model_, "--max-length", config.max_length);
+  task_ = std::make_unique<SequenceTask>(config, *tokenizer_, model_->chat_template(), model_->shape().context);
+}
+
+std::size_t longest_sequence(const SequenceDataset& data) {
+  std::size_t longest = 0;
+  for (const auto& sequence : data.sequences) longest = std::max(longest, sequence.tokens.size());
+  return longest;
+}
+
+std::size_t longest_prompt(const Dataset& data) {
+  std::size_t longest = 0;
+  for (const auto& example : data.examples) longest = std::max(longest, example.prompt.size());
+  return longest;
+}
+
+std::int64_t check_text(const ModelSource& model, const std::string& path, std::int64_t length) {
+  check_context(model, "--length", length);
+  return static_cast<std::int64_t>(text_windows(*model.tokenizer(), read_text(path), length).front().size());
+}
+
+}  // namespace frugal

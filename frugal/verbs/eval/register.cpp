@@ -1,0 +1,108 @@
+#include "frugal/verbs/eval/config.h"
+
+#include <algorithm>
+
+#include "frugal/base/validate.h"
+#include "frugal/data/text_windows.h"
+#include "frugal/tune/registry.h"
+#include "frugal/verbs/common/compute.h"
+#include "frugal/verbs/common/inspect.h"
+#include "frugal/verbs/common/plan_request.h"
+
+namespace frugal {
+namespace {
+
+// Refuses data or text that does not serve the model, and a budget that does not hold. Returns what the plan decides.
+PlanChoices prepare(const EvalConfig& c, const Json& settings) {
+  if (!c.data.empty() && c.task.labels.empty()) {
+    const InspectedSequences inspected(c.model, from_json<SequenceConfig>(settings));
+    const SequenceDataset data = inspected.load(c.data, c.limit);
+    PlanRequest request = plan_request(inspected.model(), c.compute, c.memory);
+    request.length = static_cast<std::int64_t>(longest_sequence(data));
+    request.batch = c.batch;
+    request.whole_head = request.all_tokens = true;
+    if (c.generate)
+      request.cached_tokens = cached_tokens(inspected.model(), data, inspected.tokenizer(), c.answers, c.batch);
+    return require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length").choices;
+  }
+  if (!c.data.empty()) {
+    const InspectedTask task(c.model, c.task);
+    const auto split = task.encode(c.data, static_cast<std::size_t>(c.limit));
+    PlanRequest request = plan_request(task, longest_prompt(split.data), c.compute, c.memory);
+    request.batch = c.batch;
+    return require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length").choices;
+  }
+  const auto model = ModelSource::open(c.model);
+  PlanRequest request = plan_request(*model, c.compute, c.memory);
+  request.length = check_text(*model, c.text, c.length);
+  request.batch = std::clamp<std::int64_t>(kTextTokens / request.length, 1, c.batch);
+  request.all_tokens = true;
+  return require_fit_as(plan_methods(planners(), request), request, "eval", "--length").choices;
+}
+
+}  // namespace
+
+void validate(const EvalConfig& c) {
+  require_model(c.model);
+  if (c.data.empty() == c.text.empty()) {
+    throw Error(Exit::usage, c.data.empty() ? "neither --data nor --text is given" : "both --data and --text are given",
+                "give one of them");
+  }
+  require_file("--data", c.data);
+  require_file("--text", c.text);
+  if (!c.data.empty() && !c.task.labels.empty()) validate(c.task);
+  if (!c.predictions.empty()) require_writable_file("--predictions", c.predictions);
+  require_at_least("--max-new-tokens", c.answers.max_new_tokens, 1);
+  require_at_least("--limit", c.limit, 0);
+  require_at_least("--batch", c.batch, 1);
+  require_at_least("--length", c.length, 2);
+  validate(c.compute);
+}
+
+namespace {
+
+int run(const Settings& settings) {
+  const auto config = from_json<EvalConfig>(settings.values());
+  validate(config);
+  if (config.data.empty()) {
+    refuse_flags(settings, {"template", "labels", "label_column", "columns", "max_length", "limit"},
+                 "--text is evaluated as it is, without prompt and labels");
+    refuse_flags(settings, {"data_format", "completion", "loss_on", "overlong", "generate", "predictions"},
+                 "--text is evaluated as it is, without answers");
+  } else {
+    refuse_flags(settings, {"length"}, "it is for --text; --max-length is that of --data");
+  }
+  Json values = settings.values();
+  if (!config.task.labels.empty()) {
+    refuse_flags(settings, {"data_format", "completion", "loss_on", "overlong", "generate", "predictions"},
+                 "with --labels label words are scored, not answers");
+  } else if (!settings.is_given("max_length")) {
+    values["max_length"] = SequenceConfig().max_length;  // sequences are longer than prompts
+  }
+  if (!config.generate) {
+    refuse_flags(settings, {"match", "max_new_tokens", "predictions"}, "answers are written with --generate");
+  } else if (config.sequence.loss_on != "answers") {
+    throw Error(Exit::usage, "--generate writes the answers, but --loss-on is " + config.sequence.loss_on,
+                "leave --loss-on out");
+  }
+  values["choices"] = prepare(config, values);
+  return compute("eval", values);
+}
+
+}  // namespace
+
+void register_verbs_eval(SystemTable& table) {
+  Action score{.name = "", .summary = "scores of a model", .fields = describe_fields<EvalConfig>()};
+  score.run = run;
+  table.add({.name = "eval",
+             .summary = "accuracy on labelled examples, scores of written answers, or perplexity on text",
+             .group = kLanguageModels,
+             .examples = {"frugal eval model.gguf --data dev.jsonl --template \"Review: {text}\\nSentiment:\" --labels "
+                          "negative,positive",
+                          "frugal eval model.gguf --data gsm8k.jsonl --template \"Question: {question}\\nAnswer:\" "
+                          "--completion answer --generate --match answer --predictions answers.jsonl",
+                          "frugal eval model.gguf --text book.txt --length 512 --memory 600MiB"},
+             .actions = {score}});
+}
+
+}  // namespace frugal

@@ -1,0 +1,169 @@
+// frugal eval: accuracy of label words after a prompt; loss on answers, and answers that are written; perplexity of a
+// text.
+#include <cmath>
+#include <cstdio>
+#include <optional>
+
+#include "frugal/base/atomic_file.h"
+#include "frugal/base/interrupt.h"
+#include "frugal/base/progress.h"
+#include "frugal/data/sequence_task.h"
+#include "frugal/data/text_windows.h"
+#include "frugal/plan/choices.h"
+#include "frugal/train/loop/job_table.h"
+#include "frugal/train/objective/generated_answers.h"
+#include "frugal/verbs/eval/config.h"
+#include "frugal/verbs/torch/session.h"
+
+namespace frugal {
+namespace {
+
+Json classify(Session& session, const EvalConfig& config, BudgetGuard& guard) {
+  const Records records = read_records(config.data, config.task.columns, static_cast<std::size_t>(config.limit));
+  const PromptTask task(config.task, *session.tokenizer);
+  Dataset data = task.encode(records);
+  const Evaluation found = evaluate(session.decoder, session.view, task, data.examples, "examples", config.batch,
+                                    [&] { guard.check("a batch"); });
+  Json result = {{"accuracy", found.metrics.accuracy},
+                 {"balanced_accuracy", found.metrics.balanced_accuracy},
+                 {"f1", found.metrics.f1},
+                 {"loss", found.loss},
+                 {"examples", data.examples.size()},
+                 {"truncated", data.truncated},
+                 {"labels", Json::array()},
+                 {"confusion", found.metrics.confusion}};
+  for (const Label& label : task.labels()) result["labels"].push_back(label.value);
+  return result;
+}
+
+void write_predictions(const std::string& path, const std::vector<WrittenAnswer>& answers) {
+  AtomicFile file(path);
+  for (const WrittenAnswer& each : answers) {
+    const Json line = {{"prompt", each.prompt},         {"reference", each.reference},
+                       {"prediction", each.prediction}, {"exact_match", each.scores.exact_match ? 1 : 0},
+                       {"f1", each.scores.f1},          {"rougeL", each.scores.rouge_l}};
+    file.write(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  }
+  file.commit();
+}
+
+Json complete(Session& session, const EvalConfig& config, BudgetGuard& guard) {
+  const SequenceTask task(config.sequences(), *session.tokenizer, session.source->chat_template());
+  const SequenceDataset data = task.load(config.data, static_cast<std::size_t>(config.limit));
+  const std::int64_t together = config.batch;
+  const auto evaluate = [&](SequenceLoss& objective) {
+    objective.set_together(static_cast<std::size_t>(together));
+    objective.set_guard([&] { guard.check("a forward"); });
+    return objective.evaluate(session.view, "examples");
+  };
+  Json result;
+  if (config.generate) {
+    const AnswerConfig& answers = config.answers;
+    const std::string& predictions = config.predictions;
+    ManyOptions generation;
+    generation.max_new_tokens = answers.max_new_tokens;
+    generation.together = together;
+    generation.stop_tokens = stop_tokens(session);
+    GeneratedAnswers objective(session.decoder, *session.tokenizer, data, parse_match(answers.match), generation);
+    result = evaluate(objective);
+    result["match"] = answers.match;
+    result["max_new_tokens"] = answers.max_new_tokens;
+    if (!predictions.empty()) {
+      write_predictions(predictions, objective.answers());
+      result["predictions"] = predictions;
+    }
+  } else {
+    SequenceLoss objective(session.decoder, data.sequences);
+    result = evaluate(objective);
+  }
+  result["truncated"] = data.truncated;
+  result["dropped"] = data.dropped;
+  return result;
+}
+
+Json perplexity(Session& session, const EvalConfig& config, BudgetGuard& guard) {
+  const std::int64_t length = config.length, together = config.batch;
+  const auto windows = text_windows(*session.tokenizer, read_file(config.text), length);
+  double sum = 0;
+  std::int64_t predicted = 0;
+  Progress progress(windows.size(), "windows");
+  for (std::size_t begin = 0; begin < windows.size();) {
+    throw_if_interrupted();
+    PackedBatch batch;
+    std::vector<Decoder::Query> queries;
+    do {
+      const auto& window = windows[begin++];
+      const std::int64_t first = batch.size();
+      batch.append(window);
+      for (std::size_t t = 0; t + 1 < window.size(); ++t)
+        queries.push_back({first + static_cast<std::int64_t>(t), window[t + 1]});
+    } while (begin < windows.size() && static_cast<std::int64_t>(batch.segments.size()) < together &&
+             batch.size() + static_cast<std::int64_t>(windows[begin].size()) <= kTextTokens);
+    session.decoder.forward(session.view, batch);
+    for (const double value : session.decoder.log_probabilities(session.view, queries)) sum -= value;
+    predicted += static_cast<std::int64_t>(queries.size());
+    guard.check("a forward");
+    progress.update(begin);
+  }
+  const double loss = sum / static_cast<double>(predicted);
+  return {{"perplexity", std::exp(loss)},
+          {"loss", loss},
+          {"tokens", predicted},
+          {"windows", windows.size()},
+          {"length", length}};
+}
+
+// The metrics of a result in a line: those that are there.
+std::string metrics_line(const Json& result) {
+  struct Shown {
+    const char *key, *format;
+  };
+  constexpr Shown kShown[] = {{"accuracy", "accuracy %.4f"},
+                              {"balanced_accuracy", "balanced %.4f"},
+                              {"exact_match", "exact match %.4f"},
+                              {"f1", "F1 %.4f"},
+                              {"rougeL", "ROUGE-L %.4f"},
+                              {"perplexity", "perplexity %.3f"},
+                              {"loss", "loss %.4f"},
+                              {"examples", "examples %.0f"},
+                              {"tokens", "tokens %.0f"},
+                              {"new_tokens", "new tokens %.0f"}};
+  std::string line;
+  for (const auto& [key, format] : kShown) {
+    if (!result.contains(key)) continue;
+    char text[60];
+    std::snprintf(text, sizeof text, format, result[key].get<double>());
+    line += std::string(text) + "  ";
+  }
+  return line;
+}
+
+int run_eval(const EvalConfig& config, const PlanChoices& choices) {
+  Session session({config.model, config.compute, config.memory, choices.file_window});
+  const bool is_text = !config.text.empty();
+  BudgetGuard guard(config.memory, std::string("give more --memory, or a smaller --batch or ") +
+                                       (is_text ? "--length" : "--max-length") + "; see frugal plan");
+  guard.check("the model");
+  Json result = is_text                       ? perplexity(session, config, guard)
+                : !config.task.labels.empty() ? classify(session, config, guard)
+                                              : complete(session, config, guard);
+  result["seconds"] = session.seconds();
+  result["peak_rss_bytes"] = peak_rss_bytes();
+  result["floor_rss_bytes"] = session.floor_bytes;
+  if (config.output.json) {
+    print_line(result.dump());
+    return 0;
+  }
+  std::printf("%s%.1f s  peak %s\n", metrics_line(result).c_str(), session.seconds(),
+              format_bytes(peak_rss_bytes()).c_str());
+  return 0;
+}
+
+}  // namespace
+
+void register_torch_job_verbs_eval(JobTable& table) {
+  table.raw_action(
+      "eval", [](const Json& settings) { return run_eval(from_json<EvalConfig>(settings), choices_of(settings)); });
+}
+
+}  // namespace frugal

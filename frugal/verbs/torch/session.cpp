@@ -1,0 +1,67 @@
+#include "frugal/verbs/torch/session.h"
+
+#include <iostream>
+
+#include "frugal/base/neighbours.h"
+#include "frugal/base/processor.h"
+#include "frugal/core/budget/memory_usage.h"
+#include "frugal/core/products.h"
+#include "frugal/train/named_bytes.h"
+
+namespace frugal {
+namespace {
+
+// A team of the size asked for, or that a plan counted; else of one a core, and of more beside busy neighbours.
+Threads::Crowd crowd(std::int64_t wish, bool has_budget) {
+  Threads::Crowd crowd;
+  if (wish > 0 || has_budget) return crowd;
+  crowd.is_crowded = [neighbours = Neighbours()]() mutable { return neighbours.are_busy(); };
+  return crowd;
+}
+
+Compute compute_of(const ComputeConfig& config) {
+  if (config.compute == "auto") return config.weights == "f32" ? Compute::f32 : best_compute();
+  return config.compute == "bf16" ? Compute::bf16 : Compute::f32;
+}
+
+}  // namespace
+
+int thread_count(std::int64_t wish) { return static_cast<int>(wish > 0 ? wish : usable_cores()); }
+std::uint64_t peak_rss_bytes() { return memory_usage().peak; }
+
+void print_line(std::string_view line) { std::cout << line << std::endl; }
+
+Session::Session(const SessionConfig& config, bool has_tokenizer)
+    : floor_bytes(peak_rss_bytes()),
+      threads(thread_count(config.compute.threads), single_threaded_torch,
+              crowd(config.compute.threads, config.memory.count > 0)),
+      source(ModelSource::open(config.model)),
+      tokenizer(has_tokenizer ? source->tokenizer() : nullptr),
+      store(source, parse_weight_type(config.compute.weights), threads),
+      view(store),
+      decoder(store.shape(), threads, compute_of(config.compute)) {
+  if (config.file_window > 0) store.keep_resident(config.file_window);
+}
+
+double Session::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+}
+
+std::vector<std::int32_t> stop_tokens(const Session& session) {
+  std::vector<std::int32_t> stops;
+  const Json ends = session.source->generation_config().value("eos_token_id", Json());
+  for (const Json& end : ends.is_array() ? ends : Json::array({ends})) {
+    if (end.is_number_integer()) stops.push_back(end.get<std::int32_t>());
+  }
+  if (const std::int32_t eos = session.tokenizer->model().eos; eos >= 0) stops.push_back(eos);
+  return stops;
+}
+
+std::string base_sha256(Session& session) {
+  for (std::size_t id = 0; id < session.store.size(); ++id) {
+    if (session.store.type(id) == WeightType::stored) return session.source->sha256();
+  }
+  return weights_sha256(named_bytes(session.store));
+}
+
+}  // namespace frugal

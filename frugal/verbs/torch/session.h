@@ -1,0 +1,50 @@
+// A model made ready to compute: what every verb with LibTorch starts from.
+#pragma once
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "frugal/base/json.h"
+#include "frugal/base/threads.h"
+#include "frugal/core/budget/guard.h"
+#include "frugal/data/prompt_task.h"
+#include "frugal/formats/tokenizer.h"
+#include "frugal/nn/decoder.h"
+#include "frugal/train/objective/evaluate.h"
+#include "frugal/verbs/common/options.h"
+
+namespace frugal {
+
+struct SessionConfig {
+  std::string model;
+  ComputeConfig compute;
+  Bytes memory;                   // a limit: no more threads than the plan counts
+  std::uint64_t file_window = 0;  // see PlanChoices
+};
+
+class Session {
+ public:
+  // floor_bytes is the peak before anything was loaded.
+  explicit Session(const SessionConfig& config, bool has_tokenizer = true);
+
+  double seconds() const;  // since the session began
+  std::uint64_t floor_bytes;
+  Threads threads;
+  std::shared_ptr<const ModelSource> source;
+  std::unique_ptr<Tokenizer> tokenizer;  // null without has_tokenizer
+  WeightStore store;
+  BaseView view;
+  Decoder decoder;
+
+ private:
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
+// Names the weights a run begins with: of its own copy, or of the file when blocks are used as stored.
+std::string base_sha256(Session& session);
+std::uint64_t peak_rss_bytes();
+int thread_count(std::int64_t wish);                            // 0: one a core
+std::vector<std::int32_t> stop_tokens(const Session& session);  // that end what the model writes
+void print_line(std::string_view line);                         // to stdout, flushed
+
+}  // namespace frugal

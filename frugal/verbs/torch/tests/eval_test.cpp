@@ -1,0 +1,61 @@
+// eval keeps the promise of --memory while it runs, and inside it gives the numbers it gives without.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "frugal/verbs/torch/tests/on_model.h"
+
+namespace frugal {
+namespace {
+
+class Eval : public OnModel {
+ protected:
+  void SetUp() override {
+    OnModel::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    std::ofstream(folder_ / "d.jsonl") << R"({"text":"a fine film","label":1})"
+                                          "\n"
+                                          R"({"text":"dull","label":"negative"})"
+                                          "\n";
+    settings_ = {{"model", kModel},
+                 {"data", (folder_ / "d.jsonl").string()},
+                 {"template", "Review: {text}\nSentiment:"},
+                 {"labels", {"negative", "positive"}},
+                 {"weights", "stored"},
+                 {"json", true},
+                 {"quiet", true}};
+    void* library = ::dlopen(FRUGAL_BINARY_DIR "/lib/libfrugal_torch.so", RTLD_NOW | RTLD_LOCAL);
+    ASSERT_NE(library, nullptr) << ::dlerror();
+    run_ = reinterpret_cast<int (*)(const char*, const char*)>(::dlsym(library, "frugal_torch_run"));
+    ASSERT_NE(run_, nullptr);
+  }
+  // Past the plan, which would refuse a budget that cannot hold.
+  Json eval(std::uint64_t mebibytes, int expected) const {
+    Json settings = settings_;
+    settings["memory"] = mebibytes << 20;
+    std::ostringstream out;
+    std::streambuf* const before = std::cout.rdbuf(out.rdbuf());
+    const int code = run_("eval", settings.dump().c_str());
+    std::cout.rdbuf(before);
+    EXPECT_EQ(code, expected) << out.str();
+    return Json::parse(out.str(), nullptr, false);
+  }
+
+  Json settings_;
+  int (*run_)(const char*, const char*) = nullptr;
+};
+
+TEST_F(Eval, StopsWhenTheProcessIsLargerThanPromised) {
+  const Json free = eval(0, 0), held = eval(4000, 0);
+  EXPECT_EQ(free["loss"], held["loss"]);
+  EXPECT_EQ(free["examples"], 2);
+  const Json stopped = eval(50, 4);
+  EXPECT_NE(stopped["error"].get<std::string>().find("--memory is 50.0 MiB"), std::string::npos) << stopped;
+  EXPECT_NE(stopped["fix"].get<std::string>().find("--memory"), std::string::npos) << stopped;
+}
+
+}  // namespace
+}  // namespace frugal

@@ -1,0 +1,96 @@
+#include "frugal/verbs/torch/tune_data.h"
+
+#include "frugal/base/error.h"
+#include "frugal/base/log.h"
+#include "frugal/base/sha256.h"
+#include "frugal/train/objective/generated_answers.h"
+#include "frugal/train/objective/label_loss.h"
+#include "frugal/train/objective/sequence_loss.h"
+
+namespace frugal {
+
+TuneData::TuneData(const DataConfig& config, const std::string& objective, Session& session)
+    : session_(session), config_(config) {
+  if (objective == "dpo")
+    preferences_.emplace(config.sequences(), *session.tokenizer, session.source->chat_template());
+  else if (config.task.labels.empty())
+    sequences_.emplace(config.sequences(), *session.tokenizer, session.source->chat_template());
+  else
+    prompts_.emplace(config.task, *session.tokenizer);
+  train_ = take("data", config.data, config.train_size);
+  dev_ = take("dev", config.dev, config.dev_size);
+  test_ = take("test", config.test, config.test_size);
+}
+
+std::unique_ptr<Objective> TuneData::open(const std::string& path, std::int64_t limit) {
+  return open(path, limit, false);
+}
+
+Objective::Metric TuneData::metric() const {
+  if (config_.dev_metric == "auto") return dev_->metric();
+  return {config_.dev_metric, config_.dev_metric != "loss"};
+}
+
+std::unique_ptr<Objective> TuneData::open(const std::string& path, std::int64_t limit, bool is_judge) {
+  Split& split = *splits_.emplace_back(std::make_unique<Split>());
+  if (prompts_) {
+    split.labelled = prompts_->encode(read_records(path, config_.task.columns, static_cast<std::size_t>(limit)));
+    return std::make_unique<LabelLoss>(session_.decoder, *prompts_, split.labelled, config_.balance);
+  }
+  if (preferences_) {
+    split.pairs = preferences_->load(path, static_cast<std::size_t>(limit));
+    return std::make_unique<DpoLoss>(session_.decoder, split.pairs, config_.dpo);
+  }
+  split.sequences = sequences_->load(path, static_cast<std::size_t>(limit));
+  if (is_judge && needs_answers(config_.dev_metric)) {
+    ManyOptions generation;
+    generation.max_new_tokens = config_.answers.max_new_tokens;
+    generation.together = kAnswersTogether;
+    generation.stop_tokens = stop_tokens(session_);
+    return std::make_unique<GeneratedAnswers>(session_.decoder, *session_.tokenizer, split.sequences,
+                                              parse_match(config_.answers.match), generation);
+  }
+  return std::make_unique<SequenceLoss>(session_.decoder, split.sequences.sequences);
+}
+
+std::unique_ptr<Objective> TuneData::take(const std::string& name, const std::string& path, std::int64_t limit) {
+  if (path.empty()) return nullptr;
+  auto objective = open(path, limit, name != "data");
+  if (auto* pairs = dynamic_cast<DpoLoss*>(objective.get())) references_.emplace_back("reference." + name, pairs);
+  record_[name] = {{"path", path}, {"sha256", sha256_file(path)}, {"examples", objective->size()}};
+  return objective;
+}
+
+void TuneData::set_guard(const std::function<void()>& guard) {
+  for (Objective* each : {train_.get(), dev_.get(), test_.get()}) {
+    if (each != nullptr) each->set_guard(guard);
+  }
+}
+
+void TuneData::take_reference(const WeightView& start, const std::filesystem::path& path, const SnapshotInfo& info) {
+  if (references_.empty()) return;
+  std::vector<std::vector<double>> values;
+  std::vector<NamedBytes> parts;
+  for (const auto& [name, objective] : references_) values.emplace_back(2 * objective->size());
+  for (std::size_t i = 0; i < references_.size(); ++i)
+    parts.push_back({references_[i].first, std::as_writable_bytes(std::span(values[i]))});
+  bool is_read = false;
+  if (std::filesystem::exists(path)) {
+    try {
+      is_read = read_snapshot(path, parts).base_sha256 == info.base_sha256;
+      if (!is_read) warn(path.string() + " is of another model; the reference is computed again");
+    } catch (const Error& error) {
+      warn(std::string(error.what()) + "; the reference is computed again");
+    }
+  }
+  if (!is_read) {
+    for (std::size_t i = 0; i < references_.size(); ++i) {
+      const auto found = references_[i].second->reference_of(start, "reference pairs");
+      std::copy(found.begin(), found.end(), values[i].begin());  // `parts` stay valid
+    }
+    write_snapshot(path, info, parts);
+  }
+  for (std::size_t i = 0; i < references_.size(); ++i) references_[i].second->set_reference(std::move(values[i]));
+}
+
+}  // namespace frugal

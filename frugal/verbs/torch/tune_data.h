@@ -1,0 +1,51 @@
+// The data of a run as objectives: labelled prompts when there are label words, pairs for dpo, else sequences.
+#pragma once
+#include <memory>
+#include <optional>
+
+#include "frugal/data/preference_task.h"
+#include "frugal/train/objective/dpo_loss.h"
+#include "frugal/train/run/snapshot.h"
+#include "frugal/verbs/common/data_config.h"
+#include "frugal/verbs/torch/session.h"
+
+namespace frugal {
+
+class TuneData {
+ public:
+  TuneData(const DataConfig& config, const std::string& objective, Session& session);
+  // Another file of the same kind.
+  std::unique_ptr<Objective> open(const std::string& path, std::int64_t limit);
+
+  Objective& train() { return *train_; }
+  Objective* dev() const { return dev_.get(); }  // null: none
+  Objective* test() { return test_.get(); }
+  Objective::Metric metric() const;  // that says which evaluation of dev is the best: --dev-metric
+  // What losses need of the weights a run begins with (the reference of dpo): read from the file at `path`, or computed
+  // with `start` and written there, with a warning where the file was damaged. Writes nothing when nothing is needed.
+  void take_reference(const WeightView& start, const std::filesystem::path& path, const SnapshotInfo& info);
+  // {"train": {"path", "sha256", "examples"}, "dev": ..., "test": ...}: what a run depends on.
+  Json record() const { return record_; }
+  void set_guard(const std::function<void()>& guard);  // of all of them, see Objective
+
+ private:
+  struct Split {  // what an objective refers to
+    Dataset labelled;
+    SequenceDataset sequences;
+    PreferenceDataset pairs;
+  };
+  // is_judge: an evaluation gives what --dev-metric names.
+  std::unique_ptr<Objective> open(const std::string& path, std::int64_t limit, bool is_judge);
+  std::unique_ptr<Objective> take(const std::string& name, const std::string& path, std::int64_t limit);
+  Session& session_;
+  DataConfig config_;
+  std::optional<PromptTask> prompts_;
+  std::optional<SequenceTask> sequences_;
+  std::optional<PreferenceTask> preferences_;
+  std::vector<std::pair<std::string, DpoLoss*>> references_;  // "reference.data": whose it is
+  std::vector<std::unique_ptr<Split>> splits_;
+  std::unique_ptr<Objective> train_, dev_, test_;
+  Json record_ = Json::object();
+};
+
+}  // namespace frugal

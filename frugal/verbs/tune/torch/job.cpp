@@ -1,0 +1,192 @@
+// frugal tune as a job: a method's tuner over a model and its data.
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "frugal/base/error.h"
+#include "frugal/base/log.h"
+#include "frugal/base/sha256.h"
+#include "frugal/core/budget/guard.h"
+#include "frugal/data/batcher.h"
+#include "frugal/plan/choices.h"
+#include "frugal/train/loop/job_table.h"
+#include "frugal/train/lr_race.h"
+#include "frugal/train/named_bytes.h"
+#include "frugal/train/schedule.h"
+#include "frugal/train/tuner_registry.h"
+#include "frugal/tune/registry.h"
+#include "frugal/tune/step_config.h"
+#include "frugal/verbs/torch/session.h"
+#include "frugal/verbs/torch/tune_data.h"
+#include "frugal/verbs/tune/config.h"
+#include "frugal/verbs/tune/torch/summary.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kBudgetFix = "give more --memory, or a smaller --batch or --max-length; see frugal plan";
+
+class TuneJob : public Job, private Replay {
+ public:
+  TuneJob(const Json& settings, const JobContext& context)
+      : config_(from_json<TuneConfig>(settings)),
+        step_(from_json<StepConfig>(settings)),
+        session_({config_.model, config_.compute, config_.memory, choices_of(settings).file_window}),
+        data_(config_, from_json<ObjectiveConfig>(settings).objective, session_),
+        chosen_(context.record != nullptr ? context.record->value("chosen", Json()) : Json()),
+        base_sha256_(base_sha256(session_)),
+        guard_(config_.memory, kBudgetFix) {
+    TunerRegistry tuners;
+    register_tuners(tuners);
+    TunerContext made{session_.store, session_.decoder, &data_.train(), chosen_};
+    tuner_ = tuners.at(config_.method)(settings, made);
+    batcher_ = std::make_unique<Batcher>(data_.train().classes(), config_.batch,
+                                         static_cast<std::uint64_t>(config_.seed), config_.balance);
+    data_.set_guard([this] { guard_.check("judging examples"); });
+    guard_.check("the model");
+  }
+
+  std::int64_t steps() const override { return config_.steps; }
+  StepResult step(std::int64_t index) override;
+  void state(State& state, std::int64_t steps) override {
+    for (NamedBytes& part : tuner_->state(static_cast<std::uint64_t>(steps))) state.bytes(part.name, part.bytes);
+  }
+  Json evaluate(std::int64_t step, Figures&) override;
+  Finished finish(Ending& ending) override;
+
+  std::optional<Judge> judge() const override {
+    if (data_.dev() == nullptr) return {};
+    const Objective::Metric metric = data_.metric();
+    return Judge{metric.name, metric.is_higher_better};
+  }
+  Json describe(Json& settings) override;
+  void begin(RunFolder& folder, bool is_resumed) override;
+  void started() override { data_.train().take_details(); }  // of what came before the steps
+  std::string identity() override { return base_sha256_; }
+  std::string snapshot_type() const override { return config_.compute.weights; }
+  Replay* replay() override { return tuner_->record_size() > 0 ? this : nullptr; }
+  double snapshot_seconds() const override { return std::numeric_limits<double>::infinity(); }  // they may be large
+  std::string budget_fix() const override { return kBudgetFix; }
+  std::string divergence_fix() const override {
+    return "start again with a smaller --lr (it was " + Json(lr_).dump() + ")";
+  }
+  std::string shown(const Json& evaluation) const override { return shown_metrics(evaluation); }
+  std::string closing(const Json& results, const RunFolder& folder) const override {
+    return closing_lines(config_.model, results, folder);
+  }
+
+ private:
+  std::size_t record_size() const override { return tuner_->record_size(); }
+  Json header() const override {
+    Json header = tuner_->trajectory_header();
+    header["base_sha256"] = base_sha256_;
+    header["weights"] = config_.compute.weights;
+    return header;
+  }
+  void replay(const StepRecord& record) override {
+    tuner_->replay(record.step, static_cast<double>(record.lr), record.gradients);
+  }
+  void restart() override { tuner_->restart(); }
+
+  std::vector<std::uint32_t> batch(std::int64_t step) const {
+    return batcher_->batch(static_cast<std::uint64_t>(step));
+  }
+  double choose_lr(RunFolder& folder);
+
+  const TuneConfig config_;
+  const StepConfig step_;
+  Session session_;
+  TuneData data_;
+  Json chosen_;
+  std::string base_sha256_;
+  BudgetGuard guard_;
+  std::unique_ptr<Tuner> tuner_;
+  std::unique_ptr<Batcher> batcher_;
+  double lr_ = 0;
+};
+
+// Paths become absolute, so that a run goes on from any folder; every file it reads is named with its hash.
+Json TuneJob::describe(Json& settings) {
+  for (const char* file : {"model", "data", "dev", "test"}) {
+    if (!settings.contains(file) || settings[file] == "") continue;
+    settings[file] = fs::absolute(settings[file].get<std::string>()).lexically_normal().string();
+  }
+  Json files = data_.record();
+  for (const InputFile& file : methods().at(config_.method).input_files(settings)) {
+    files[file.name] = {{"path", file.path}, {"sha256", sha256_file(file.path)}};
+    if (!file.setting.empty()) settings[file.setting] = file.value;
+  }
+  Json description = {
+      {"base", {{"path", settings["model"]}, {"format", session_.source->format()}, {"sha256", base_sha256_}}},
+      {"data", files["data"]},
+      {"files", files}};
+  if (!chosen_.is_null()) description["chosen"] = chosen_;
+  return description;
+}
+
+void TuneJob::begin(RunFolder& folder, bool is_resumed) {
+  if (!is_resumed) say(training_line(config_, step_, tuner_->trained(), session_.store, data_.train().size()));
+  data_.take_reference(tuner_->view(), folder.reference(), {0, config_.compute.weights, base_sha256_});
+  lr_ = choose_lr(folder);
+}
+
+// The step size: as given, or by a race whose outcome is recorded and taken again on resume.
+double TuneJob::choose_lr(RunFolder& folder) {
+  const Json& record = folder.record();
+  if (const auto race = record.find("lr_race"); race != record.end()) return (*race)["lr"].get<double>();
+  if (!step_.lr.is_automatic) return step_.lr.value;
+  constexpr std::size_t kJudges = 48;
+  std::vector<std::uint32_t> judges;
+  for (std::int64_t i = 0; judges.size() < kJudges; ++i) {
+    const auto part = batch(config_.steps + 1000 + i);  // batches that no step takes
+    judges.insert(judges.end(), part.begin(), part.end());
+  }
+  const auto judge = [&] { return data_.train().loss_sums(tuner_->view(), judges)[0] / data_.train().terms(judges); };
+  say("looking for a step size");
+  const Json race = race_learning_rates(
+      {.rates = tuner_->likely_rates()}, *tuner_, [&](std::int64_t step) { return batch(config_.steps + 2000 + step); },
+      judge);
+  folder.set("lr_race", race);
+  note("--lr auto chose " + race["lr"].dump());
+  return race["lr"].get<double>();
+}
+
+StepResult TuneJob::step(std::int64_t index) {
+  const double lr =
+      static_cast<double>(static_cast<float>(learning_rate(step_.schedule, lr_, step_.warmup, config_.steps, index)));
+  TuningStep taken = tuner_->step(static_cast<std::uint64_t>(index), lr, batch(index));
+  StepResult result{.value = taken.loss, .skipped = taken.skipped, .event = {{"loss", taken.loss}, {"lr", lr}}};
+  result.details = std::move(taken.details);
+  result.details.update(data_.train().take_details());
+  if (replay() != nullptr)
+    result.record = {static_cast<std::uint32_t>(index), taken.skipped, static_cast<float>(lr), std::move(taken.record)};
+  return result;
+}
+
+Json TuneJob::evaluate(std::int64_t, Figures&) {
+  return data_.dev() == nullptr ? Json() : data_.dev()->evaluate(tuner_->view(), "dev examples");
+}
+
+Finished TuneJob::finish(Ending& ending) {
+  Finished finished{.weights_sha256 = weights_sha256(tuner_->result())};
+  finished.results["lr"] = lr_;
+  if (std::isfinite(ending.mean_value)) finished.results["train_loss"] = ending.mean_value;
+  if (data_.test() != nullptr) {
+    if (ending.best && ending.best->step != ending.steps) ending.restore(ending.best->step);
+    finished.results["test"] = data_.test()->evaluate(tuner_->view(), "test examples");
+    finished.results["test"]["step"] = ending.best ? ending.best->step : ending.steps;
+  }
+  return finished;
+}
+
+}  // namespace
+
+void register_torch_job_verbs_tune(JobTable& table) {
+  table.raw_job("tune", [](const Json& settings, const JobContext& context) {
+    return std::make_unique<TuneJob>(settings, context);
+  });
+}
+
+}  // namespace frugal
