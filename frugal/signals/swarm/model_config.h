@@ -58,13 +58,14 @@ struct FcnConfig {
 };
 
 struct ResConfig {
-  Sizes filters = {"64", "64", "64", "128", "128", "128", "256", "256", "256"}, kernels = {"7", "5", "3"};
+  Sizes filters = {"64", "64", "64", "128", "128", "128", "256", "256", "256"};
+  Sizes kernels = {"7", "5", "3", "7", "5", "3", "7", "5", "3"};
   double dropout = 0;
   bool conv_relu = true;
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "filters", .help = "of each unit, 1 to 65536", .group = "model"}, c.filters);
-    v({.name = "kernels", .help = "widths of the convolutions of a unit, 1 to 1000", .group = "model"}, c.kernels);
+    v({.name = "kernels", .help = "width of the three convolutions of each unit, 1 to 1000", .group = "model"}, c.kernels);
     v({.name = "dropout", .help = "before the head, in [0, 1)", .group = "model"}, c.dropout);
     v({.name = "conv_relu", .help = "a ReLU before each batch norm, too, as the authors have it", .group = "model"},
       c.conv_relu);

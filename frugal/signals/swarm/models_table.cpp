@@ -10,13 +10,9 @@ void validate_dropout(double dropout) {
 constexpr std::int64_t kMostWidth = 65536, kMostKernel = 1000;
 constexpr std::size_t kMostLayers = 100;
 
-void validate_convolutions(const Sizes& filters, const Sizes& kernels) {
+void validate_pairs(const Sizes& filters, const Sizes& kernels) {
   numbers("--filters", filters, 1, kMostWidth);
   numbers("--kernels", kernels, 1, kMostKernel);
-}
-
-void validate_pairs(const Sizes& filters, const Sizes& kernels) {
-  validate_convolutions(filters, kernels);
   if (filters.size() != kernels.size()) {
     throw Error(Exit::usage,
                 "--filters has " + std::to_string(filters.size()) + " layers and --kernels " +
@@ -42,7 +38,7 @@ void validate(const FcnConfig& c) {
 }
 
 void validate(const ResConfig& c) {
-  validate_convolutions(c.filters, c.kernels);
+  validate_pairs(c.filters, c.kernels);
   validate_dropout(c.dropout);
 }
 
