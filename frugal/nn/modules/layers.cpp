@@ -20,10 +20,16 @@ torch::Tensor max_pool_same(const torch::Tensor& x, std::int64_t size) {
   return torch::max_pool1d(torch::constant_pad_nd(x, {before, padding - before}, -INFINITY), size, 2);
 }
 
-torch::nn::Conv1d conv_same(std::int64_t in, std::int64_t out, std::int64_t kernel, Initialiser& initial) {
-  torch::nn::Conv1d conv(torch::nn::Conv1dOptions(in, out, kernel).padding(torch::kSame));
-  initial.he_normal_and_zeros(conv);
-  return conv;
+SameConvImpl::SameConvImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, Initialiser& initial) {
+  weight = register_parameter("weight", torch::empty({out, in, kernel}));
+  bias = register_parameter("bias", torch::zeros({out}));
+  initial.he_normal(weight);
+}
+
+torch::Tensor SameConvImpl::forward(const torch::Tensor& x) {
+  const std::int64_t kernel = weight.size(2), before = (kernel - 1) / 2;
+  if (kernel % 2 == 1) return torch::conv1d(x, weight, bias, 1, before);
+  return torch::conv1d(torch::constant_pad_nd(x, {before, before + 1}), weight, bias);
 }
 
 torch::nn::Linear dense(std::int64_t in, std::int64_t out, Initialiser& initial) {

@@ -34,8 +34,16 @@ TORCH_MODULE(Dropout);
 // max(0, 2 (ceil(L / 2) - 1) + size - L) in all, the smaller half before; padded places never win.
 torch::Tensor max_pool_same(const torch::Tensor& x, std::int64_t size);
 
-// A convolution along L that keeps L ('same': the smaller half of kernel - 1 before), He's first values.
-torch::nn::Conv1d conv_same(std::int64_t in, std::int64_t out, std::int64_t kernel, Initialiser& initial);
+// A convolution along L that keeps L: [B, C, L] -> [B, C', L], padded with zeros, the smaller half of kernel - 1 before.
+class SameConvImpl : public torch::nn::Module {
+ public:
+  SameConvImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, Initialiser& initial);  // He's first values
+  torch::Tensor forward(const torch::Tensor& x);
+
+  torch::Tensor weight, bias;  // [C', C, kernel], [C']
+};
+TORCH_MODULE(SameConv);
+
 torch::nn::Linear dense(std::int64_t in, std::int64_t out, Initialiser& initial);
 // Over channels of [B, C, L]: eps 1e-3, running means that keep 0.99 a batch.
 torch::nn::BatchNorm1d batch_norm(std::int64_t channels);

@@ -163,16 +163,17 @@ void Engagement::greedy() {
 // those of the step's start throughout, also to decoys that were killed in it.
 void Engagement::auction() {
   const double range = config_.kill_range * config_.kill_range;
-  const auto pairs = is_exhaustive_ ? nearest_pairs_exhaustively(distances_, n(), m())
-                                    : nearest_pairs(distances_, n(), m());
-  std::vector<bool> is_assigned(n(), false);
-  for (const auto& [i, j] : pairs) {
-    is_assigned[i] = true;
+  const auto assigned = is_exhaustive_ ? nearest_pairs_exhaustively(distances_, n(), m())
+                                       : nearest_pairs(distances_, n(), m());
+  // Of assigned pairs each touches its own attacker and decoy alone, so their order does not matter.
+  for (std::size_t i = 0; i < n(); ++i) {
+    if (assigned[i] < 0) continue;
+    const auto j = static_cast<std::size_t>(assigned[i]);
     if (distances_[i * m() + nearest(i)] < range) kill(j);  // the row's least, which need not be this pair's
     if (is_alive_[j]) steer(i, j);
   }
   for (std::size_t i = 0; i < n(); ++i) {
-    const std::size_t j = is_assigned[i] ? m() : nearest(i);
+    const std::size_t j = assigned[i] < 0 ? nearest(i) : m();
     if (j == m()) continue;
     if (distances_[i * m() + j] < range) kill(j);
     if (is_alive_[j]) steer(i, j);

@@ -97,12 +97,10 @@ Track simulate(const EngagementConfig& config, Tactic tactic, std::uint32_t seed
 // Two unknowns of a constant-bearing intercept: the time t with |e + w t| = v_max t, for |w| < v_max; e is not 0.
 double intercept_time(double ex, double ey, double wx, double wy, double v_max);
 
-// Pairs (i, j) of the auction in the order they are found: the nearest pair, then the nearest of the rows and columns
-// left, and so on. Ties go to the lower column, then the lower row, as when the columns are searched one by one.
-struct Pair {
-  std::size_t i, j;
-};
-std::vector<Pair> nearest_pairs(const std::vector<double>& distances, std::size_t n, std::size_t m);
-std::vector<Pair> nearest_pairs_exhaustively(const std::vector<double>& distances, std::size_t n, std::size_t m);
+// The auction: the nearest pair (i, j) of all, then the nearest of the rows and columns left, and so on. Ties go to the
+// lower column, then the lower row. distances: [n, m], infinite where there is no pair. Returns each row's column, -1
+// for none.
+std::vector<int> nearest_pairs(const std::vector<double>& distances, std::size_t n, std::size_t m);
+std::vector<int> nearest_pairs_exhaustively(const std::vector<double>& distances, std::size_t n, std::size_t m);
 
 }  // namespace frugal::swarm

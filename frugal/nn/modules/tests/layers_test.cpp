@@ -60,11 +60,11 @@ TEST(Layers, MaxPoolPadsAsKerasDoes) {
 TEST(Layers, ConvolutionKeepsTheLengthForEveryKernel) {
   Initialiser initial(1);
   for (const std::int64_t kernel : {1, 2, 3, 7, 8, 40}) {
-    auto conv = conv_same(2, 3, kernel, initial);
+    SameConv conv(2, 3, kernel, initial);
     EXPECT_EQ(conv(torch::zeros({4, 2, 9})).sizes().vec(), (std::vector<std::int64_t>{4, 3, 9}));
   }
   // An even kernel of 8 has three places before and four behind: the first output sees the first five inputs.
-  auto conv = conv_same(1, 1, 8, initial);
+  SameConv conv(1, 1, 8, initial);
   const torch::NoGradGuard no_grad;
   conv->weight.fill_(1);
   EXPECT_EQ(conv(torch::ones({1, 1, 20})).flatten()[0].item<float>(), 5);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The long claims of swarm: trains what each item needs and writes a JSON an item beside this file.
+"""The long claims of swarm: trains what each item needs and writes a JSON an item beside this file,
+and the table of README.md from those and peers.json.
 
 usage: acceptance/acceptance.py FRUGAL WORK [--items 5,6,7,8,9,11] [--jobs N] [--seeds 1,2,3] [--speed PROGRAM]
   FRUGAL   the program; WORK: a folder for runs. Runs that are done are not repeated, runs that were cut short go on.
@@ -154,6 +155,53 @@ def resume(runner):
     return [{"options": options, "kills": kills, "weights_sha256": hashes, "holds": hashes[0] == hashes[1] and kills > 0}]
 
 
+def results():
+    for path in sorted(HERE.glob("item-*.json")):
+        yield json.loads(path.read_text())
+
+
+def table():
+    """What README shows, from the JSON files alone."""
+    lines = ["| item | what | measured | required | holds |", "| --- | --- | --- | --- | --- |"]
+    for record in results():
+        for claim in record["claims"]:
+            holds = "yes" if claim["holds"] else "no"
+            row = lambda what, found, required: lines.append(f"| {record['item']} | {what} | {found} | {required} | {holds} |")
+            if record["item"] == 5:
+                each = ", ".join(f"{run['accuracy']:.3f}" for run in claim["runs"])
+                row(f"accuracy at 20 steps, {claim['model']}", f"{claim['mean_accuracy']:.3f} ({each})",
+                    f"{claim['required']} (published {claim['published']})")
+            if record["item"] == 6:
+                row("accuracy by window", ", ".join(f"{w}: {a:.3f}" for w, a in claim["accuracy_by_window"].items()), claim["required"])
+            if record["item"] == 7:
+                row("accuracy by noise, full window", ", ".join(f"{s}: {a:.3f}" for s, a in claim["accuracy_by_noise"].items())
+                    + f"; trained clean, tested at 0.5: {claim['trained_clean_tested_at_0.5']:.3f}", claim["required"] + " (published 0.80 at 0.5)")
+            if record["item"] == 8:
+                row("heads that say the same, least of the seeds", f"{claim['least_agreement']:.3f}", claim["required"])
+            if record["item"] == 9:
+                row(f"{claim['engagements']} engagements on one thread; two threads; auction of 100 against its definition",
+                    f"{claim['seconds_one_thread']['median']:.2f} s; {claim['two_threads_gain']['median']:.2f} times; "
+                    f"{claim['auction_gain']['median']:.1f} times", claim["required"])
+            if record["item"] == 11:
+                row("killed and gone on with: the same bits", f"{claim['kills']} kills", "the same weights_sha256")
+    peers = HERE / "peers.json"
+    if peers.exists():
+        record, by = json.loads(peers.read_text()), {}
+        for each in record["rows"]:
+            by.setdefault(each["name"], []).append(each)
+        lines += ["", f"Peers on the same {4 * record['runs']} engagements, {record['window']} steps, one thread:", "",
+                  "| classifier | accuracy, mean of seeds | seconds to fit |", "| --- | --- | --- |"]
+        for name, own in sorted(by.items(), key=lambda item: -mean(item[1])):
+            lines.append(f"| {name} | {mean(own):.3f} | {statistics.median(each['fit_s'] for each in own):.1f} |")
+    return "\n".join(lines)
+
+
+def update_readme():
+    path = HERE.parent / "README.md"
+    before, rest = path.read_text().split("acceptance.py from the JSON files beside it -->\n")
+    path.write_text(before + "acceptance.py from the JSON files beside it -->\n" + table() + "\n<!-- end -->" + rest.split("<!-- end -->")[1])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("frugal")
@@ -180,6 +228,7 @@ def main():
                   "version": version, "cores": len(os.sched_getaffinity(0)), "claims": claims}
         (HERE / f"item-{int(item):02d}.json").write_text(json.dumps(record, indent=1) + "\n")
         print(f"item {item}: {'holds' if holds else 'does not hold'}")
+    update_readme()
     return 0 if all_hold else 1
 
 

@@ -122,12 +122,19 @@ TEST(SwarmTactics, TiesGoToTheLowerColumnThenTheLowerRow) {
   const std::vector<double> distances = {2, 1, 1,  //
                                          1, 1, 2,  //
                                          1, 3, 1};
-  for (const auto& find : {nearest_pairs, nearest_pairs_exhaustively}) {
-    const auto pairs = find(distances, 3, 3);
-    ASSERT_EQ(pairs.size(), 3u);
-    EXPECT_EQ(pairs[0].i * 3 + pairs[0].j, 3u);  // (1, 0)
-    EXPECT_EQ(pairs[1].i * 3 + pairs[1].j, 1u);  // (0, 1)
-    EXPECT_EQ(pairs[2].i * 3 + pairs[2].j, 8u);  // (2, 2)
+  const std::vector<int> expected = {1, 0, 2};
+  EXPECT_EQ(nearest_pairs(distances, 3, 3), expected);
+  EXPECT_EQ(nearest_pairs_exhaustively(distances, 3, 3), expected);
+}
+
+// Few different distances, so that ties abound; some without a pair.
+TEST(SwarmTactics, PairsAreThoseOfTheDefinition) {
+  MersenneUniform u(11);
+  for (int round = 0; round < 2000; ++round) {
+    const auto n = static_cast<std::size_t>(1 + 7 * u()), m = static_cast<std::size_t>(1 + 7 * u());
+    std::vector<double> distances(n * m);
+    for (double& d : distances) d = u() < 0.1 ? INFINITY : std::floor(5 * u());
+    ASSERT_EQ(nearest_pairs(distances, n, m), nearest_pairs_exhaustively(distances, n, m)) << round;
   }
 }
 

@@ -41,7 +41,7 @@ class CnnTrunk : public Trunk {
     const auto filters = numbers("--filters", c.filters, 1, 65536), kernels = numbers("--kernels", c.kernels, 1, 1000);
     std::int64_t in = s.features, length = s.window;
     for (std::size_t i = 0; i < filters.size(); ++i) {
-      add(*this, convs_, "conv", conv_same(in, filters[i], kernels[i], initial));
+      add(*this, convs_, "conv", SameConv(in, filters[i], kernels[i], initial));
       in = filters[i], length = (length + 1) / 2;
     }
     width_ = in * length;
@@ -54,7 +54,7 @@ class CnnTrunk : public Trunk {
 
  private:
   std::int64_t pool_;
-  std::vector<torch::nn::Conv1d> convs_;
+  std::vector<SameConv> convs_;
   Dropout dropout_;
 };
 
@@ -64,7 +64,7 @@ class NormedConv {
   NormedConv(torch::nn::Module& owner, const std::string& name, std::int64_t in, std::int64_t out, std::int64_t kernel,
              bool has_relu, Initialiser& initial)
       : has_relu_(has_relu),
-        conv_(owner.register_module(name + "_conv", conv_same(in, out, kernel, initial))),
+        conv_(owner.register_module(name + "_conv", SameConv(in, out, kernel, initial))),
         norm_(owner.register_module(name + "_norm", batch_norm(out))) {}
   torch::Tensor operator()(const torch::Tensor& x) {
     const torch::Tensor h = conv_(x);
@@ -73,7 +73,7 @@ class NormedConv {
 
  private:
   bool has_relu_;
-  torch::nn::Conv1d conv_;
+  SameConv conv_;
   torch::nn::BatchNorm1d norm_;
 };
 
@@ -112,7 +112,7 @@ class ResTrunk : public Trunk {
         convs_.emplace_back(*this, name + "_" + std::to_string(part), part == 0 ? width_ : filters[i], filters[i],
                             kernels[i], c.conv_relu, initial);
       }
-      skips_.push_back(register_module(name + "_skip", conv_same(width_, filters[i], 1, initial)));
+      skips_.push_back(register_module(name + "_skip", SameConv(width_, filters[i], 1, initial)));
       width_ = filters[i];
     }
   }
@@ -128,7 +128,7 @@ class ResTrunk : public Trunk {
 
  private:
   std::vector<NormedConv> convs_;
-  std::vector<torch::nn::Conv1d> skips_;
+  std::vector<SameConv> skips_;
   Dropout dropout_;
 };
 
