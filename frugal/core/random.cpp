@@ -39,9 +39,8 @@ at::Tensor random_normal(const std::vector<std::int64_t>& shape, const Draw& dra
 
 at::Tensor random_truncated_normal(const std::vector<std::int64_t>& shape, double limit, const Draw& draw) {
   const double outside = 0.5 * std::erfc(limit / std::sqrt(2.0));  // beyond one end
-  return filled(shape, draw, [&](std::uint32_t word) {
-    return normal_quantile(outside + (1 - 2 * outside) * open_uniform(word));
-  });
+  return filled(shape, draw,
+                [&](std::uint32_t word) { return normal_quantile(outside + (1 - 2 * outside) * open_uniform(word)); });
 }
 
 // Sixteen bits an element decide: a block serves eight.

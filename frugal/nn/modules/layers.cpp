@@ -9,8 +9,9 @@ torch::Tensor DropoutImpl::forward(const torch::Tensor& x) {
   if (!is_training() || p_ == 0) return x;
   auto shape = x.sizes().vec();
   if (across_ >= 0) shape[static_cast<std::size_t>(across_)] = 1;
-  return x * random_mask(shape, 1 - p_,
-                         {.seed = noise_->seed, .stream = named_stream("modules.dropout"), .id = id_, .step = noise_->step});
+  return x * random_mask(
+                 shape, 1 - p_,
+                 {.seed = noise_->seed, .stream = named_stream("modules.dropout"), .id = id_, .step = noise_->step});
 }
 
 torch::Tensor max_pool_same(const torch::Tensor& x, std::int64_t size) {

@@ -34,7 +34,8 @@ TORCH_MODULE(Dropout);
 // max(0, 2 (ceil(L / 2) - 1) + size - L) in all, the smaller half before; padded places never win.
 torch::Tensor max_pool_same(const torch::Tensor& x, std::int64_t size);
 
-// A convolution along L that keeps L: [B, C, L] -> [B, C', L], padded with zeros, the smaller half of kernel - 1 before.
+// A convolution along L that keeps L: [B, C, L] -> [B, C', L], padded with zeros, the smaller half of kernel - 1
+// before.
 class SameConvImpl : public torch::nn::Module {
  public:
   SameConvImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, Initialiser& initial);  // He's first values

@@ -37,7 +37,8 @@ struct EngagementOptions {
 
 inline void validate(const EngagementOptions& c) {
   require_setting(c.agents >= 1 && c.agents <= 1000, "--agents", c.agents, "1 to 1000", "--agents 10 is the paper's");
-  require_setting(c.decoys >= 0 && c.decoys <= 1000, "--decoys", c.decoys, "0 to 1000", "--decoys 0 is as many as agents");
+  require_setting(c.decoys >= 0 && c.decoys <= 1000, "--decoys", c.decoys, "0 to 1000",
+                  "--decoys 0 is as many as agents");
   parse_motion(c.motion);
 }
 
@@ -51,10 +52,12 @@ struct SimulateConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "runs", .help = "engagements of each tactic, 1 to 1000000", .group = "data"}, c.runs);
-    v({.name = "seed", .help = "of the first engagement; the others have the seeds behind it", .group = "data"}, c.seed);
+    v({.name = "seed", .help = "of the first engagement; the others have the seeds behind it", .group = "data"},
+      c.seed);
     v({.name = "tactics", .help = "of greedy, greedy+, auction, auction+", .group = "data"}, c.tactics);
     EngagementOptions::fields(c.engagement, v);
-    v({.name = "steps", .help = "rows kept of an engagement; 0: all, until no decoy is alive", .group = "data"}, c.steps);
+    v({.name = "steps", .help = "rows kept of an engagement; 0: all, until no decoy is alive", .group = "data"},
+      c.steps);
     v({.name = "threads", .help = "threads that simulate; 0: one a core", .group = "budget"}, c.threads);
     v({.name = "out", .help = "the csv file: run, tactic, step, agent, px, py, vx, vy", .group = "output"}, c.out);
     v({.name = "json", .help = "results and errors as JSON on stdout", .group = "output"}, c.json);
@@ -67,7 +70,8 @@ inline void validate(const SimulateConfig& c) {
   require_setting(c.seed >= 0 && c.seed + c.runs <= std::int64_t{1} << 32, "--seed", c.seed,
                   "0 to 4294967296 less --runs", "--seed 1 is usual");
   require_setting(c.steps >= 0 && c.steps <= 5001, "--steps", c.steps, "0 to 5001", "--steps 0 keeps all");
-  require_setting(c.threads >= 0 && c.threads <= 1024, "--threads", c.threads, "0 to 1024", "--threads 0 is one a core");
+  require_setting(c.threads >= 0 && c.threads <= 1024, "--threads", c.threads, "0 to 1024",
+                  "--threads 0 is one a core");
   require_setting(!c.tactics.empty(), "--tactics", c.tactics, "at least one", "--tactics greedy,auction");
   for (const auto& tactic : c.tactics) parse_tactic(tactic);
   validate(c.engagement);
@@ -91,33 +95,56 @@ struct TrainOptions {
     v({.name = "runs", .help = "engagements of each tactic, with the seeds 1 to this, 4 to 1000000", .group = "data"},
       c.runs);
     EngagementOptions::fields(c.engagement, v);
-    v({.name = "window", .help = "steps observed, >= 1; more than the shortest engagement has: all that it has",
-       .group = "data"}, c.window);
-    v({.name = "noise", .help = "standard deviation of positions as a share of 40, of velocities of 1; 0 to 10",
-       .group = "data"}, c.noise);
-    v({.name = "features", .help = "positions and velocities, or one of them", .group = "data",
-       .choices = {"pv", "p", "v"}}, c.features);
+    v({.name = "window",
+       .help = "steps observed, >= 1; more than the shortest engagement has: all that it has",
+       .group = "data"},
+      c.window);
+    v({.name = "noise",
+       .help = "standard deviation of positions as a share of 40, of velocities of 1; 0 to 10",
+       .group = "data"},
+      c.noise);
+    v({.name = "features",
+       .help = "positions and velocities, or one of them",
+       .group = "data",
+       .choices = {"pv", "p", "v"}},
+      c.features);
     v({.name = "test_fraction", .help = "share of engagements that are tested on, in (0, 1)", .group = "data"},
       c.test_fraction);
-    v({.name = "validation_fraction", .help = "share of the others that decides when to stop, in (0, 1)",
-       .group = "data"}, c.validation_fraction);
+    v({.name = "validation_fraction",
+       .help = "share of the others that decides when to stop, in (0, 1)",
+       .group = "data"},
+      c.validation_fraction);
     v({.name = "model", .help = "the network", .group = "model", .choices = {"fc", "cnn", "fcn", "res", "lstm", "tr"}},
       c.model);
-    v({.name = "variant", .help = "tuned: sizes that the authors' search found for this output and window, where not given",
-       .group = "model", .choices = {"default", "tuned"}}, c.variant);
-    v({.name = "output", .help = "mc: one of four tactics; ml: two attributes; mh: both", .group = "model",
-       .choices = {"mc", "ml", "mh"}}, c.output);
-    v({.name = "length", .help = "one prediction a window, or (lstm, tr) one a step", .group = "model",
-       .choices = {"vec", "seq"}}, c.length);
+    v({.name = "variant",
+       .help = "tuned: sizes that the authors' search found for this output and window, where not given",
+       .group = "model",
+       .choices = {"default", "tuned"}},
+      c.variant);
+    v({.name = "output",
+       .help = "mc: one of four tactics; ml: two attributes; mh: both",
+       .group = "model",
+       .choices = {"mc", "ml", "mh"}},
+      c.output);
+    v({.name = "length",
+       .help = "one prediction a window, or (lstm, tr) one a step",
+       .group = "model",
+       .choices = {"vec", "seq"}},
+      c.length);
     v({.name = "lr", .help = "step size of Adam, > 0", .group = "method"}, c.lr);
     v({.name = "batch", .help = "engagements a step of Adam, >= 1", .group = "method"}, c.batch);
     v({.name = "epochs", .help = "passes over the training set at most, >= 1", .group = "method"}, c.epochs);
-    v({.name = "patience", .help = "epochs without a lower validation loss after which to stop, >= 1", .group = "method"},
+    v({.name = "patience",
+       .help = "epochs without a lower validation loss after which to stop, >= 1",
+       .group = "method"},
       c.patience);
     v({.name = "min_delta", .help = "how much lower counts, >= 0", .group = "method"}, c.min_delta);
-    v({.name = "reshuffle", .help = "a new order each epoch; off, as the authors trained: one order", .group = "method"},
+    v({.name = "reshuffle",
+       .help = "a new order each epoch; off, as the authors trained: one order",
+       .group = "method"},
       c.reshuffle);
-    v({.name = "permute_agents", .help = "another order of agents for each batch", .group = "method"}, c.permute_agents);
+    v({.name = "permute_agents", .help = "another order of agents for each batch", .group = "method"},
+      c.permute_agents);
   }
 };
 
@@ -128,8 +155,8 @@ inline void validate(const TrainOptions& c) {
   require_setting(c.noise >= 0 && c.noise <= 10, "--noise", c.noise, "0 to 10", "--noise 0.1 is a tenth");
   require_setting(c.test_fraction > 0 && c.test_fraction < 1, "--test-fraction", c.test_fraction, "a number in (0, 1)",
                   "--test-fraction 0.25 is the paper's");
-  require_setting(c.validation_fraction > 0 && c.validation_fraction < 1, "--validation-fraction", c.validation_fraction,
-                  "a number in (0, 1)", "--validation-fraction 0.2 is the paper's");
+  require_setting(c.validation_fraction > 0 && c.validation_fraction < 1, "--validation-fraction",
+                  c.validation_fraction, "a number in (0, 1)", "--validation-fraction 0.2 is the paper's");
   const auto tested = static_cast<std::int64_t>(c.test_fraction * static_cast<double>(c.runs));
   require_setting(tested >= 1 && tested < c.runs, "--test-fraction", c.test_fraction,
                   "some of --runs tested and some not", "more --runs");
@@ -171,15 +198,23 @@ struct EvaluateConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "run", .help = "the folder of a run of `swarm train`", .group = "arguments"}, c.run);
-    v({.name = "data", .help = "a csv file: run, tactic (may be missing), step, agent, px, py, vx, vy", .group = "data"},
+    v({.name = "data",
+       .help = "a csv file: run, tactic (may be missing), step, agent, px, py, vx, vy",
+       .group = "data"},
       c.data);
-    v({.name = "noise", .help = "added to the tracks: a share of 40 for positions and of 1 for velocities; 0 to 10",
-       .group = "data"}, c.noise);
+    v({.name = "noise",
+       .help = "added to the tracks: a share of 40 for positions and of 1 for velocities; 0 to 10",
+       .group = "data"},
+      c.noise);
     v({.name = "seed", .help = "of that noise, >= 0", .group = "data"}, c.seed);
-    v({.name = "threads", .help = "threads that compute; 0: one, which is fastest for most of these models",
-       .group = "budget"}, c.threads);
-    v({.name = "out", .help = "a csv file for predictions: run, tactic, probability, communicates, leads",
-       .group = "output"}, c.out);
+    v({.name = "threads",
+       .help = "threads that compute; 0: one, which is fastest for most of these models",
+       .group = "budget"},
+      c.threads);
+    v({.name = "out",
+       .help = "a csv file for predictions: run, tactic, probability, communicates, leads",
+       .group = "output"},
+      c.out);
     v({.name = "json", .help = "results and errors as JSON on stdout", .group = "output"}, c.json);
     v({.name = "quiet", .help = "no notes and no progress on stderr", .group = "output"}, c.quiet);
   }

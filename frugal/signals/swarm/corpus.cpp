@@ -27,8 +27,8 @@ Corpus simulate_corpus(const EngagementConfig& config, std::int64_t runs, std::u
   in_parallel(all, threads, [&](std::int64_t k) {
     const std::int64_t r = all - 1 - k;
     const int most = shortest;
-    const Track track = simulate(config, static_cast<Tactic>(r / runs),
-                                 first_seed + static_cast<std::uint32_t>(r % runs), most);
+    const Track track =
+        simulate(config, static_cast<Tactic>(r / runs), first_seed + static_cast<std::uint32_t>(r % runs), most);
     for (int seen = shortest; track.steps < seen && !shortest.compare_exchange_weak(seen, track.steps);) {
     }
     tracks[static_cast<std::size_t>(r)].assign(track.data.begin(), track.data.end());
@@ -99,8 +99,9 @@ Scaler fit_scaler(const Corpus& corpus, std::span<const std::int64_t> of) {
 void standardise(Corpus& corpus, const Scaler& scaler) {
   const auto F = static_cast<std::size_t>(corpus.features());
   if (scaler.mean.size() != F || scaler.deviation.size() != F)
-    throw Error(Exit::internal, "a scaler of " + std::to_string(scaler.mean.size()) + " features is used on " +
-                                    std::to_string(F), "fit one on these tracks");
+    throw Error(Exit::internal,
+                "a scaler of " + std::to_string(scaler.mean.size()) + " features is used on " + std::to_string(F),
+                "fit one on these tracks");
   for (std::size_t at = 0; at < corpus.values.size(); at += F) {
     for (std::size_t f = 0; f < F; ++f)
       corpus.values[at + f] = (corpus.values[at + f] - scaler.mean[f]) / scaler.deviation[f];

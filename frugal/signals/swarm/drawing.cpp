@@ -25,8 +25,10 @@ Figure engagement_figure(const EngagementConfig& config, Tactic tactic, std::uin
     engagement.step();
     look();
   }
-  figure.note = "attackers begin at the upper right and decoys at the lower left; a decoy's path ends where it is hit; a "
-                "classifier sees attackers for " + std::to_string(window) + " of " + std::to_string(engagement.steps()) + " steps";
+  figure.note =
+      "attackers begin at the upper right and decoys at the lower left; a decoy's path ends where it is hit; a "
+      "classifier sees attackers for " +
+      std::to_string(window) + " of " + std::to_string(engagement.steps()) + " steps";
   return figure;
 }
 

@@ -7,8 +7,8 @@
 namespace frugal::swarm {
 
 struct ModelCard {
-  TrainConfig config;       // of the run; window: what it observes, at most `steps`
-  std::int64_t steps = 0;   // of the engagements it learned from: what scaler and noise are about
+  TrainConfig config;      // of the run; window: what it observes, at most `steps`
+  std::int64_t steps = 0;  // of the engagements it learned from: what scaler and noise are about
 
   std::int64_t inputs() const;  // features a step
   Json json() const;

@@ -65,7 +65,8 @@ struct ResConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "filters", .help = "of each unit, 1 to 65536", .group = "model"}, c.filters);
-    v({.name = "kernels", .help = "width of the three convolutions of each unit, 1 to 1000", .group = "model"}, c.kernels);
+    v({.name = "kernels", .help = "width of the three convolutions of each unit, 1 to 1000", .group = "model"},
+      c.kernels);
     v({.name = "dropout", .help = "before the head, in [0, 1)", .group = "model"}, c.dropout);
     v({.name = "conv_relu", .help = "a ReLU before each batch norm, too, as the authors have it", .group = "model"},
       c.conv_relu);

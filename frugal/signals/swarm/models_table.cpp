@@ -113,7 +113,10 @@ Json tuned_sizes(const std::string& model, const std::string& output, const std:
   if (model == "fc") return {{"units", List{"60", "80"}}, {"dropout", 0.2}};
   if (model == "cnn") {
     if (!is_short)
-      return {{"filters", List{"64", "32", "192", "96"}}, {"kernels", List{"3", "3", "5", "7"}}, {"pool", 3}, {"dropout", 0.1}};
+      return {{"filters", List{"64", "32", "192", "96"}},
+              {"kernels", List{"3", "3", "5", "7"}},
+              {"pool", 3},
+              {"dropout", 0.1}};
     if (is_multi_head)
       return {{"filters", List{"224", "32", "160", "224", "96", "224"}},
               {"kernels", List{"7", "7", "5", "7", "5", "3"}},

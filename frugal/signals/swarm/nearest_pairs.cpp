@@ -51,8 +51,8 @@ std::vector<int> nearest_pairs_exhaustively(const std::vector<double>& distances
 // O(n m): pairs are ordered by (distance, column, row), so a pair that is the least of its row and of its column is
 // taken by the auction, whatever is taken before. Such pairs are found by walking from a row to its nearest column, to
 // that column's nearest row, and so on, each step to a lesser pair (the chain of nearest neighbours of hierarchical
-// clustering: Benzecri, 1982). Where the walk ends the pair is taken, and it goes on from the row before: n + m steps in
-// all, where rows that share a nearest column would each look again after every round.
+// clustering: Benzecri, 1982). Where the walk ends the pair is taken, and it goes on from the row before: n + m steps
+// in all, where rows that share a nearest column would each look again after every round.
 std::vector<int> nearest_pairs(const std::vector<double>& distances, std::size_t n, std::size_t m) {
   std::vector<int> assigned(n, -1), rows(n), columns(m), walk;  // walk: rows
   std::iota(rows.begin(), rows.end(), 0);
@@ -68,7 +68,8 @@ std::vector<int> nearest_pairs(const std::vector<double>& distances, std::size_t
       walk.pop_back();
       continue;
     }
-    const int nearest = least(rows, [&](int k) { return d[static_cast<std::size_t>(k) * m + static_cast<std::size_t>(j)]; });
+    const int nearest =
+        least(rows, [&](int k) { return d[static_cast<std::size_t>(k) * m + static_cast<std::size_t>(j)]; });
     if (nearest != i) {
       walk.push_back(nearest);
       continue;

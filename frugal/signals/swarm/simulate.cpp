@@ -47,8 +47,8 @@ Json simulate_tracks(const SimulateConfig& c) {
   const std::uint64_t bytes = writer.size();
   writer.commit();
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  return {{"out", c.out},   {"runs", done},           {"rows", rows},
-          {"bytes", bytes}, {"seconds", took.count()}, {"tactics", summary}};
+  return {{"out", c.out},      {"runs", done}, {"rows", rows}, {"bytes", bytes}, {"seconds", took.count()},
+          {"tactics", summary}};
 }
 
 int run_simulate(const SimulateConfig& c) {
@@ -59,8 +59,8 @@ int run_simulate(const SimulateConfig& c) {
   }
   std::printf("%-10s %10s %10s %10s\n", "steps", "shortest", "mean", "longest");
   for (const Json& row : result["tactics"]) {
-    std::printf("%-10s %10lld %10.1f %10lld\n", row["tactic"].get<std::string>().c_str(), row["shortest"].get<long long>(),
-                row["mean"].get<double>(), row["longest"].get<long long>());
+    std::printf("%-10s %10lld %10.1f %10lld\n", row["tactic"].get<std::string>().c_str(),
+                row["shortest"].get<long long>(), row["mean"].get<double>(), row["longest"].get<long long>());
   }
   std::printf("%s: %lld engagements, %s\n", c.out.c_str(), result["runs"].get<long long>(),
               format_bytes(result["bytes"].get<std::uint64_t>()).c_str());

@@ -5,8 +5,8 @@
 
 namespace frugal::swarm {
 
-// Writes config.out, whole or not at all, and returns {"out", "runs", "rows", "bytes", "seconds", "tactics": [{"tactic",
-// "shortest", "mean", "longest"}]}. The file does not depend on threads.
+// Writes config.out, whole or not at all, and returns {"out", "runs", "rows", "bytes", "seconds", "tactics":
+// [{"tactic", "shortest", "mean", "longest"}]}. The file does not depend on threads.
 Json simulate_tracks(const SimulateConfig& config);
 int run_simulate(const SimulateConfig& config);  // prints that
 

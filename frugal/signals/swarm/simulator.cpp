@@ -31,10 +31,14 @@ std::size_t index_of(const Names& names, std::string_view text, const char* opti
 double heading(Motion motion, std::size_t j, std::size_t m) {
   constexpr double kDegree = std::numbers::pi / 180;
   switch (motion) {
-    case Motion::str: return 45 * kDegree;
-    case Motion::perL: return 135 * kDegree;
-    case Motion::perR: return -45 * kDegree;
-    default: return (m == 1 ? 135 : -45 + 180 * static_cast<double>(j) / static_cast<double>(m - 1)) * kDegree;
+    case Motion::str:
+      return 45 * kDegree;
+    case Motion::perL:
+      return 135 * kDegree;
+    case Motion::perR:
+      return -45 * kDegree;
+    default:
+      return (m == 1 ? 135 : -45 + 180 * static_cast<double>(j) / static_cast<double>(m - 1)) * kDegree;
   }
 }
 
@@ -163,8 +167,8 @@ void Engagement::greedy() {
 // those of the step's start throughout, also to decoys that were killed in it.
 void Engagement::auction() {
   const double range = config_.kill_range * config_.kill_range;
-  const auto assigned = is_exhaustive_ ? nearest_pairs_exhaustively(distances_, n(), m())
-                                       : nearest_pairs(distances_, n(), m());
+  const auto assigned =
+      is_exhaustive_ ? nearest_pairs_exhaustively(distances_, n(), m()) : nearest_pairs(distances_, n(), m());
   // Of assigned pairs each touches its own attacker and decoy alone, so their order does not matter.
   for (std::size_t i = 0; i < n(); ++i) {
     if (assigned[i] < 0) continue;
@@ -241,7 +245,8 @@ Track simulate(const EngagementConfig& config, Tactic tactic, std::uint32_t seed
   Track track{.steps = 0, .agents = config.attackers};
   const auto append = [&] {
     const Bodies& a = engagement.attackers();
-    for (const auto* part : {&a.px, &a.py, &a.vx, &a.vy}) track.data.insert(track.data.end(), part->begin(), part->end());
+    for (const auto* part : {&a.px, &a.py, &a.vx, &a.vy})
+      track.data.insert(track.data.end(), part->begin(), part->end());
     ++track.steps;
   };
   append();

@@ -1,6 +1,6 @@
-// Swarm against swarm: attackers (armed, observed, index i of N) hunt decoys (unarmed, index j of M) in the plane, by one
-// of four tactics. "Swarm Characteristics Classification Using Neural Networks", arXiv:2403.19572, section II; the order
-// of random numbers, of kills and of assignments is that of the authors' simulator, since it is part of what a
+// Swarm against swarm: attackers (armed, observed, index i of N) hunt decoys (unarmed, index j of M) in the plane, by
+// one of four tactics. "Swarm Characteristics Classification Using Neural Networks", arXiv:2403.19572, section II; the
+// order of random numbers, of kills and of assignments is that of the authors' simulator, since it is part of what a
 // classifier learns from.
 #pragma once
 #include <cstddef>
@@ -30,7 +30,7 @@ struct EngagementConfig {
   int attackers = 10, decoys = 10;  // >= 1
   double v_max = 1;                 // an attacker's top speed, a step
   double kill_range = 1;
-  int accel_steps = 10;       // >= 1; r = 1 / accel_steps, the share of a speed that a step changes
+  int accel_steps = 10;  // >= 1; r = 1 / accel_steps, the share of a speed that a step changes
   Motion motion = Motion::star;
   bool random_start = false;  // decoys come from any bearing, 40 away
   int max_steps = 5000;       // a guard: the longest seen is 721
@@ -54,9 +54,9 @@ class Engagement {
   int steps() const { return steps_; }
   int alive() const { return alive_; }  // decoys
   const Bodies& attackers() const { return attackers_; }
-  const Bodies& decoys() const { return decoys_; }               // a dead one is at infinity, at rest
+  const Bodies& decoys() const { return decoys_; }  // a dead one is at infinity, at rest
   bool is_alive(std::size_t j) const { return is_alive_[j]; }
-  const std::vector<int>& targets() const { return targets_; }   // that attackers steered at in the last step; -1: none
+  const std::vector<int>& targets() const { return targets_; }  // that attackers steered at in the last step; -1: none
   // Finds the auction's pairs by looking at every distance for each, as it is defined: slow, for tests and benchmarks.
   void search_exhaustively() { is_exhaustive_ = true; }
 

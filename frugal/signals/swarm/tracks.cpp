@@ -111,7 +111,8 @@ class Reader {
   void add_line() {
     if (fields_.size() != columns_)
       refuse("has " + std::to_string(fields_.size()) + " fields, expected " + std::to_string(columns_), kFix);
-    const auto run = number<std::int64_t>(kRun), step = number<std::int64_t>(kStep), agent = number<std::int64_t>(kAgent);
+    const auto run = number<std::int64_t>(kRun), step = number<std::int64_t>(kStep),
+               agent = number<std::int64_t>(kAgent);
     const bool is_new_run = tracks_.runs.empty() || tracks_.runs.back().name != run;
     if (is_new_run || step != step_) {
       if (!tracks_.runs.empty()) end_step();
@@ -137,9 +138,9 @@ class Reader {
     const auto agents = static_cast<std::int64_t>(row_.size());
     if (tracks_.agents == 0) tracks_.agents = agents;
     if (agents != tracks_.agents) {
-      refuse("the step before has " + std::to_string(agents) + " agents, the first one " +
-                 std::to_string(tracks_.agents),
-             "every step of every run has a line for each agent");
+      refuse(
+          "the step before has " + std::to_string(agents) + " agents, the first one " + std::to_string(tracks_.agents),
+          "every step of every run has a line for each agent");
     }
     for (std::size_t part = 0; part < 4; ++part) {
       for (const auto& one : row_) tracks_.values.push_back(static_cast<float>(one[part]));

@@ -29,7 +29,7 @@ struct Tracks {
     std::int64_t name = 0;
     std::int32_t tactic = -1;  // -1: the file has no such column
     std::int64_t steps = 0;
-    std::size_t first = 0;     // of its values
+    std::size_t first = 0;  // of its values
   };
   std::string file;
   std::int64_t agents = 0;
@@ -39,7 +39,8 @@ struct Tracks {
 };
 
 // Error(Exit::input) with the line: a column missing, twice or unknown, a field that is no number or not finite, an
-// unknown tactic, a run, step or agent out of order, runs of different numbers of agents, more than 1000 agents, no run.
+// unknown tactic, a run, step or agent out of order, runs of different numbers of agents, more than 1000 agents, no
+// run.
 Tracks read_tracks(const std::filesystem::path& path);
 Tracks parse_tracks(std::string_view text, const std::string& name);
 

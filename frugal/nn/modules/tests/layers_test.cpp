@@ -49,9 +49,9 @@ TEST(Layers, MaxPoolPadsAsKerasDoes) {
     const torch::Tensor y = max_pool_same(torch::tensor(x).view({1, 1, -1}), size).flatten();
     return std::vector<float>(y.data_ptr<float>(), y.data_ptr<float>() + y.numel());
   };
-  EXPECT_EQ(pool({5, 1, 2, 3}, 3), (std::vector<float>{5, 3}));          // one padded place, behind
+  EXPECT_EQ(pool({5, 1, 2, 3}, 3), (std::vector<float>{5, 3}));                // one padded place, behind
   EXPECT_EQ(pool({-5, -1, -2, -3, -4}, 3), (std::vector<float>{-1, -1, -3}));  // one before, one behind; never 0
-  EXPECT_EQ(pool({1, 9, 2, 8, 3, 7}, 5), (std::vector<float>{9, 9, 8}));  // three: one before, two behind
+  EXPECT_EQ(pool({1, 9, 2, 8, 3, 7}, 5), (std::vector<float>{9, 9, 8}));       // three: one before, two behind
   EXPECT_EQ(pool({-7}, 5), (std::vector<float>{-7}));
   EXPECT_EQ(pool({4, 6, 5}, 1), (std::vector<float>{4, 5}));
   EXPECT_EQ(pool({4, 6, 5, 7}, 2), (std::vector<float>{6, 7}));
@@ -116,7 +116,8 @@ TEST(Layers, AttentionOfWideHeadsIsItsDefinition) {
     heads.push_back(torch::matmul((torch::matmul(q, k.t()) / std::sqrt(6.0)).softmax(1), v));
   }
   const torch::Tensor expected = torch::matmul(torch::cat(heads, 1), p["out.weight"].t()) + p["out.bias"];
-  EXPECT_LT((attention(x)[0] - expected).abs().max().item<double>(), 100 * kFloat * expected.abs().max().item<double>());
+  EXPECT_LT((attention(x)[0] - expected).abs().max().item<double>(),
+            100 * kFloat * expected.abs().max().item<double>());
 }
 
 TEST(Layers, CausalAttentionSeesNothingThatFollows) {
@@ -152,7 +153,8 @@ TEST(Initial, ValuesFollowKeras) {
   initial.he_normal(conv), again.he_normal(twice);
   EXPECT_TRUE(is_same(conv, twice));
   const double deviation = std::sqrt(2.0 / 280);
-  EXPECT_NEAR(conv.to(torch::kDouble).square().mean().sqrt().item<double>(), deviation, deviation * 5 / std::sqrt(2.0 * 56000));
+  EXPECT_NEAR(conv.to(torch::kDouble).square().mean().sqrt().item<double>(), deviation,
+              deviation * 5 / std::sqrt(2.0 * 56000));
   EXPECT_LE(conv.abs().max().item<double>(), 2 * deviation / 0.8796);
   for (const auto& shape : {std::vector<std::int64_t>{12, 5}, {5, 12}, {4, 4}}) {
     const torch::Tensor w = torch::empty(shape);
@@ -184,7 +186,8 @@ TEST(TrainedParameters, AdamIsItsFormula) {
     for (int k = 0; k < 3; ++k) {
       const double g = w[k];
       m[k] = 0.9 * m[k] + 0.1 * g, v[k] = 0.999 * v[k] + 0.001 * g * g;
-      w[k] -= 0.1 * std::sqrt(1 - std::pow(0.999, steps)) / (1 - std::pow(0.9, steps)) * m[k] / (std::sqrt(v[k]) + 1e-7);
+      w[k] -=
+          0.1 * std::sqrt(1 - std::pow(0.999, steps)) / (1 - std::pow(0.9, steps)) * m[k] / (std::sqrt(v[k]) + 1e-7);
       EXPECT_NEAR(tiny.w[k].item<double>(), w[k], 1e-5 * std::abs(w[k])) << t;  // v is float: sqrt(0.001 g^2) to 1e-6
     }
   }

@@ -23,7 +23,9 @@ double seconds(const auto& work) {
 
 Json quartiles(std::vector<double> all) {
   std::sort(all.begin(), all.end());
-  const auto at = [&](double share) { return all[static_cast<std::size_t>(share * static_cast<double>(all.size() - 1))]; };
+  const auto at = [&](double share) {
+    return all[static_cast<std::size_t>(share * static_cast<double>(all.size() - 1))];
+  };
   return {{"median", at(0.5)}, {"first_quartile", at(0.25)}, {"third_quartile", at(0.75)}, {"runs", all.size()}};
 }
 

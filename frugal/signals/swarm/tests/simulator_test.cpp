@@ -39,12 +39,11 @@ TEST_P(SwarmGolden, TraceOfSeedOne) {
   EXPECT_NEAR(row[20], expected.vx, 1e-5);
   EXPECT_NEAR(row[30], expected.vy, 1e-5);
 }
-INSTANTIATE_TEST_SUITE_P(
-    Tactics, SwarmGolden,
-    testing::Values(Golden{Tactic::greedy, 33.830441, 33.259861, -0.585568, -0.654514, 111},
-                    Golden{Tactic::greedy_plus, 35.313629, 32.075916, -0.485028, -0.732337, 185},
-                    Golden{Tactic::auction, 33.445507, 33.655769, -0.607301, -0.633227, 80},
-                    Golden{Tactic::auction_plus, 33.427959, 33.741230, -0.598126, -0.639955, 74}));
+INSTANTIATE_TEST_SUITE_P(Tactics, SwarmGolden,
+                         testing::Values(Golden{Tactic::greedy, 33.830441, 33.259861, -0.585568, -0.654514, 111},
+                                         Golden{Tactic::greedy_plus, 35.313629, 32.075916, -0.485028, -0.732337, 185},
+                                         Golden{Tactic::auction, 33.445507, 33.655769, -0.607301, -0.633227, 80},
+                                         Golden{Tactic::auction_plus, 33.427959, 33.741230, -0.598126, -0.639955, 74}));
 
 // A step is v <- 0.9 v + 0.1 u, so that |v| = 1 - 0.9^k after k steps along one bearing.
 TEST(SwarmPhysics, SpeedRisesAsAFirstOrderLag) {

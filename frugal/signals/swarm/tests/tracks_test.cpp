@@ -50,8 +50,10 @@ TEST(SwarmTracks, WhatSimulateWritesIsWhatWasSimulated) {
 }
 
 TEST(SwarmTracks, CutsRunsToAWindow) {
-  const Tracks tracks = parse_tracks(std::string(kHeader) + "5,0,1,1,2,3,4\n5,1,1,5,6,7,8\n5,2,1,0,0,0,0\n"
-                                     "9,3,1,9,10,11,12\r\n9,4,1,13,14,15,16\n", "t.csv");
+  const Tracks tracks = parse_tracks(std::string(kHeader) +
+                                         "5,0,1,1,2,3,4\n5,1,1,5,6,7,8\n5,2,1,0,0,0,0\n"
+                                         "9,3,1,9,10,11,12\r\n9,4,1,13,14,15,16\n",
+                                     "t.csv");
   const Corpus corpus = corpus_of(tracks, 2, 10);
   EXPECT_EQ(corpus.steps, 2);
   EXPECT_EQ(corpus.values, (std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}));

@@ -65,7 +65,8 @@ void print(const Json& result) {
   for (std::size_t k = 0; k < kTactics; ++k) {
     const Json& row = result["classes"][k];
     std::printf("%-10s %6lld", row["tactic"].get<std::string>().c_str(), row["runs"].get<long long>());
-    for (std::size_t said = 0; said < kTactics; ++said) std::printf(" %9lld", result["confusion"][k][said].get<long long>());
+    for (std::size_t said = 0; said < kTactics; ++said)
+      std::printf(" %9lld", result["confusion"][k][said].get<long long>());
     std::printf("\n");
   }
 }
@@ -87,7 +88,8 @@ Json evaluate_tracks(const EvaluateConfig& c) {
   const Answers answers = answer(model.classifier, x, labels);
   const auto predictions = predictions_of(answers, corpus);
   if (!c.out.empty()) write_predictions(c.out, predictions);
-  Json result = {{"run", c.run}, {"data", c.data}, {"runs", corpus.runs}, {"window", card.config.window}, {"noise", c.noise}};
+  Json result = {
+      {"run", c.run}, {"data", c.data}, {"runs", corpus.runs}, {"window", card.config.window}, {"noise", c.noise}};
   if (tracks.has_tactics) {
     result.update(measure(answers, labels, card.config.output == "mh").json());
     return result;

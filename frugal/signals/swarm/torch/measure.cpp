@@ -60,15 +60,19 @@ Measured measure(const Answers& answers, const torch::Tensor& labels, bool has_b
 }
 
 Json Measured::json() const {
-  Json json = {{"accuracy", accuracy}, {"loss", loss}, {"runs", runs}, {"communicates", communicates}, {"leads", leads}};
+  Json json = {
+      {"accuracy", accuracy}, {"loss", loss}, {"runs", runs}, {"communicates", communicates}, {"leads", leads}};
   if (attribute_heads >= 0) json["attribute_heads"] = attribute_heads;
   if (agreement >= 0) json["agreement"] = agreement;
   Json classes = Json::array();
   for (std::size_t k = 0; k < kTactics; ++k) {
     std::int64_t are = 0, said = 0;
     for (std::size_t other = 0; other < kTactics; ++other) are += confusion[k][other], said += confusion[other][k];
-    const auto ratio = [&](std::int64_t of) { return of == 0 ? Json() : Json(static_cast<double>(confusion[k][k]) / static_cast<double>(of)); };
-    classes.push_back({{"tactic", name(static_cast<Tactic>(k))}, {"runs", are}, {"recall", ratio(are)}, {"precision", ratio(said)}});
+    const auto ratio = [&](std::int64_t of) {
+      return of == 0 ? Json() : Json(static_cast<double>(confusion[k][k]) / static_cast<double>(of));
+    };
+    classes.push_back(
+        {{"tactic", name(static_cast<Tactic>(k))}, {"runs", are}, {"recall", ratio(are)}, {"precision", ratio(said)}});
   }
   json["classes"] = classes;
   json["confusion"] = confusion;

@@ -28,7 +28,11 @@ std::span<std::byte> bytes_of(const torch::Tensor& tensor) {
 
 tsc::Classifier make_classifier(const ModelCard& card, std::uint64_t seed) {
   const TrainConfig& c = card.config;
-  return {c.model, c.sizes, {.features = card.inputs(), .window = c.window, .is_sequence = c.length == "seq"}, c.output, seed};
+  return {c.model,
+          c.sizes,
+          {.features = card.inputs(), .window = c.window, .is_sequence = c.length == "seq"},
+          c.output,
+          seed};
 }
 
 std::string write_model(const std::filesystem::path& folder, const ModelCard& card, tsc::Classifier& classifier,
@@ -60,8 +64,9 @@ LoadedModel read_model(const std::filesystem::path& folder, const ModelCard& car
     if (at == found.end()) throw Error(Exit::input, what + " is missing", "take the folder of a run as it was written");
     const SafeTensor& stored = at->second;
     if (stored.dtype != dtype_of(tensor) || stored.shape != tensor.sizes().vec()) {
-      throw Error(Exit::input, what + " is " + stored.dtype + " " + Json(stored.shape).dump() + ", expected " +
-                                   dtype_of(tensor) + " " + Json(tensor.sizes().vec()).dump(),
+      throw Error(Exit::input,
+                  what + " is " + stored.dtype + " " + Json(stored.shape).dump() + ", expected " + dtype_of(tensor) +
+                      " " + Json(tensor.sizes().vec()).dump(),
                   "model.json and model.safetensors must be of one run");
     }
     std::copy(stored.data.begin(), stored.data.end(), bytes_of(tensor).begin());

@@ -70,20 +70,20 @@ void TrainJob::look_up_order(std::int64_t epoch) {
   const auto places = random_permutation(
       static_cast<std::int64_t>(order_.size()),
       {.seed = seed_, .stream = named_stream("swarm.order"), .step = static_cast<std::uint64_t>(epoch)});
-  for (std::size_t k = 0; k < order_.size(); ++k)
-    order_[k] = data_.split.train[static_cast<std::size_t>(places[k])];
+  for (std::size_t k = 0; k < order_.size(); ++k) order_[k] = data_.split.train[static_cast<std::size_t>(places[k])];
 }
 
 // The mean loss of the batch; where it is not finite, nothing is changed.
 double TrainJob::train_batch(std::int64_t epoch, std::int64_t batch) {
   const auto size = static_cast<std::int64_t>(order_.size()), first = batch * config_.batch;
-  const torch::Tensor at = torch::from_blob(&order_[static_cast<std::size_t>(first)],
-                                            {std::min(config_.batch, size - first)}, torch::kLong);
+  const torch::Tensor at =
+      torch::from_blob(&order_[static_cast<std::size_t>(first)], {std::min(config_.batch, size - first)}, torch::kLong);
   torch::Tensor x = data_.x.index_select(0, at);
   const auto step = static_cast<std::uint64_t>(epoch * batches_ + batch);
   if (config_.permute_agents) {
     const std::int64_t agents = config_.engagement.agents;
-    const auto places = random_permutation(agents, {.seed = seed_, .stream = named_stream("swarm.agents"), .step = step});
+    const auto places =
+        random_permutation(agents, {.seed = seed_, .stream = named_stream("swarm.agents"), .step = step});
     std::vector<std::int64_t> rows;
     for (std::int64_t f = 0; f < x.size(1); ++f)
       rows.push_back(f / agents * agents + places[static_cast<std::size_t>(f % agents)]);
@@ -123,7 +123,8 @@ StepResult TrainJob::step(std::int64_t index) {
     end_epoch();
     result.event["validation_loss"] = at_.validation_loss;
     result.event["validation_accuracy"] = at_.validation_accuracy;
-    if (at_.has_stopped) result.event["stopped"] = "no lower validation loss for " + std::to_string(config_.patience) + " epochs";
+    if (at_.has_stopped)
+      result.event["stopped"] = "no lower validation loss for " + std::to_string(config_.patience) + " epochs";
   }
   return result;
 }
@@ -190,7 +191,8 @@ Finished TrainJob::finish(Ending& ending) {
 
 void TrainJob::draw_figures(const Measured& test, Figures& figures) const {
   HeatMap map{.name = "confusion", .title = "What was said of the test engagements of each tactic"};
-  FigureTable table{.name = "tactics", .title = "Test engagements", .columns = {"tactic", "runs", "recall", "precision"}};
+  FigureTable table{
+      .name = "tactics", .title = "Test engagements", .columns = {"tactic", "runs", "recall", "precision"}};
   for (std::size_t k = 0; k < kTactics; ++k) {
     map.rows.emplace_back(name(static_cast<Tactic>(k)));
     map.columns.emplace_back(name(static_cast<Tactic>(k)));
@@ -209,8 +211,11 @@ void TrainJob::draw_figures(const Measured& test, Figures& figures) const {
     Series series{.name = "test"};
     for (std::size_t t = 0; t < test.by_step.size(); ++t)
       series.x.push_back(static_cast<double>(t + 1)), series.y.push_back(test.by_step[t]);
-    figures.add(Figure{.name = "steps", .title = "Accuracy after so many steps", .x_name = "steps seen",
-                       .y_name = "accuracy", .series = {series}});
+    figures.add(Figure{.name = "steps",
+                       .title = "Accuracy after so many steps",
+                       .x_name = "steps seen",
+                       .y_name = "accuracy",
+                       .series = {series}});
   }
   const auto seed = static_cast<std::uint32_t>(data_.split.test.front() % config_.runs + 1);
   figures.add(engagement_figure(config_.engagement.engagement(), Tactic::auction_plus, seed, data_.window));

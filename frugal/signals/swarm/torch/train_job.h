@@ -4,10 +4,10 @@
 #include <memory>
 
 #include "frugal/nn/modules/trained_parameters.h"
+#include "frugal/signals/swarm/model_card.h"
 #include "frugal/signals/swarm/torch/classifier.h"
 #include "frugal/signals/swarm/torch/data.h"
 #include "frugal/signals/swarm/torch/measure.h"
-#include "frugal/signals/swarm/model_card.h"
 #include "frugal/train/loop/job.h"
 
 namespace frugal::swarm {
@@ -32,8 +32,8 @@ class TrainJob : public Job {
  private:
   // All that is not weights; numbers alone, so that it is saved as it lies.
   struct Position {
-    std::int64_t updates = 0;       // of Adam
-    std::int64_t epochs = 0;        // whole ones
+    std::int64_t updates = 0;  // of Adam
+    std::int64_t epochs = 0;   // whole ones
     std::int64_t best_epoch = 0, waited = 0, has_stopped = 0;
     double best_loss = std::numeric_limits<double>::infinity(), best_accuracy = 0;
     double validation_loss = 0, validation_accuracy = 0;  // after the last epoch

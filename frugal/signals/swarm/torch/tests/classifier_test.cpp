@@ -63,16 +63,19 @@ TEST(Classifier, ParameterCountsAreThoseOfTheDescription) {
   EXPECT_EQ(count("fc", "mc"), (800 * 100 + 100) + (100 * 12 + 12) + (12 * 4 + 4));
   EXPECT_EQ(count("cnn", "mc"), (40 * 7 * 64 + 64) + (64 * 5 * 64 + 64) + (64 * 3 * 64 + 64) + (3 * 64 * 4 + 4));
   EXPECT_EQ(count("cnn", "mh"), count("cnn", "mc") + (192 * 2 + 2) + 2 * 4);
-  EXPECT_EQ(count("fcn", "ml"), (40 * 8 * 64 + 3 * 64) + (64 * 5 * 128 + 3 * 128) + (128 * 3 * 256 + 3 * 256) + (256 * 2 + 2));
+  EXPECT_EQ(count("fcn", "ml"),
+            (40 * 8 * 64 + 3 * 64) + (64 * 5 * 128 + 3 * 128) + (128 * 3 * 256 + 3 * 256) + (256 * 2 + 2));
   EXPECT_EQ(count("lstm", "mc"), 4 * 120 * (40 + 120 + 1) + 4 * 90 * (120 + 90 + 1) + (90 * 4 + 4));
   const std::int64_t attention = 4 * 500 * 2000 + 3 * 2000 + 500, norms = 2 * 1000;
-  EXPECT_EQ(count("tr", "mc"), (40 * 500 + 500) + 2 * (attention + norms + 500 * 400 + 400 + 400 * 500 + 500) + (500 * 4 + 4));
+  EXPECT_EQ(count("tr", "mc"),
+            (40 * 500 + 500) + 2 * (attention + norms + 500 * 400 + 400 + 400 * 500 + 500) + (500 * 4 + 4));
 }
 
 TEST(Classifier, SameSeedSameParameters) {
   const Shape shape{.features = 4, .window = 6};
   const Classifier a("cnn", {}, shape, "mc", 7), b("cnn", {}, shape, "mc", 7), c("cnn", {}, shape, "mc", 8);
-  for (std::size_t k = 0; k < a.parameters().size(); ++k) EXPECT_TRUE(torch::equal(a.parameters()[k], b.parameters()[k]));
+  for (std::size_t k = 0; k < a.parameters().size(); ++k)
+    EXPECT_TRUE(torch::equal(a.parameters()[k], b.parameters()[k]));
   EXPECT_FALSE(torch::equal(a.parameters()[0], c.parameters()[0]));
 }
 

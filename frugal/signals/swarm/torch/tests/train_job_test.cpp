@@ -76,9 +76,9 @@ TEST(SwarmTrain, ResumedIsTheSameToTheBit) {
 TEST(SwarmTrain, StateHasEveryPart) {
   TrainJob job = make_job({{"model", "fcn"}, {"filters", {"6"}}, {"kernels", {"4"}}});
   const auto all = saved(job, 0);
-  for (const char* name : {"position", "trunk.layer0_conv.weight", "adam.first.trunk.layer0_conv.weight",
-                           "adam.second.classes.bias", "best.classes.bias", "trunk.layer0_norm.running_mean",
-                           "best.trunk.layer0_norm.running_var"})
+  for (const char* name :
+       {"position", "trunk.layer0_conv.weight", "adam.first.trunk.layer0_conv.weight", "adam.second.classes.bias",
+        "best.classes.bias", "trunk.layer0_norm.running_mean", "best.trunk.layer0_norm.running_var"})
     EXPECT_TRUE(all.contains(name)) << name;
 }
 
