@@ -114,7 +114,10 @@ struct TrainOptions {
        .help = "share of the others that decides when to stop, in (0, 1)",
        .group = "data"},
       c.validation_fraction);
-    v({.name = "model", .help = "the network", .group = "model", .choices = {"fc", "cnn", "fcn", "res", "lstm", "tr"}},
+    v({.name = "model",
+       .help = "the network",
+       .group = "model",
+       .choices = {"fc", "cnn", "fcn", "res", "lstm", "tr", "sets"}},
       c.model);
     v({.name = "variant",
        .help = "tuned: sizes that the authors' search found for this output and window, where not given",

@@ -1,4 +1,4 @@
-// Sizes of the six networks, each with the options it brings along; no LibTorch.
+// Sizes of the networks, each with the options it brings along; no LibTorch.
 //
 // Defaults are those of the paper's code (arXiv:2403.19572, DWPeltier3/Swarm-NN-TSC); its tuned sizes are in
 // models_table.cpp. Lists are one number a layer.
@@ -97,6 +97,22 @@ struct TrConfig {
   }
 };
 
+// Not in the paper: agents in any order, each through the same convolutions (Zaheer et al., "Deep Sets",
+// arXiv:1703.06114).
+struct SetsConfig {
+  Sizes filters = {"64", "64"}, kernels = {"7", "5"}, units = {"64"};
+  double dropout = 0.1;
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "filters", .help = "of each convolution over one agent's steps, 1 to 65536", .group = "model"},
+      c.filters);
+    v({.name = "kernels", .help = "their widths in steps, 1 to 1000", .group = "model"}, c.kernels);
+    v({.name = "units", .help = "of each layer behind the agents' mean and maximum, 1 to 65536", .group = "model"},
+      c.units);
+    v({.name = "dropout", .help = "after each such layer, in [0, 1)", .group = "model"}, c.dropout);
+  }
+};
+
 struct ModelConfig {
   FcConfig fc;
   CnnConfig cnn;
@@ -104,6 +120,7 @@ struct ModelConfig {
   ResConfig res;
   LstmConfig lstm;
   TrConfig tr;
+  SetsConfig sets;
 
   template <class Visitor>
   void visit(const std::string& model, Visitor&& v) {
@@ -123,6 +140,7 @@ struct ModelConfig {
     if (model == "res") ResConfig::fields(c.res, v);
     if (model == "lstm") LstmConfig::fields(c.lstm, v);
     if (model == "tr") TrConfig::fields(c.tr, v);
+    if (model == "sets") SetsConfig::fields(c.sets, v);
   }
 };
 

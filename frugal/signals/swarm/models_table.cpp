@@ -56,11 +56,17 @@ void validate(const TrConfig& c) {
   validate_dropout(c.dropout);
 }
 
+void validate(const SetsConfig& c) {
+  validate_pairs(c.filters, c.kernels);
+  numbers("--units", c.units, 1, kMostWidth);
+  validate_dropout(c.dropout);
+}
+
 template <class Config>
-Plugin plugin(std::string_view name, std::string_view summary) {
+Plugin plugin(std::string_view name, std::string_view summary, std::string_view source = "arXiv:2403.19572") {
   return {.name = name,
           .summary = summary,
-          .source = "arXiv:2403.19572",
+          .source = source,
           .fields = describe_fields<Config>(),
           .validate = [](const Json& settings) { validate(from_json<Config>(settings)); }};
 }
@@ -96,6 +102,7 @@ void validate(const ModelConfig& c, const std::string& model) {
   if (model == "res") validate(c.res);
   if (model == "lstm") validate(c.lstm);
   if (model == "tr") validate(c.tr);
+  if (model == "sets") validate(c.sets);
 }
 
 std::vector<Plugin> models() {
@@ -104,7 +111,8 @@ std::vector<Plugin> models() {
           plugin<FcnConfig>("fcn", "convolutions with batch norm, averaged over time"),
           plugin<ResConfig>("res", "residual units of three convolutions"),
           plugin<LstmConfig>("lstm", "recurrent layers"),
-          plugin<TrConfig>("tr", "transformer encoder")};
+          plugin<TrConfig>("tr", "transformer encoder"),
+          plugin<SetsConfig>("sets", "the same convolutions for each agent, whatever their order", "arXiv:1703.06114")};
 }
 
 Json tuned_sizes(const std::string& model, const std::string& output, const std::string& length, std::int64_t window) {

@@ -32,6 +32,7 @@ Action train_action() {
                                              {{"model", tsc::models}});
   action.check = check_train;
   action.depends_on_threads = true;
+  action.trial = "--runs 12 --agents 4 --window 5 --model fc --units 8,6 --epochs 6 --batch 8 --threads 1";
   return action;
 }
 
@@ -51,6 +52,7 @@ Action sweep_action() {
   action.name = "sweep";
   action.summary = "train over values of an option: accuracy against window, noise or agents";
   action.sweeps = "train";
+  action.trial = {};
   const auto over = describe_fields<SweepOptions>();
   action.fields.insert(action.fields.begin(), over.begin(), over.end());
   return action;
@@ -58,7 +60,7 @@ Action sweep_action() {
 
 int open_and_evaluate(const EvaluateConfig& config) {
   check_evaluation(config);
-  return run_in_room(library_of("signals/swarm"), "swarm evaluate", to_json(config));
+  return run_in_room(library_of("signals/swarm"), "swarm evaluate", {{"settings", to_json(config)}});
 }
 
 }  // namespace

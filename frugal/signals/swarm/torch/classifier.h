@@ -1,4 +1,4 @@
-// Time-series classifiers of the paper (arXiv:2403.19572, section III): six trunks, three kinds of heads.
+// Time-series classifiers of the paper (arXiv:2403.19572, section III): trunks and three kinds of heads.
 // B: batch, F: features, W: steps of the window, D: width of the trunk.
 #pragma once
 #include "frugal/nn/modules/layers.h"
@@ -10,6 +10,7 @@ namespace frugal::tsc {
 struct Shape {
   std::int64_t features = 0, window = 0;
   bool is_sequence = false;  // a prediction for each step
+  std::int64_t agents = 1;   // whose features these are, feature by feature
 };
 
 // [B, F, W] -> [B, D], or [B, W, D] of a sequence.

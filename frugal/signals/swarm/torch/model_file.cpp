@@ -28,11 +28,12 @@ std::span<std::byte> bytes_of(const torch::Tensor& tensor) {
 
 tsc::Classifier make_classifier(const ModelCard& card, std::uint64_t seed) {
   const TrainConfig& c = card.config;
-  return {c.model,
-          c.sizes,
-          {.features = card.inputs(), .window = c.window, .is_sequence = c.length == "seq"},
-          c.output,
-          seed};
+  return {
+      c.model,
+      c.sizes,
+      {.features = card.inputs(), .window = c.window, .is_sequence = c.length == "seq", .agents = c.engagement.agents},
+      c.output,
+      seed};
 }
 
 std::string write_model(const std::filesystem::path& folder, const ModelCard& card, tsc::Classifier& classifier,

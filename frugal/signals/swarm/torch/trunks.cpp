@@ -193,6 +193,41 @@ class TrTrunk : public Trunk {
   std::vector<Dropout> drops_;
 };
 
+// Features are four blocks of N: [B, 4 N, W] is read as B N series of 4 features. What N agents give is put together by
+// mean and maximum, which no order changes.
+class SetsTrunk : public Trunk {
+ public:
+  SetsTrunk(const SetsConfig& c, const Shape& s, Initialiser& initial, const Noise& noise) : agents_(s.agents) {
+    const auto filters = numbers("--filters", c.filters, 1, 65536), kernels = numbers("--kernels", c.kernels, 1, 1000);
+    std::int64_t in = s.features / agents_;
+    for (std::size_t i = 0; i < filters.size(); ++i) {
+      add(*this, convs_, "conv", SameConv(in, filters[i], kernels[i], initial));
+      in = filters[i];
+    }
+    width_ = 2 * in;
+    for (const std::int64_t units : numbers("--units", c.units, 1, 65536)) {
+      add(*this, layers_, "dense", dense(width_, units, initial));
+      add(*this, drops_, "dropout", Dropout(c.dropout, noise));
+      width_ = units;
+    }
+  }
+  torch::Tensor forward(const torch::Tensor& x) override {
+    const std::int64_t batch = x.size(0), steps = x.size(2);
+    torch::Tensor h = x.view({batch, -1, agents_, steps}).transpose(1, 2).flatten(0, 1);
+    for (auto& conv : convs_) h = conv(h).relu_();
+    const torch::Tensor each = h.mean(2).view({batch, agents_, -1});
+    h = torch::cat({each.mean(1), each.amax(1)}, 1);
+    for (std::size_t i = 0; i < layers_.size(); ++i) h = drops_[i](layers_[i](h).relu_());
+    return h;
+  }
+
+ private:
+  std::int64_t agents_;
+  std::vector<SameConv> convs_;
+  std::vector<torch::nn::Linear> layers_;
+  std::vector<Dropout> drops_;
+};
+
 }  // namespace
 
 std::shared_ptr<Trunk> make_trunk(const std::string& model, const ModelConfig& sizes, const Shape& shape,
@@ -203,7 +238,8 @@ std::shared_ptr<Trunk> make_trunk(const std::string& model, const ModelConfig& s
   if (model == "res") return std::make_shared<ResTrunk>(sizes.res, shape, initial, noise);
   if (model == "lstm") return std::make_shared<LstmTrunk>(sizes.lstm, shape, initial, noise);
   if (model == "tr") return std::make_shared<TrTrunk>(sizes.tr, shape, initial, noise);
-  throw Error(Exit::usage, "--model is '" + model + "', expected fc, cnn, fcn, res, lstm or tr", "--model cnn");
+  if (model == "sets") return std::make_shared<SetsTrunk>(sizes.sets, shape, initial, noise);
+  throw Error(Exit::usage, "--model is '" + model + "', expected fc, cnn, fcn, res, lstm, tr or sets", "--model cnn");
 }
 
 }  // namespace frugal::tsc

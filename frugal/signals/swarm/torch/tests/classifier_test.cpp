@@ -29,7 +29,7 @@ TEST(Classifier, EveryModelHasEveryOutputAndAGradientForEveryParameter) {
         const bool can = model.name == "lstm" || model.name == "tr";
         if (is_sequence && !can) continue;
         Classifier classifier(std::string(model.name), small_sizes(),
-                              {.features = 12, .window = 9, .is_sequence = is_sequence}, output, 3);
+                              {.features = 12, .window = 9, .is_sequence = is_sequence, .agents = 3}, output, 3);
         const Outputs outputs = classifier.forward(some({5, 12, 9}));
         const auto shape = [&](std::int64_t last) {
           return is_sequence ? std::vector<std::int64_t>{5, 9, last} : std::vector<std::int64_t>{5, last};
@@ -101,6 +101,17 @@ TEST(Classifier, AttributesNameTheTactic) {
   const Outputs outputs{.attributes = torch::tensor({{-1.f, -2.f}, {-1.f, 2.f}, {1.f, -2.f}, {1.f, 2.f}})};
   EXPECT_TRUE(torch::equal(predictions(outputs), torch::arange(4)));
   EXPECT_TRUE(torch::equal(probabilities(outputs).argmax(1), torch::arange(4)));
+}
+
+TEST(Classifier, SetsDoNotDependOnTheOrderOfAgents) {
+  Classifier classifier("sets", {}, {.features = 12, .window = 7, .agents = 3}, "mc", 2);
+  classifier.eval();
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor x = some({2, 12, 7}), before = classifier.forward(x).classes;
+  const torch::Tensor turned = x.view({2, 4, 3, 7}).roll(1, 2).reshape({2, 12, 7});
+  // one convolution's sums are in the same order; the mean of three agents is not
+  EXPECT_LT((classifier.forward(turned).classes - before).abs().max().item<double>(), 1e-5);
+  EXPECT_GT((classifier.forward(x.roll(1, 1)).classes - before).abs().max().item<double>(), 1e-3);
 }
 
 TEST(Classifier, ASequenceIsJudgedByWhatHasBeenSeen) {
