@@ -1,0 +1,142 @@
+// `frugal bandit run`: a simulation as a job. A step is a block of rounds of every policy and seed.
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+#include "frugal/decide/bandit/simulation.h"
+#include "frugal/train/loop/job_table.h"
+
+namespace frugal {
+namespace bandit {
+namespace {
+
+constexpr std::int64_t kMostSteps = 200;
+
+class BanditJob : public Job {
+ public:
+  BanditJob(const BanditRunConfig& config, const JobContext& context)
+      : config_(config),
+        simulation_(config, static_cast<std::uint64_t>(context.run.seed)),
+        block_((config.horizon + kMostSteps - 1) / kMostSteps),
+        threads_(context.run.threads > 0 ? static_cast<int>(context.run.threads)
+                                         : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))) {}
+
+  std::int64_t steps() const override { return (config_.horizon + block_ - 1) / block_; }
+
+  StepResult step(std::int64_t index) override {
+    simulation_.advance(std::min(block_, config_.horizon - index * block_), threads_);
+    StepResult result{.value = spread_of(simulation_.regrets(0)).mean};
+    result.event["rounds"] = simulation_.rounds();
+    result.event["regret"] = result.value;
+    return result;
+  }
+
+  void state(State& state, std::int64_t) override { simulation_.state(state); }
+
+  Json evaluate(std::int64_t, Figures& figures) override {
+    draw_regret(figures);
+    draw_items(figures);
+    draw_finals(figures);
+    Json values = Json::object();
+    for (std::size_t p = 0; p < simulation_.policies(); ++p)
+      values[std::string(simulation_.name(p))] = spread_of(simulation_.regrets(p)).mean;
+    return values;
+  }
+
+  Finished finish(Ending&) override {
+    Json all = Json::object();
+    for (std::size_t p = 0; p < simulation_.policies(); ++p) {
+      const Spread regret = spread_of(simulation_.regrets(p));
+      all[std::string(simulation_.name(p))] = {{"regret", regret.mean},
+                                               {"sd", regret.sd},
+                                               {"regrets", simulation_.regrets(p)},
+                                               {"microseconds_per_round", simulation_.microseconds_per_round(p)}};
+    }
+    return {.results = {{"regret", spread_of(simulation_.regrets(0)).mean},
+                        {"rounds", simulation_.rounds()},
+                        {"seeds", simulation_.seeds()},
+                        {"policies", std::move(all)}}};
+  }
+
+  const char* value_name() const override { return "regret"; }
+  std::uint64_t growth_bytes(std::int64_t steps) const override {
+    return static_cast<std::uint64_t>(steps) * 8 * (1 + simulation_.seeds() * simulation_.policies());
+  }
+  std::string budget_fix() const override { return "fewer --seeds, a shorter --horizon, or more --memory"; }
+  std::string closing(const Json& results, const RunFolder&) const override {
+    std::string text;
+    for (const auto& [name, each] : results.at("policies").items()) {
+      char line[160];
+      std::snprintf(line, sizeof line, "%-12s regret %10.2f +- %.2f  %8.2f us a round\n", name.c_str(),
+                    each.at("regret").get<double>(), each.at("sd").get<double>(),
+                    each.at("microseconds_per_round").get<double>());
+      text += line;
+    }
+    return text;
+  }
+
+ private:
+  void draw_regret(Figures& figures) const {
+    Figure figure{.name = "regret",
+                  .title = "Regret",
+                  .x_name = "rounds",
+                  .y_name = "regret",
+                  .note = "mean over " + std::to_string(simulation_.seeds()) +
+                          " seeds, band: one standard deviation over seeds on both sides"};
+    for (std::size_t p = 0; p < simulation_.policies(); ++p) {
+      Series series{.name = std::string(simulation_.name(p)), .x = {0}, .y = {0}, .low = {0}, .high = {0}};
+      for (std::size_t note = 0; note < simulation_.notes(); ++note) {
+        const Spread regret = spread_of(simulation_.regrets(p, note));
+        series.x.push_back(static_cast<double>(simulation_.noted_round(note)));
+        series.y.push_back(regret.mean);
+        series.low.push_back(regret.mean - regret.sd);
+        series.high.push_back(regret.mean + regret.sd);
+      }
+      figure.series.push_back(std::move(series));
+    }
+    figures.add(figure);
+  }
+
+  void draw_items(Figures& figures) const {
+    constexpr std::int32_t kMostRows = 100;
+    const Statistics& s = simulation_.player(0, 0).statistics();
+    FigureTable table{.name = "items",
+                      .title = "Items as " + std::string(simulation_.name(0)) + " knows them",
+                      .columns = {"item", "plays", "mean", "sd", "true mean"},
+                      .note = "of the first seed"};
+    if (s.items() > kMostRows) table.note += "; the first " + std::to_string(kMostRows) + " of " + std::to_string(s.items());
+    for (std::int32_t i = 0; i < std::min(s.items(), kMostRows); ++i)
+      table.rows.push_back({i, static_cast<std::int64_t>(s.plays(i)), s.mean(i), std::sqrt(s.variance(i)),
+                            simulation_.environment(0).means()[static_cast<std::size_t>(i)]});
+    figures.add(table);
+  }
+
+  void draw_finals(Figures& figures) const {
+    FigureTable table{.name = "policies",
+                      .title = "Policies",
+                      .columns = {"policy", "regret", "sd", "seconds per round"},
+                      .note = "seconds: of one core, with drawing the rewards"};
+    for (std::size_t p = 0; p < simulation_.policies(); ++p) {
+      const Spread regret = spread_of(simulation_.regrets(p));
+      table.rows.push_back({std::string(simulation_.name(p)), regret.mean, regret.sd,
+                            1e-6 * simulation_.microseconds_per_round(p)});
+    }
+    figures.add(table);
+  }
+
+  BanditRunConfig config_;
+  Simulation simulation_;
+  std::int64_t block_;  // rounds a step
+  int threads_;
+};
+
+}  // namespace
+}  // namespace bandit
+
+void register_job_decide_bandit(JobTable& table) {
+  table.job<bandit::BanditRunConfig>("bandit run", [](const bandit::BanditRunConfig& c, const JobContext& context) {
+    return std::make_unique<bandit::BanditJob>(c, context);
+  });
+}
+
+}  // namespace frugal
