@@ -114,9 +114,10 @@ class Slots : public ActionKind {
   void best(std::span<const double> scores, Items& action) const override {
     action.clear();
     for (std::size_t k = 1; k < begin_.size(); ++k) {
-      const auto slot = scores.subspan(static_cast<std::size_t>(begin_[k - 1]),
-                                       static_cast<std::size_t>(begin_[k] - begin_[k - 1]));
-      action.push_back(begin_[k - 1] + static_cast<std::int32_t>(std::max_element(slot.begin(), slot.end()) - slot.begin()));
+      const auto slot =
+          scores.subspan(static_cast<std::size_t>(begin_[k - 1]), static_cast<std::size_t>(begin_[k] - begin_[k - 1]));
+      action.push_back(begin_[k - 1] +
+                       static_cast<std::int32_t>(std::max_element(slot.begin(), slot.end()) - slot.begin()));
     }
   }
   void each(const std::function<void(std::span<const std::int32_t>)>& take) const override {
@@ -152,7 +153,8 @@ ActionSet ActionSet::enumerate(const std::vector<Items>& actions, std::int32_t d
     if (sorted.front() < 0 || (d > 0 && sorted.back() >= d))
       throw Error(Exit::input,
                   name + " has item " + std::to_string(sorted.front() < 0 ? sorted.front() : sorted.back()) +
-                      ", expected 0 to " + (d > 0 ? std::to_string(d - 1) : std::string("the number of items less one")),
+                      ", expected 0 to " +
+                      (d > 0 ? std::to_string(d - 1) : std::string("the number of items less one")),
                   "items are numbered from 0; --items says how many there are");
     most = std::max(most, sorted.back());
     table.items.insert(table.items.end(), sorted.begin(), sorted.end());
@@ -174,15 +176,17 @@ ActionSet ActionSet::enumerate(const std::vector<Items>& actions, std::int32_t d
     for (most = 0; most < static_cast<std::int32_t>(named.size()) && named[static_cast<std::size_t>(most)] == most;)
       ++most;
   }
-  throw Error(Exit::input, "item " + std::to_string(most) + " of " + std::to_string(table.items_count) +
-                               " is in 0 actions, expected at least 1",
+  throw Error(Exit::input,
+              "item " + std::to_string(most) + " of " + std::to_string(table.items_count) +
+                  " is in 0 actions, expected at least 1",
               "number the items through from 0, or give --items their number");
 }
 
 ActionSet ActionSet::m_sets(std::int32_t d, std::int32_t m) {
   if (d < 1 || m < 1 || m > d)
-    throw Error(Exit::usage, "--choose is " + std::to_string(m) + " of " + std::to_string(d) + " items, expected 1 to " +
-                                 std::to_string(std::max(d, 1)),
+    throw Error(Exit::usage,
+                "--choose is " + std::to_string(m) + " of " + std::to_string(d) + " items, expected 1 to " +
+                    std::to_string(std::max(d, 1)),
                 "choose at most as many as --items");
   return ActionSet(std::make_shared<MSets>(d, m));
 }
@@ -196,8 +200,8 @@ ActionSet ActionSet::slots(const std::vector<std::int64_t>& sizes) {
     total += size;
   }
   if (sizes.empty() || total > 1'000'000)
-    throw Error(Exit::usage, std::to_string(sizes.size()) + " slots have " + std::to_string(total) +
-                                 " items, expected 1 to 1000000",
+    throw Error(Exit::usage,
+                std::to_string(sizes.size()) + " slots have " + std::to_string(total) + " items, expected 1 to 1000000",
                 "--slots 3,4,2 has three slots");
   return ActionSet(std::make_shared<Slots>(sizes));
 }
@@ -234,9 +238,10 @@ std::vector<Items> read_actions(const std::string& path) {
       std::int32_t item = 0;
       const auto [after, error] = std::from_chars(next, stop, item);
       if (error != std::errc())
-        throw Error(Exit::input, path + " line " + std::to_string(line) + " has '" +
-                                     std::string(next, std::min<std::size_t>(20, static_cast<std::size_t>(stop - next))) +
-                                     "', expected the number of an item",
+        throw Error(Exit::input,
+                    path + " line " + std::to_string(line) + " has '" +
+                        std::string(next, std::min<std::size_t>(20, static_cast<std::size_t>(stop - next))) +
+                        "', expected the number of an item",
                     "write an action a line, like 0,4,7");
       action.push_back(item);
       next = after;

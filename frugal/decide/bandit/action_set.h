@@ -40,8 +40,8 @@ class ActionKind {
   virtual ~ActionKind() = default;
   virtual std::int32_t items() const = 0;
   virtual std::int32_t largest() const = 0;
-  virtual double count() const = 0;              // may be too large to enumerate, and then is rounded
-  virtual std::string describe() const = 0;      // "3 of 10 items"
+  virtual double count() const = 0;          // may be too large to enumerate, and then is rounded
+  virtual std::string describe() const = 0;  // "3 of 10 items"
   // The linear oracle: the action with the largest sum of scores. Ties go one way, always the same.
   virtual void best(std::span<const double> scores, Items& action) const = 0;
   virtual void each(const std::function<void(std::span<const std::int32_t>)>& take) const = 0;
@@ -55,10 +55,11 @@ class ActionSet {
   // Named one by one; d: 0 for one more than the largest item. Errors (Exit::input): no action, an empty one, an item
   // twice in one, outside [0, d), or in no action.
   static ActionSet enumerate(const std::vector<Items>& actions, std::int32_t d = 0);
-  static ActionSet m_sets(std::int32_t d, std::int32_t m);           // every m of d items
-  static ActionSet slots(const std::vector<std::int64_t>& sizes);    // one item of each slot, items numbered through
-  static ActionSet paths(const Dag& dag);                            // Error(Exit::input): a cycle, no path, an edge of none
-  static ActionSet matchings(std::int32_t left, std::int32_t right); // item l * right + r: l goes to r; min(l, r) pairs
+  static ActionSet m_sets(std::int32_t d, std::int32_t m);         // every m of d items
+  static ActionSet slots(const std::vector<std::int64_t>& sizes);  // one item of each slot, items numbered through
+  static ActionSet paths(const Dag& dag);  // Error(Exit::input): a cycle, no path, an edge of none
+  static ActionSet matchings(std::int32_t left,
+                             std::int32_t right);  // item l * right + r: l goes to r; min(l, r) pairs
 
   std::int32_t items() const { return kind_->items(); }
   std::int32_t largest() const { return kind_->largest(); }

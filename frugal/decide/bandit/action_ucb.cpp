@@ -7,8 +7,8 @@
 namespace frugal::bandit {
 namespace {
 
-// UCB-V (Audibert, Munos and Szepesvari, 2009): mean + sqrt(2 V z / N) + 3 m B z / N, z = 1.2 log t, with V the variance
-// of an action's sums and N its plays. Actions that were not played come first.
+// UCB-V (Audibert, Munos and Szepesvari, 2009): mean + sqrt(2 V z / N) + 3 m B z / N, z = 1.2 log t, with V the
+// variance of an action's sums and N its plays. Actions that were not played come first.
 class ActionUcb : public Policy {
  public:
   ActionUcb(ActionSet actions, const PolicyOptions& options)
@@ -66,8 +66,7 @@ void add_action_ucb(PolicyTable& table) {
   table.add({.name = "action-ucb",
              .summary = "UCB-V over whole actions, blind to single items",
              .source = "Audibert, Munos and Szepesvari, 2009",
-             .make =
-                 [](ActionSet actions, const PolicyOptions& options) -> std::unique_ptr<Policy> {
+             .make = [](ActionSet actions, const PolicyOptions& options) -> std::unique_ptr<Policy> {
                return std::make_unique<ActionUcb>(std::move(actions), options);
              },
              .needs_every_action = true});

@@ -17,15 +17,20 @@ struct ProblemConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "items", .help = "items there are, numbered from 0; 0: as --actions, --slots or the log have, else 10",
+    v({.name = "items",
+       .help = "items there are, numbered from 0; 0: as --actions, --slots or the log have, else 10",
        .group = "problem"},
       c.items);
-    v({.name = "choose", .help = "items played in a round; 0: 3, or fewer where there are fewer items", .group = "problem"},
+    v({.name = "choose",
+       .help = "items played in a round; 0: 3, or fewer where there are fewer items",
+       .group = "problem"},
       c.choose);
-    v({.name = "actions", .help = "a file with every action that may be played, items of one a line; instead of --choose",
+    v({.name = "actions",
+       .help = "a file with every action that may be played, items of one a line; instead of --choose",
        .group = "problem"},
       c.actions);
-    v({.name = "slots", .help = "3,4,2: one of 3 items, one of the next 4 and one of the last 2; instead of --choose",
+    v({.name = "slots",
+       .help = "3,4,2: one of 3 items, one of the next 4 and one of the last 2; instead of --choose",
        .group = "problem"},
       c.slots);
     v({.name = "range", .help = "rewards of an item lie in [0, range], > 0", .group = "problem"}, c.range);
@@ -40,22 +45,28 @@ struct EnvironmentConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "env",
-       .help = "gaussian: normal rewards cut off at 0 and the range; bernoulli: 0 or the range; replay:FILE: a CSV with "
-               "round,item,reward, whose rounds without all items of an action are passed over",
+       .help =
+           "gaussian: normal rewards cut off at 0 and the range; bernoulli: 0 or the range; replay:FILE: a CSV with "
+           "round,item,reward, whose rounds without all items of an action are passed over",
        .group = "environment"},
       c.env);
-    v({.name = "rho", .help = "correlation of any two items by a common factor, in [-1, 1]; below 0: of items with even "
-                              "numbers with those of odd ones",
+    v({.name = "rho",
+       .help = "correlation of any two items by a common factor, in [-1, 1]; below 0: of items with even "
+               "numbers with those of odd ones",
        .group = "environment"},
       c.rho);
     v({.name = "mean_low", .help = "least mean of an item as a share of the range, in [0, 1]", .group = "environment"},
       c.mean_low);
-    v({.name = "mean_high", .help = "largest mean of an item as a share of the range, in [0, 1]", .group = "environment"},
+    v({.name = "mean_high",
+       .help = "largest mean of an item as a share of the range, in [0, 1]",
+       .group = "environment"},
       c.mean_high);
-    v({.name = "sd_low", .help = "least standard deviation as a share of the range, gaussian alone, >= 0",
+    v({.name = "sd_low",
+       .help = "least standard deviation as a share of the range, gaussian alone, >= 0",
        .group = "environment"},
       c.sd_low);
-    v({.name = "sd_high", .help = "largest standard deviation as a share of the range, gaussian alone",
+    v({.name = "sd_high",
+       .help = "largest standard deviation as a share of the range, gaussian alone",
        .group = "environment"},
       c.sd_high);
   }
@@ -69,7 +80,8 @@ struct PlayerConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "mode",
-       .help = "constants of the proofs, or ones that pay within a million rounds; without effect where there is one set",
+       .help =
+           "constants of the proofs, or ones that pay within a million rounds; without effect where there is one set",
        .group = "method",
        .choices = {"practical", "theory"}},
       c.mode);
@@ -87,13 +99,17 @@ struct BanditRunConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "policy", .help = "policies that play, the first one's regret is the result: a,b or all", .group = "method"},
+    v({.name = "policy",
+       .help = "policies that play, the first one's regret is the result: a,b or all",
+       .group = "method"},
       c.policy);
     PlayerConfig::fields(c.player, v);
     ProblemConfig::fields(c.problem, v);
     EnvironmentConfig::fields(c.environment, v);
-    v({.name = "horizon", .help = "rounds of every policy and seed, 1 to 1000000000", .group = "environment"}, c.horizon);
-    v({.name = "seeds", .help = "instances, each with means and rewards of its own, from --seed on, 1 to 10000",
+    v({.name = "horizon", .help = "rounds of every policy and seed, 1 to 1000000000", .group = "environment"},
+      c.horizon);
+    v({.name = "seeds",
+       .help = "instances, each with means and rewards of its own, from --seed on, 1 to 10000",
        .group = "environment"},
       c.seeds);
   }
@@ -108,7 +124,8 @@ struct BanditNewConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "policy", .help = "what chooses; frugal bandit run --policy all compares them", .group = "method"}, c.policy);
+    v({.name = "policy", .help = "what chooses; frugal bandit run --policy all compares them", .group = "method"},
+      c.policy);
     PlayerConfig::fields(c.player, v);
     ProblemConfig::fields(c.problem, v);
     v({.name = "seed", .help = "of policies that draw; any value >= 0", .group = "method"}, c.seed);
@@ -139,7 +156,9 @@ struct BanditTellConfig {
     v({.name = "state", .help = "the file that `frugal bandit new` began", .group = "data"}, c.state);
     v({.name = "rewards", .help = "of the items that were suggested, in their order: 0.1,0.7,0.3", .group = "data"},
       c.rewards);
-    v({.name = "items", .help = "the items they are of, to be sure; left out: those that were suggested", .group = "data"},
+    v({.name = "items",
+       .help = "the items they are of, to be sure; left out: those that were suggested",
+       .group = "data"},
       c.items);
     v({.name = "json", .help = "results and errors as JSON on stdout", .group = "output"}, c.json);
   }
@@ -150,17 +169,21 @@ inline void validate(const ProblemConfig& c) {
   require_setting(c.choose >= 0 && c.choose <= 1'000'000, "--choose", c.choose, "0 to 1000000", "--choose 3 is usual");
   require_setting(c.range > 0 && c.range <= 1e100, "--range", c.range, "a number in (0, 1e100]", "--range 1 is usual");
   const int ways = (c.choose > 0) + !c.actions.empty() + !c.slots.empty();
-  require_setting(ways <= 1, "what may be played", ways, "one of --choose, --actions and --slots", "leave the others out");
+  require_setting(ways <= 1, "what may be played", ways, "one of --choose, --actions and --slots",
+                  "leave the others out");
 }
 
 inline void validate(const EnvironmentConfig& c) {
-  const bool is_known = c.env == "gaussian" || c.env == "bernoulli" || (c.env.starts_with("replay:") && c.env.size() > 7);
+  const bool is_known =
+      c.env == "gaussian" || c.env == "bernoulli" || (c.env.starts_with("replay:") && c.env.size() > 7);
   require_setting(is_known, "--env", c.env, "gaussian, bernoulli or replay:FILE", "--env gaussian needs nothing else");
   require_setting(c.rho >= -1 && c.rho <= 1, "--rho", c.rho, "a number in [-1, 1]", "--rho 0 is of independent items");
-  require_setting(c.mean_low >= 0 && c.mean_low <= 1, "--mean-low", c.mean_low, "a number in [0, 1]", "--mean-low 0.3 is usual");
+  require_setting(c.mean_low >= 0 && c.mean_low <= 1, "--mean-low", c.mean_low, "a number in [0, 1]",
+                  "--mean-low 0.3 is usual");
   require_setting(c.mean_high >= c.mean_low && c.mean_high <= 1, "--mean-high", c.mean_high,
                   "a number from --mean-low to 1", "--mean-high 0.7 is usual");
-  require_setting(c.sd_low >= 0 && c.sd_low <= 10, "--sd-low", c.sd_low, "a number in [0, 10]", "--sd-low 0.02 is usual");
+  require_setting(c.sd_low >= 0 && c.sd_low <= 10, "--sd-low", c.sd_low, "a number in [0, 10]",
+                  "--sd-low 0.02 is usual");
   require_setting(c.sd_high >= c.sd_low && c.sd_high <= 10, "--sd-high", c.sd_high, "a number from --sd-low to 10",
                   "--sd-high 0.15 is usual");
 }

@@ -60,8 +60,8 @@ class Gaussian : public Environment {
   std::uint64_t seed_;
 };
 
-// Y_i = range where u < p_i, else 0; u is the round's common uniform number with probability sqrt(|rho|), else the item's
-// own, so that means are p_i whatever rho is. Where rho < 0 odd items take 1 - u of the common one.
+// Y_i = range where u < p_i, else 0; u is the round's common uniform number with probability sqrt(|rho|), else the
+// item's own, so that means are p_i whatever rho is. Where rho < 0 odd items take 1 - u of the common one.
 class Bernoulli : public Environment {
  public:
   Bernoulli(const EnvironmentConfig& c, std::int32_t d, double range, std::uint64_t seed)
@@ -102,7 +102,8 @@ class Replay : public Environment {
                     std::span<double> rewards) const override {
     const auto rounds = static_cast<std::int64_t>(log_->rounds());
     for (const std::int64_t end = position + 2 * rounds; position < end; ++position) {
-      const Permutation order(log_->rounds(), philox_key(seed_, static_cast<std::uint64_t>(position / rounds), 0x72706c79));
+      const Permutation order(log_->rounds(),
+                              philox_key(seed_, static_cast<std::uint64_t>(position / rounds), 0x72706c79));
       const auto round = static_cast<std::size_t>(order(static_cast<std::uint64_t>(position % rounds)));
       std::size_t k = 0;
       for (; k < items.size(); ++k) {
@@ -114,9 +115,10 @@ class Replay : public Environment {
     }
     std::string named;
     for (const auto i : items) named += (named.empty() ? "" : ",") + std::to_string(i);
-    throw Error(Exit::input, "0 of the log's " + std::to_string(rounds) + " rounds hold items " + named +
-                                 " together, expected at least 1",
-                "--actions names the sets of items that the log holds");
+    throw Error(
+        Exit::input,
+        "0 of the log's " + std::to_string(rounds) + " rounds hold items " + named + " together, expected at least 1",
+        "--actions names the sets of items that the log holds");
   }
 
  private:

@@ -39,7 +39,7 @@ class RewardLog {
     std::int32_t item;
     double reward;
   };
-  std::vector<Cell> cells_;        // by round, then item
+  std::vector<Cell> cells_;  // by round, then item
   std::vector<std::size_t> begin_{0};
   std::vector<double> means_;
   std::int32_t items_ = 0;

@@ -104,7 +104,8 @@ class BanditJob : public Job {
                       .title = "Items as " + std::string(simulation_.name(0)) + " knows them",
                       .columns = {"item", "plays", "mean", "sd", "true mean"},
                       .note = "of the first seed"};
-    if (s.items() > kMostRows) table.note += "; the first " + std::to_string(kMostRows) + " of " + std::to_string(s.items());
+    if (s.items() > kMostRows)
+      table.note += "; the first " + std::to_string(kMostRows) + " of " + std::to_string(s.items());
     for (std::int32_t i = 0; i < std::min(s.items(), kMostRows); ++i)
       table.rows.push_back({i, static_cast<std::int64_t>(s.plays(i)), s.mean(i), std::sqrt(s.variance(i)),
                             simulation_.environment(0).means()[static_cast<std::size_t>(i)]});
@@ -118,8 +119,8 @@ class BanditJob : public Job {
                       .note = "seconds: of one core, with drawing the rewards"};
     for (std::size_t p = 0; p < simulation_.policies(); ++p) {
       const Spread regret = spread_of(simulation_.regrets(p));
-      table.rows.push_back({std::string(simulation_.name(p)), regret.mean, regret.sd,
-                            1e-6 * simulation_.microseconds_per_round(p)});
+      table.rows.push_back(
+          {std::string(simulation_.name(p)), regret.mean, regret.sd, 1e-6 * simulation_.microseconds_per_round(p)});
     }
     figures.add(table);
   }

@@ -32,7 +32,8 @@ Json table_of(const Policy& policy) {
 
 int begin_player(const BanditNewConfig& config) {
   if (std::filesystem::exists(config.state))
-    throw Error(Exit::input, config.state + " is there already, expected a new name", "choose another name, or remove it");
+    throw Error(Exit::input, config.state + " is there already, expected a new name",
+                "choose another name, or remove it");
   SavedPlayer player = new_player(config);
   save_player(config.state, player);
   if (config.json) {

@@ -41,8 +41,7 @@ SavedPlayer make_player(const BanditNewConfig& config, Json actions) {
   SavedPlayer player{to_json(config), std::move(actions), nullptr};
   const ActionSet set = actions_of(config, player.actions);
   const PolicyInfo& info = *chosen_policies({config.policy}, set).front();
-  player.policy =
-      info.make(set, make_options(config.problem, config.player, static_cast<std::uint64_t>(config.seed)));
+  player.policy = info.make(set, make_options(config.problem, config.player, static_cast<std::uint64_t>(config.seed)));
   return player;
 }
 
@@ -60,7 +59,9 @@ SavedPlayer parse(const std::string& path, std::string_view json_text, std::stri
   const auto d = static_cast<std::uint64_t>(config.problem.items);
   const PolicyInfo& info = policies().at(config.policy);
   const std::uint64_t needed = 32 * d + (info.has_pairs ? 16 * d * d : 0);
-  if (needed > parts.size()) refuse(path, "has " + std::to_string(parts.size()) + " bytes of statistics, expected " + std::to_string(needed) + " or more");
+  if (needed > parts.size())
+    refuse(path, "has " + std::to_string(parts.size()) + " bytes of statistics, expected " + std::to_string(needed) +
+                     " or more");
   SavedPlayer player = make_player(config, json.at("actions"));
   State state;
   player.policy->state(state, "");
@@ -90,7 +91,8 @@ SavedPlayer new_player(const BanditNewConfig& given) {
   Json listed;
   if (!config.problem.actions.empty()) {
     listed = read_actions(config.problem.actions);
-    config.problem.items = ActionSet::enumerate(listed.get<std::vector<Items>>(), static_cast<std::int32_t>(config.problem.items)).items();
+    config.problem.items =
+        ActionSet::enumerate(listed.get<std::vector<Items>>(), static_cast<std::int32_t>(config.problem.items)).items();
   } else {
     config.problem.items = make_actions(config.problem).items();
   }
@@ -119,14 +121,16 @@ SavedPlayer load_player(const std::string& path) {
   const std::string_view all = bytes;
   if (!all.starts_with(kMagic)) refuse(path, "is no bandit state: it begins otherwise");
   if (all.size() < kHead + kDigits)
-    refuse(path, "is cut short: it has " + std::to_string(all.size()) + " bytes, expected " + std::to_string(kHead + kDigits) + " or more");
+    refuse(path, "is cut short: it has " + std::to_string(all.size()) + " bytes, expected " +
+                     std::to_string(kHead + kDigits) + " or more");
   if (const auto version = number_at(all, 8); version != kVersion)
     refuse(path, "has version " + std::to_string(version) + ", expected " + std::to_string(kVersion));
   const std::size_t end = all.size() - kDigits;
   if (digits_of(all.substr(0, end)) != all.substr(end)) refuse(path, "is damaged: its checksum is of other bytes");
   const std::size_t json_bytes = number_at(all, 12);
   if (json_bytes > end - kHead)
-    refuse(path, "says " + std::to_string(json_bytes) + " bytes of JSON, expected at most " + std::to_string(end - kHead));
+    refuse(path,
+           "says " + std::to_string(json_bytes) + " bytes of JSON, expected at most " + std::to_string(end - kHead));
   try {
     return parse(path, all.substr(kHead, json_bytes), all.substr(kHead + json_bytes, end - kHead - json_bytes));
   } catch (const Error& error) {

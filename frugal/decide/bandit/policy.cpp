@@ -32,18 +32,21 @@ std::span<const std::int32_t> Policy::select() {
 void Policy::update(std::span<const std::int32_t> items, std::span<const double> rewards) {
   const auto expected = select();
   if (!std::equal(items.begin(), items.end(), expected.begin(), expected.end()))
-    throw Error(Exit::input, "rewards are for items " + text(items) + ", expected " + text(expected) + " in round " +
-                                 std::to_string(round()),
+    throw Error(Exit::input,
+                "rewards are for items " + text(items) + ", expected " + text(expected) + " in round " +
+                    std::to_string(round()),
                 "tell the rewards of the items that were suggested, in their order");
   if (rewards.size() != items.size())
-    throw Error(Exit::input, "there are " + std::to_string(rewards.size()) + " rewards for items " + text(items) +
-                                 ", expected " + std::to_string(items.size()),
+    throw Error(Exit::input,
+                "there are " + std::to_string(rewards.size()) + " rewards for items " + text(items) + ", expected " +
+                    std::to_string(items.size()),
                 "give one reward for each item, in their order");
   for (std::size_t k = 0; k < items.size(); ++k) {
     const double y = rewards[k];
     if (!std::isfinite(y))
-      throw Error(Exit::input, "item " + std::to_string(items[k]) + ": the reward is " + number(y) +
-                                   ", expected a number from 0 to " + number(options_.range),
+      throw Error(Exit::input,
+                  "item " + std::to_string(items[k]) + ": the reward is " + number(y) +
+                      ", expected a number from 0 to " + number(options_.range),
                   "tell finite rewards only");
     if (y < 0 || y > options_.range)
       throw Error(Exit::input,
@@ -118,7 +121,8 @@ std::vector<const PolicyInfo*> chosen_policies(const std::vector<std::string>& n
     if (each.needs_every_action && !actions.can_enumerate()) actions.table(name);  // throws with the count
     chosen.push_back(&each);
   }
-  if (chosen.empty()) throw Error(Exit::usage, "--policy names 0 policies, expected at least 1", "--policy all runs all");
+  if (chosen.empty())
+    throw Error(Exit::usage, "--policy names 0 policies, expected at least 1", "--policy all runs all");
   return chosen;
 }
 

@@ -41,7 +41,8 @@ class Policy {
   const PolicyOptions& options() const { return options_; }
   // Names its state; what is restored is used from the next select() on.
   void state(State& state, const std::string& prefix);
-  // Whether play can have led here. A state from a file that somebody may have written by hand is asked before it is used.
+  // Whether play can have led here. A state from a file that somebody may have written by hand is asked before it is
+  // used.
   virtual bool is_sound() const;
 
  protected:
@@ -76,8 +77,8 @@ const PolicyTable& policies();
 
 // One file of policies each; policies() calls them.
 void add_cucb(PolicyTable& table);
-void add_ols(PolicyTable& table);   // ols-ucb-c, ols-ucb
-void add_escb(PolicyTable& table);  // escb-2, escb-c
+void add_ols(PolicyTable& table);       // ols-ucb-c, ols-ucb
+void add_escb(PolicyTable& table);      // escb-2, escb-c
 void add_sampling(PolicyTable& table);  // cos-v, cts-beta
 void add_action_ucb(PolicyTable& table);
 

@@ -35,8 +35,9 @@ ActionSet make_actions(const ProblemConfig& config, const RewardLog* log) {
   if (!config.slots.empty()) {
     const ActionSet set = ActionSet::slots(parse_integers(config.slots, "--slots"));
     if (config.items != 0 && config.items != set.items())
-      throw Error(Exit::usage, "--items is " + std::to_string(config.items) + " and --slots have " +
-                                   std::to_string(set.items()) + ", expected as many",
+      throw Error(Exit::usage,
+                  "--items is " + std::to_string(config.items) + " and --slots have " + std::to_string(set.items()) +
+                      ", expected as many",
                   "leave --items out");
     return set;
   }
@@ -57,8 +58,9 @@ std::shared_ptr<const RewardLog> read_log(const EnvironmentConfig& config, doubl
   const std::string path = config.env.substr(7);
   auto log = std::make_shared<RewardLog>(RewardLog::read(path));
   if (log->least() < 0 || log->most() > range)
-    throw Error(Exit::input, path + " has rewards from " + Json(log->least()).dump() + " to " + Json(log->most()).dump() +
-                                 ", expected 0 to " + Json(range).dump(),
+    throw Error(Exit::input,
+                path + " has rewards from " + Json(log->least()).dump() + " to " + Json(log->most()).dump() +
+                    ", expected 0 to " + Json(range).dump(),
                 log->least() < 0 ? "add a constant to the rewards so that they are 0 or more" : "pass --range");
   return log;
 }

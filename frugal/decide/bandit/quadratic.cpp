@@ -126,8 +126,9 @@ namespace {
 const ActionTable& table_for(const ActionSet& actions, const std::string& name) {
   constexpr std::int32_t kMostItems = 10'000;
   if (actions.items() > kMostItems)
-    throw Error(Exit::usage, name + " keeps numbers of all pairs of items, and there are " +
-                                 std::to_string(actions.items()) + " items, expected at most " + std::to_string(kMostItems),
+    throw Error(Exit::usage,
+                name + " keeps numbers of all pairs of items, and there are " + std::to_string(actions.items()) +
+                    " items, expected at most " + std::to_string(kMostItems),
                 "cucb, cts-beta and cos-v keep none: --policy cos-v");
   return actions.table(name);
 }

@@ -32,7 +32,7 @@ class QuadraticIndex {
                     std::span<const double> rows_before);
   // The action with the largest index; of equal ones the first. f >= 0. likely: looked at first, any action.
   std::uint32_t best(double f, std::uint32_t likely);
-  std::uint32_t best_of_all(double f) const;  // by scoring every action
+  std::uint32_t best_of_all(double f) const;                     // by scoring every action
   double value(std::span<const std::int32_t> action) const;      // v
   double quadratic(std::span<const std::int32_t> action) const;  // Q, at least 0
   std::uint64_t scored() const { return scored_; }               // actions that best() scored so far
@@ -78,7 +78,7 @@ class QuadraticPolicy : public Policy {
   std::int64_t frozen_until_ = 1;
   std::uint32_t last_ = 0;  // the action played last
   std::vector<double> mean_before_, rows_before_;
-  int most_new_ = 0;  // initial exploration: no action has more pairs that were not played
+  int most_new_ = 0;            // initial exploration: no action has more pairs that were not played
   std::uint32_t searched_ = 0;  // no action before this one has as many
 };
 

@@ -19,18 +19,19 @@ void register_decide_bandit(SystemTable& table) {
     checked.facts = {{"actions", actions.describe()}, {"action_count", actions.count()}, {"policies", names}};
     return checked;
   };
-  table.add({.name = "bandit",
-             .summary = "choose k of d items a round, and learn from the rewards of those chosen",
-             .source = "arXiv:2402.15171",
-             .group = "decide",
-             .examples = {"frugal bandit run --policy ols-ucb-c,cucb --items 10 --choose 3 --horizon 20000 --out RUN",
-                          "frugal bandit new --policy ols-ucb-c --items 10 --choose 3 --range 1 --state bandit.state",
-                          "frugal bandit suggest --state bandit.state"},
-             .actions = {std::move(run),
-                         describe_action<BanditNewConfig>("new", "begin a player, kept in a file", begin_player),
-                         describe_action<BanditSuggestConfig>("suggest", "print the items to play in this round", suggest),
-                         describe_action<BanditTellConfig>("tell", "hand in the rewards of the items played", tell)},
-             .metrics = {{"regret", "", false}}});
+  table.add(
+      {.name = "bandit",
+       .summary = "choose k of d items a round, and learn from the rewards of those chosen",
+       .source = "arXiv:2402.15171",
+       .group = "decide",
+       .examples = {"frugal bandit run --policy ols-ucb-c,cucb --items 10 --choose 3 --horizon 20000 --out RUN",
+                    "frugal bandit new --policy ols-ucb-c --items 10 --choose 3 --range 1 --state bandit.state",
+                    "frugal bandit suggest --state bandit.state"},
+       .actions = {std::move(run),
+                   describe_action<BanditNewConfig>("new", "begin a player, kept in a file", begin_player),
+                   describe_action<BanditSuggestConfig>("suggest", "print the items to play in this round", suggest),
+                   describe_action<BanditTellConfig>("tell", "hand in the rewards of the items played", tell)},
+       .metrics = {{"regret", "", false}}});
 }
 
 }  // namespace frugal

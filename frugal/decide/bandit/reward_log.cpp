@@ -65,7 +65,8 @@ RewardLog RewardLog::read(const std::string& path) {
   for (std::size_t k = 0; k < lines.size(); ++k) {
     const auto& [round, cell, line] = lines[k];
     if (k > 0 && lines[k - 1].round == round && lines[k - 1].cell.item == cell.item)
-      fail(line, "has item " + std::to_string(cell.item) + " in round " + std::to_string(round) + " again, expected once");
+      fail(line,
+           "has item " + std::to_string(cell.item) + " in round " + std::to_string(round) + " again, expected once");
     if (k > 0 && lines[k - 1].round != round) log.begin_.push_back(k);
     log.cells_.push_back(cell);
     log.items_ = std::max(log.items_, cell.item + 1);

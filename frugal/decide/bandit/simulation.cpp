@@ -46,8 +46,7 @@ Simulation::Simulation(const BanditRunConfig& config, std::uint64_t first_seed)
   Items best;
   for (std::int64_t k = 0; k < config.seeds; ++k) {
     const std::uint64_t seed = first_seed + static_cast<std::uint64_t>(k);
-    environments_.push_back(
-        make_environment(config.environment, actions_.items(), config.problem.range, seed, log));
+    environments_.push_back(make_environment(config.environment, actions_.items(), config.problem.range, seed, log));
     actions_.best(environments_.back()->means(), best);
     best_.push_back(sum_of(environments_.back()->means(), best));
     for (const PolicyInfo* info : chosen_)

@@ -13,7 +13,8 @@ class Simulation {
   // Errors as of the options: policies that are unknown or do not suit the actions, files that cannot be read.
   Simulation(const BanditRunConfig& config, std::uint64_t first_seed);
 
-  // Plays `rounds` more rounds of every policy and seed and notes the regrets. threads >= 1; results do not depend on it.
+  // Plays `rounds` more rounds of every policy and seed and notes the regrets. threads >= 1; results do not depend on
+  // it.
   void advance(std::int64_t rounds, int threads);
   void state(State& state);
 
@@ -21,7 +22,9 @@ class Simulation {
   std::size_t policies() const { return chosen_.size(); }
   std::size_t seeds() const { return environments_.size(); }
   std::string_view name(std::size_t policy) const { return chosen_[policy]->name; }
-  const Policy& player(std::size_t policy, std::size_t seed) const { return *players_[seed * policies() + policy].policy; }
+  const Policy& player(std::size_t policy, std::size_t seed) const {
+    return *players_[seed * policies() + policy].policy;
+  }
   const Environment& environment(std::size_t seed) const { return *environments_[seed]; }
 
   // Pseudo-regret, sum of <a*, mu> - <a_t, mu>, of each seed after note `note` of advance(), the last by default.

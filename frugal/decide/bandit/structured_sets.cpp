@@ -13,16 +13,17 @@ class Paths : public ActionKind {
   explicit Paths(const Dag& dag) : dag_(dag), out_(static_cast<std::size_t>(dag.nodes)) {
     if (dag.nodes < 2 || dag.source < 0 || dag.source >= dag.nodes || dag.sink < 0 || dag.sink >= dag.nodes ||
         dag.source == dag.sink)
-      throw Error(Exit::input, "a network of " + std::to_string(dag.nodes) + " nodes has source " +
-                                   std::to_string(dag.source) + " and sink " + std::to_string(dag.sink) +
-                                   ", expected two of its nodes",
+      throw Error(Exit::input,
+                  "a network of " + std::to_string(dag.nodes) + " nodes has source " + std::to_string(dag.source) +
+                      " and sink " + std::to_string(dag.sink) + ", expected two of its nodes",
                   "nodes are numbered from 0");
     std::vector<std::int32_t> entering(static_cast<std::size_t>(dag.nodes));
     for (std::size_t e = 0; e < dag.edges.size(); ++e) {
       const auto [from, to] = dag.edges[e];
       if (from < 0 || from >= dag.nodes || to < 0 || to >= dag.nodes)
-        throw Error(Exit::input, "edge " + std::to_string(e) + " leads from " + std::to_string(from) + " to " +
-                                     std::to_string(to) + ", expected nodes 0 to " + std::to_string(dag.nodes - 1),
+        throw Error(Exit::input,
+                    "edge " + std::to_string(e) + " leads from " + std::to_string(from) + " to " + std::to_string(to) +
+                        ", expected nodes 0 to " + std::to_string(dag.nodes - 1),
                     "nodes are numbered from 0");
       out_[static_cast<std::size_t>(from)].push_back(static_cast<std::int32_t>(e));
       ++entering[static_cast<std::size_t>(to)];
@@ -37,8 +38,9 @@ class Paths : public ActionKind {
       }
     }
     if (order_.size() != static_cast<std::size_t>(dag.nodes))
-      throw Error(Exit::input, "the network has a cycle: " + std::to_string(order_.size()) + " of " +
-                                   std::to_string(dag.nodes) + " nodes can be put in order",
+      throw Error(Exit::input,
+                  "the network has a cycle: " + std::to_string(order_.size()) + " of " + std::to_string(dag.nodes) +
+                      " nodes can be put in order",
                   "leave out an edge of the cycle");
     measure();
   }
@@ -58,7 +60,8 @@ class Paths : public ActionKind {
       for (const auto e : out_[static_cast<std::size_t>(*node)]) {
         const double there = value[static_cast<std::size_t>(dag_.edges[static_cast<std::size_t>(e)].to)];
         const double sum = scores[static_cast<std::size_t>(e)] + there;
-        if (there > kNone && (next[static_cast<std::size_t>(*node)] < 0 || sum > value[static_cast<std::size_t>(*node)]))
+        if (there > kNone &&
+            (next[static_cast<std::size_t>(*node)] < 0 || sum > value[static_cast<std::size_t>(*node)]))
           value[static_cast<std::size_t>(*node)] = sum, next[static_cast<std::size_t>(*node)] = e;
       }
     }
@@ -83,7 +86,8 @@ class Paths : public ActionKind {
     from[static_cast<std::size_t>(dag_.source)] = to[static_cast<std::size_t>(dag_.sink)] = 1;
     for (const auto node : order_) {
       for (const auto e : out_[static_cast<std::size_t>(node)])
-        from[static_cast<std::size_t>(dag_.edges[static_cast<std::size_t>(e)].to)] += from[static_cast<std::size_t>(node)];
+        from[static_cast<std::size_t>(dag_.edges[static_cast<std::size_t>(e)].to)] +=
+            from[static_cast<std::size_t>(node)];
     }
     for (auto node = order_.rbegin(); node != order_.rend(); ++node) {
       for (const auto e : out_[static_cast<std::size_t>(*node)]) {
@@ -100,14 +104,15 @@ class Paths : public ActionKind {
       const auto [start, end] = dag_.edges[e];
       if (from[static_cast<std::size_t>(start)] > 0 && to[static_cast<std::size_t>(end)] > 0 && start != dag_.sink)
         continue;
-      throw Error(Exit::input, "edge " + std::to_string(e) + " (item " + std::to_string(e) + ") is on 0 paths from " +
-                                   std::to_string(dag_.source) + " to " + std::to_string(dag_.sink) +
-                                   ", expected at least 1",
+      throw Error(Exit::input,
+                  "edge " + std::to_string(e) + " (item " + std::to_string(e) + ") is on 0 paths from " +
+                      std::to_string(dag_.source) + " to " + std::to_string(dag_.sink) + ", expected at least 1",
                   "leave the edge out");
     }
     if (count_ == 0)
-      throw Error(Exit::input, "0 paths lead from " + std::to_string(dag_.source) + " to " + std::to_string(dag_.sink) +
-                                   ", expected at least 1",
+      throw Error(Exit::input,
+                  "0 paths lead from " + std::to_string(dag_.source) + " to " + std::to_string(dag_.sink) +
+                      ", expected at least 1",
                   "connect source and sink");
   }
   void walk(std::int32_t node, Items& path, const std::function<void(std::span<const std::int32_t>)>& take) const {
@@ -223,9 +228,10 @@ ActionSet ActionSet::paths(const Dag& dag) { return ActionSet(std::make_shared<P
 
 ActionSet ActionSet::matchings(std::int32_t left, std::int32_t right) {
   if (left < 1 || right < 1 || left > 1000 || right > 1000)
-    throw Error(Exit::usage, "a matching is of " + std::to_string(left) + " and " + std::to_string(right) +
-                                 ", expected 1 to 1000 each",
-                "both sides need somebody");
+    throw Error(
+        Exit::usage,
+        "a matching is of " + std::to_string(left) + " and " + std::to_string(right) + ", expected 1 to 1000 each",
+        "both sides need somebody");
   return ActionSet(std::make_shared<Matchings>(left, right));
 }
 

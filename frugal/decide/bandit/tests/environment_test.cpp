@@ -40,8 +40,8 @@ TEST(Environment, GaussianHasTheMeansAndCorrelationsItSays) {
   for (const double rho : {-0.8, 0.0, 0.5}) {
     // Means near 0 and spreads up to a half: much is cut off, and the mean moves with it.
     for (const double low : {0.05, 0.4}) {
-      const EnvironmentConfig config{.rho = rho, .mean_low = low, .mean_high = 0.5, .sd_low = 0.01,
-                                     .sd_high = low < 0.1 ? 0.5 : 0.08};
+      const EnvironmentConfig config{
+          .rho = rho, .mean_low = low, .mean_high = 0.5, .sd_low = 0.01, .sd_high = low < 0.1 ? 0.5 : 0.08};
       const auto environment = make_environment(config, 3, 2, 4, nullptr);
       const Moments m = moments_of(*environment);
       for (std::size_t i = 0; i < 3; ++i)
@@ -125,12 +125,16 @@ TEST(Replay, RefusesWhatIsNoLog) {
   EXPECT_EQ(says("1,0,nan\n"), " line 1 has a reward that is not finite, expected a number");
   EXPECT_EQ(says("1,0,0.5\n2,0,0.5\n1,0,0.25\n"), " line 3 has item 0 in round 1 again, expected once");
   write_file(file.path(), "1,0,0.5\n1,1,1.5\n");
-  EXPECT_NE(error_of([&] { read_log({.env = "replay:" + file.path()}, 1); }).second.find("0.5 to 1.5"), std::string::npos);
+  EXPECT_NE(error_of([&] { read_log({.env = "replay:" + file.path()}, 1); }).second.find("0.5 to 1.5"),
+            std::string::npos);
   write_file(file.path(), "1,0,0.5\n2,1,0.5\n");
   const auto environment =
       make_environment({.env = "replay:"}, 2, 1, 1, std::make_shared<RewardLog>(RewardLog::read(file.path())));
   std::vector<double> y(2);
-  EXPECT_NE(error_of([&] { environment->draw(0, Items{0, 1}, y); }).second.find("items 0,1 together"), std::string::npos);
+  EXPECT_NE(error_of([&] {
+              environment->draw(0, Items{0, 1}, y);
+            }).second.find("items 0,1 together"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -59,7 +59,8 @@ struct Saved {
     for (const auto& [name, bytes] : parts) sizes[name] = bytes.size();
     State state(sizes);
     into.state(state, "");
-    for (const auto& part : state.parts()) std::memcpy(part.bytes.data(), parts.at(part.name).data(), part.bytes.size());
+    for (const auto& part : state.parts())
+      std::memcpy(part.bytes.data(), parts.at(part.name).data(), part.bytes.size());
   }
 };
 
@@ -67,8 +68,8 @@ struct Saved {
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& name)
-      : path_((std::filesystem::temp_directory_path() /
-               ("frugal-bandit-" + std::to_string(::getpid()) + "-" + name)).string()) {
+      : path_((std::filesystem::temp_directory_path() / ("frugal-bandit-" + std::to_string(::getpid()) + "-" + name))
+                  .string()) {
     std::filesystem::remove(path_);
   }
   ~TemporaryFile() { std::filesystem::remove(path_); }

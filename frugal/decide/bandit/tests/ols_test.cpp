@@ -36,12 +36,14 @@ TEST(OlsUcbC, TheClosedFormIsTheSumOverAllRounds) {
       for (const auto i : a) {
         n[static_cast<std::size_t>(i)] += 1;
         for (const auto j : a)
-          g[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)] += sigma[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)];
+          g[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)] +=
+              sigma[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)];
       }
     }
     for (std::size_t i = 0; i < d; ++i) {
       for (std::size_t j = 0; j < d; ++j) {
-        hadamard[i][j] = policy.statistics().plays(static_cast<std::int32_t>(i), static_cast<std::int32_t>(j)) * sigma[i][j];
+        hadamard[i][j] =
+            policy.statistics().plays(static_cast<std::int32_t>(i), static_cast<std::int32_t>(j)) * sigma[i][j];
         EXPECT_NEAR(hadamard[i][j], g[i][j], 1e-10) << i << " " << j;
       }
       g[i][i] += sigma[i][i] * n[i] + policy.lambda();
@@ -82,11 +84,12 @@ TEST(OlsUcbC, SingleItemsAreUcbWithEstimatedVariance) {
         for (const double v : y) mean += v / n;
         for (const double v : y) variance += (v - mean) * (v - mean) / n;
         const double la = std::max(1.0, std::log(at)), lla = std::max(1.0, std::log(la));
-        const double h = is_theory ? std::sqrt(1 + 2 * (la + 2 * lla) + 2 * std::log(12.0) + std::log(1 + at))
-                                   : 0.1 * std::sqrt(la);
+        const double h =
+            is_theory ? std::sqrt(1 + 2 * (la + 2 * lla) + 2 * std::log(12.0) + std::log(1 + at)) : 0.1 * std::sqrt(la);
         const double bound = variance + 0.25 * (5 * h / std::sqrt(n) + h * h / n + 1 / (n * n));
-        const double f = is_theory ? 6 * (lt + 2 * llt) + 6 * (lt + 5 * llt) + 9 * (2 * std::log(2.0) + std::log(1 + std::exp(1.0)))
-                                   : std::sqrt(2 * (lt + 3 * llt));
+        const double f =
+            is_theory ? 6 * (lt + 2 * llt) + 6 * (lt + 5 * llt) + 9 * (2 * std::log(2.0) + std::log(1 + std::exp(1.0)))
+                      : std::sqrt(2 * (lt + 3 * llt));
         const double index = mean + f * std::sqrt(2 * bound / n + (is_theory ? 1 : 0.25) / (n * n));
         if (index > most) most = index, expected = i;
       }
@@ -111,7 +114,8 @@ TEST(OlsUcbC, ACovarianceMovesTheActionsThatHoldThePair) {
     OlsUcbC policy(ActionSet::m_sets(d, d), {});
     for (int t = 0; t < 40; ++t) {
       const double s = t % 2 == 0 ? 0.1 : -0.1;
-      policy.update(Items{0, 1, 2, 3, 4}, std::vector<double>{0.5 + s, 0.5 + sign * s, 0.5, 0.4, t % 4 < 2 ? 0.4 : 0.6});
+      policy.update(Items{0, 1, 2, 3, 4},
+                    std::vector<double>{0.5 + s, 0.5 + sign * s, 0.5, 0.4, t % 4 < 2 ? 0.4 : 0.6});
     }
     EXPECT_NEAR(policy.statistics().covariance(0, 1), sign * 0.01, 1e-15);
     q.emplace_back();
@@ -135,7 +139,8 @@ TEST(OlsUcbC, BoundsOfTheProofHold) {
     const ActionTable& table = policy.actions().table();
     for (std::size_t a = 0; a < table.size(); ++a) {
       double gap = 0;
-      for (const auto i : table[a]) gap += environment->means()[static_cast<std::size_t>(i)] - policy.statistics().mean(i);
+      for (const auto i : table[a])
+        gap += environment->means()[static_cast<std::size_t>(i)] - policy.statistics().mean(i);
       ASSERT_LE(std::abs(gap), policy.bonus(table[a]));
     }
   }

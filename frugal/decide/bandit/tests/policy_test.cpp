@@ -61,8 +61,7 @@ TEST_P(EveryPolicy, SelectIsTheSameUntilUpdate) {
   const auto environment = make_environment({}, 5, 1, 1, nullptr);
   play(*policy, *environment, 50);
   const Items first(policy->select().begin(), policy->select().end());
-  for (int again = 0; again < 3; ++again)
-    EXPECT_EQ(Items(policy->select().begin(), policy->select().end()), first);
+  for (int again = 0; again < 3; ++again) EXPECT_EQ(Items(policy->select().begin(), policy->select().end()), first);
 }
 
 TEST_P(EveryPolicy, RefusesRewardsThatCannotBe) {

@@ -61,7 +61,8 @@ TEST(Statistics, LargeMeansKeepTheDigitsOfTheSpread) {
   EXPECT_NEAR(s.mean(0), static_cast<double>(a / n), 1e-9);
 }
 
-// Sigma^_ij = (1/n_ij) sum over joint rounds less the product of the means of all rounds, counted from the first reward.
+// Sigma^_ij = (1/n_ij) sum over joint rounds less the product of the means of all rounds, counted from the first
+// reward.
 TEST(Statistics, PairsPlayedSeldomTogetherFollowTheFormula) {
   Statistics s(3, true);
   const std::vector<Items> plays = {{0, 1}, {0, 2}, {0, 1}, {1, 2}, {0, 2}, {0, 1}};
