@@ -19,7 +19,8 @@ QuadraticIndex::QuadraticIndex(const ActionTable& actions)
       actions_(actions),
       d_(mean.size()),
       v_(actions.size()),
-      root_(actions.size()) {}
+      root_(actions.size()),
+      blocks_((actions.size() + kBlock - 1) / kBlock) {}
 
 double QuadraticIndex::value(std::span<const std::int32_t> action) const {
   double v = 0;
@@ -43,6 +44,8 @@ double QuadraticIndex::rescore(std::uint32_t action, double f) {
   const double v = value(items), root = std::sqrt(quadratic(items));
   v_[action] = v - drift_v_;
   root_[action] = root - drift_root_;
+  Block& block = blocks_[action / kBlock];
+  block.root = std::max(block.root, std::abs(root_[action]));
   ++scored_;
   return v + f * root;
 }
@@ -50,6 +53,7 @@ double QuadraticIndex::rescore(std::uint32_t action, double f) {
 void QuadraticIndex::score_all() {
   drift_v_ = drift_root_ = 0;
   double least = std::numeric_limits<double>::infinity();
+  std::fill(blocks_.begin(), blocks_.end(), Block{});
   for (std::uint32_t a = 0; a < actions_.size(); ++a) {
     rescore(a, 0);
     least = std::min(least, root_[a]);
@@ -61,19 +65,25 @@ void QuadraticIndex::rows_changed(std::span<const std::int32_t> items, std::span
                                   std::span<const double> rows_before) {
   double rise = 0, fall = 0;  // of Q, for any action, at most
   const double others = static_cast<double>(actions_.largest - 1);
+  const auto add = [&](double change, double times) {
+    rise += times * std::max(0.0, change);
+    fall += times * std::max(0.0, -change);
+  };
   for (std::size_t k = 0; k < items.size(); ++k) {
     const std::size_t i = at(items[k]);
     drift_v_ += std::max(0.0, mean[i] - mean_before[i]);
     const double *before = rows_before.data() + k * d_, *now = weights.data() + i * d_;
-    double most = 0, least = 0;
-    for (std::size_t j = 0; j < d_; ++j) {
-      const double change = j == i ? 0 : now[j] - before[j];
-      most = change > most ? change : most;
-      least = change < least ? change : least;
+    change_.resize(d_);
+    for (std::size_t j = 0; j < d_; ++j) change_[j] = now[j] - before[j];
+    add(change_[i], 1);
+    change_[i] = 0;
+    for (std::size_t l = 0; l < items.size(); ++l) {  // pairs of two of the items: once
+      if (l > k) add(change_[at(items[l])], 2);
+      change_[at(items[l])] = 0;
     }
-    const double own = now[i] - before[i];
-    rise += std::max(0.0, own) + 2 * others * most;
-    fall += std::max(0.0, -own) - 2 * others * least;
+    const auto [least, most] = std::minmax_element(change_.begin(), change_.end());
+    add(*most, 2 * others);
+    add(*least, 2 * others);
   }
   double step = std::sqrt(rise);
   if (least_q_ > 0) step = std::min(step, rise / (2 * std::sqrt(least_q_)));
@@ -81,31 +91,47 @@ void QuadraticIndex::rows_changed(std::span<const std::int32_t> items, std::span
   least_q_ = std::max(0.0, least_q_ - fall);
 }
 
+// A kept value is v + f sqrt(Q) as an action was scored, less the drift until then.
 std::uint32_t QuadraticIndex::best(double f, std::uint32_t likely) {
   double best = rescore(likely, f);
   std::uint32_t found = likely;
-  const std::size_t count = actions_.size();
-  for (std::size_t begin = 0; begin < count; begin += kBlock) {
-    const std::size_t end = std::min(begin + kBlock, count);
-    // Sums of drifts are rounded; the room left for that is far above it and lets hardly more actions through.
-    const double room = 1e-11 * (std::abs(best) + drift_v_ + f * drift_root_);
-    const double needed = best - room - drift_v_ - f * drift_root_;
-    std::array<double, 8> most;
-    most.fill(kNone);
-    std::size_t a = begin;
-    for (; a + 8 <= end; a += 8) {
-      for (std::size_t lane = 0; lane < 8; ++lane) {
-        const double bound = v_[a + lane] + f * root_[a + lane];
-        most[lane] = bound > most[lane] ? bound : most[lane];
-      }
+  const double drift = drift_v_ + f * drift_root_;
+  // What a kept value must reach so that its action is scored. Sums of drifts are rounded; the room left for that is
+  // far above it and lets hardly more actions through.
+  const auto needed = [&] { return best - 1e-11 * (std::abs(best) + drift) - drift; };
+  const auto bound = [&](const Block& block) { return block.most + std::abs(f - block.f) * block.root; };
+  const auto look = [&](std::size_t at_block) {
+    const std::size_t begin = at_block * kBlock, count = std::min(kBlock, v_.size() - begin);
+    const double *v = v_.data() + begin, *root = root_.data() + begin;
+    double limit = needed();
+    double most[4] = {kNone, kNone, kNone, kNone};
+    std::array<double, kBlock> kept;
+    kept.fill(kNone);
+    for (std::size_t k = 0; k < count; ++k) kept[k] = v[k] + f * root[k];
+    Block& block = blocks_[at_block];
+    for (std::size_t k = 0; k < count; ++k) {
+      if (kept[k] < limit) continue;
+      const auto a = static_cast<std::uint32_t>(begin + k);
+      const double index = rescore(a, f);
+      if (index > best || (index == best && a < found)) best = index, found = a, limit = needed();
+      kept[k] = v[k] + f * root[k];
     }
-    for (; a < end; ++a) most[0] = std::max(most[0], v_[a] + f * root_[a]);
-    if (*std::max_element(most.begin(), most.end()) < needed) continue;
-    for (a = begin; a < end; ++a) {
-      if (v_[a] + f * root_[a] < needed) continue;
-      const double index = rescore(static_cast<std::uint32_t>(a), f);
-      if (index > best || (index == best && a < found)) best = index, found = static_cast<std::uint32_t>(a);
+    for (std::size_t k = 0; k < kBlock; k += 4) {
+      for (std::size_t lane = 0; lane < 4; ++lane)
+        most[lane] = kept[k + lane] > most[lane] ? kept[k + lane] : most[lane];
     }
+    block.most = std::max(std::max(most[0], most[1]), std::max(most[2], most[3]));
+    block.f = f;
+  };
+  look(likely / kBlock);
+  // Then the block with the largest bound: what is found there leaves less to look at elsewhere.
+  std::size_t top = 0;
+  for (std::size_t k = 1; k < blocks_.size(); ++k) {
+    if (bound(blocks_[k]) > bound(blocks_[top])) top = k;
+  }
+  if (bound(blocks_[top]) >= needed()) look(top);
+  for (std::size_t k = 0; k < blocks_.size(); ++k) {
+    if (k != top && bound(blocks_[k]) >= needed()) look(k);
   }
   return found;
 }
