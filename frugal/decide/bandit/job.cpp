@@ -1,8 +1,11 @@
 // `frugal bandit run`: a simulation as a job. A step is a block of rounds of every policy and seed.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <thread>
 
+#include "frugal/base/sha256.h"
 #include "frugal/decide/bandit/simulation.h"
 #include "frugal/train/loop/job_table.h"
 
@@ -32,6 +35,21 @@ class BanditJob : public Job {
   }
 
   void state(State& state, std::int64_t) override { simulation_.state(state); }
+
+  // Files by their whole path, so that a run that goes on from another folder finds them, and by their hash.
+  Json describe(Json& settings) override {
+    Json files = Json::object();
+    const auto settle = [&](const char* setting, const std::string& prefix, const char* file) {
+      const std::string given = settings.at(setting).get<std::string>();
+      if (given.empty() || !given.starts_with(prefix)) return;
+      const std::string path = std::filesystem::absolute(given.substr(prefix.size())).lexically_normal().string();
+      settings[setting] = prefix + path;
+      files[file] = {{"path", path}, {"sha256", sha256_file(path)}};
+    };
+    settle("actions", "", "actions");
+    settle("env", "replay:", "log");
+    return {{"files", std::move(files)}};
+  }
 
   Json evaluate(std::int64_t, Figures& figures) override {
     draw_regret(figures);

@@ -116,6 +116,20 @@ TEST(BanditJob, EvaluationHasRegretsAndFigures) {
   EXPECT_EQ(names, (std::vector<std::string>{"regret", "items", "policies"}));
 }
 
+TEST(BanditJob, FilesAreNamedWholeWithTheirHashes) {
+  const TemporaryFile log("described.csv");
+  write_file(log.path(), "0,0,0.5\n0,1,0.25\n0,2,0.75\n");
+  BanditRunConfig c = config({"cucb"}, 1);
+  c.problem = {};
+  c.environment.env = "replay:" + std::filesystem::relative(log.path()).string();
+  Json s = to_json(c);
+  const Json files = job(s)->describe(s).at("files");
+  EXPECT_EQ(s.at("env"), "replay:" + log.path());
+  EXPECT_EQ(files.at("log").at("path"), log.path());
+  EXPECT_EQ(files.at("log").at("sha256").get<std::string>().size(), 64u);
+  EXPECT_EQ(files.size(), 1u);
+}
+
 TEST(BanditJob, GrowthIsWhatTheStateGrowsBy) {
   const auto run = job(settings(600, 2));
   const auto bytes = [&] {
