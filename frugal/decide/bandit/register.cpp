@@ -7,6 +7,7 @@ namespace frugal {
 void register_decide_bandit(SystemTable& table) {
   using namespace bandit;
   Action run = describe_run<BanditRunConfig>("run", "compare policies on simulated or logged rewards");
+  run.trial = "--policy ols-ucb-c,cos-v --items 6 --choose 2 --horizon 100000 --seeds 2";
   run.check = [](const Settings& settings) {
     Json values = settings.values();
     const auto config = from_json<BanditRunConfig>(values);
