@@ -32,7 +32,7 @@ Action train_action() {
                                              {{"model", tsc::models}});
   action.check = check_train;
   action.depends_on_threads = true;
-  action.trial = "--runs 12 --agents 4 --window 5 --model fc --units 8,6 --epochs 6 --batch 8 --threads 1";
+  action.trial = "--runs 60 --agents 3 --window 12 --filters 8 --kernels 3 --lr 1e-3 --epochs 40 --patience 40";
   return action;
 }
 

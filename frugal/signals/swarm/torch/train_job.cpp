@@ -158,7 +158,7 @@ Json TrainJob::evaluate(std::int64_t, Figures&) {
   return {{"data", "validation"}, {"accuracy", measured.accuracy}, {"loss", measured.loss}};
 }
 
-Json TrainJob::describe() {
+Json TrainJob::describe(Json&) {
   return {{"data",
            {{"engagements", data_.x.size(0)},
             {"features", data_.x.size(1)},

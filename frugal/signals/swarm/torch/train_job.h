@@ -22,7 +22,7 @@ class TrainJob : public Job {
   void state(State& state, std::int64_t steps) override;
   Json evaluate(std::int64_t step, Figures& figures) override;  // on the validation set
   Finished finish(Ending& ending) override;                     // with the weights of the best epoch, on the test set
-  Json describe() override;
+  Json describe(Json& settings) override;
   std::string snapshot_type() const override { return "f32"; }
   std::string divergence_fix() const override { return "start again with a smaller --lr"; }
 

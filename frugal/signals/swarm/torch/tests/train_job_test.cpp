@@ -158,7 +158,8 @@ TEST(SwarmTrain, LearnsAndItsFilesAreEnoughToEvaluate) {
 
 TEST(SwarmTrain, AWindowPastTheShortestEngagementIsAllOfIt) {
   TrainJob job = make_job({{"window", 4000}});
-  const Json data = job.describe()["data"];
+  Json settings;
+  const Json data = job.describe(settings)["data"];
   EXPECT_EQ(data["window"], data["shortest_engagement"]);
   EXPECT_EQ(data["train"].get<int>() + data["validation"].get<int>() + data["test"].get<int>(), 160);
 }
