@@ -63,7 +63,10 @@ class EveryJob : public testing::TestWithParam<Trial> {
     return run(GetParam().options + " --checkpoint-every 2 " + more + " --out " + at(out));
   }
   Json record(const std::string& name) const { return json_of(read_file(at(name) + "/run.json")); }
-  std::string sha256(const std::string& name) const { return record(name)["results"]["state_sha256"]; }
+  std::string sha256(const std::string& name) const {  // of the weights it ended with, or of its whole state
+    const Json run = record(name);
+    return run.value("weights_sha256", run["results"].value("state_sha256", ""));
+  }
   fs::path folder_;
 };
 
