@@ -18,7 +18,7 @@ struct AttentionBackwardShape {
 };
 void attention_backward(const float* q, const float* k, const float* v, const float* dout, float* dq, float* dk,
                         float* dv, const AttentionBackwardShape& shape, Buffer& scratch);
-// The same from bf16, where kernels::has_bf16_products().
+// The same from bf16, where kernels::can_run_bf16_products().
 void attention_backward(const kernels::Bf16* q, const kernels::Bf16* k, const kernels::Bf16* v,
                         const kernels::Bf16* dout, float* dq, float* dk, float* dv, const AttentionBackwardShape& shape,
                         Buffer& scratch);

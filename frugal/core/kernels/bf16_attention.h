@@ -1,6 +1,6 @@
 // Causal attention in bf16, and its gradient, by AVX512-BF16's dot products. LibTorch's own, on a processor that has
 // these and no AMX, goes through MKL, which converts to fp32 and computes there: half of this one's speed from 2,048
-// tokens on. For where has_bf16_products().
+// tokens on. For where can_run_bf16_products().
 #pragma once
 #include <cstddef>
 

@@ -58,7 +58,7 @@ inline void pack(const Bf16* b, std::size_t k, std::size_t n, std::size_t stride
   }
 }
 
-// Functions of these instructions; only where has_bf16_products().
+// Functions of these instructions; only where can_run_bf16_products().
 #define FRUGAL_BF16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
 
 // 16 x 16 numbers of 32 bits, row i in x[i]: as columns.

@@ -59,9 +59,14 @@ std::vector<std::string> isa_available() {
   return names;
 }
 
-bool has_bf16_products() {
-  static const bool has = has_processor_flag("avx512_bf16") && !has_processor_flag("amx_bf16");
+bool can_run_bf16_products() {
+  static const bool has = has_processor_flag("avx512_bf16");
   return has && isa().starts_with("AVX3");
+}
+
+bool has_bf16_products() {
+  static const bool has_amx = has_processor_flag("amx_bf16");
+  return can_run_bf16_products() && !has_amx;
 }
 
 void force_isa(const std::string& name) {

@@ -125,7 +125,9 @@ void attend(const float* q, const float* keys, const float* values, float* out, 
 
 std::string isa();                         // the instruction set in use, Highway's name
 std::vector<std::string> isa_available();  // what this processor can run of what was compiled
-// The processor has AVX512-BF16 and no AMX (whose kernels LibTorch has), and AVX-512 is in use: bf16_*.h.
+// Whether the kernels of bf16_*.h run here: the processor has AVX512-BF16, and AVX-512 is in use.
+bool can_run_bf16_products();
+// Whether products are to go to them: they run, and the processor has no AMX, whose kernels LibTorch has.
 bool has_bf16_products();
 // name: "" for the best; for tests and FRUGAL_ISA. Error(Exit::usage) for an unknown or unavailable one.
 void force_isa(const std::string& name);
