@@ -1,22 +1,11 @@
 #include "frugal/formats/file_window.h"
 
 #include <algorithm>
-#include <charconv>
-#include <string_view>
 
 namespace frugal {
 namespace {
 
 constexpr std::uint64_t kPart = 16 << 20;  // bytes of a tensor outside layers that come and go together
-
-// Of "model.layers.7.mlp.up_proj.weight": 7; -1 outside layers.
-std::int64_t layer_of(std::string_view name) {
-  constexpr std::string_view kPrefix = "model.layers.";
-  if (!name.starts_with(kPrefix)) return -1;
-  std::int64_t layer = -1;
-  std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), layer);
-  return layer;
-}
 
 }  // namespace
 
@@ -25,9 +14,8 @@ std::vector<FileWindow::Group> FileWindow::groups_of(const ModelSource& source) 
   for (std::size_t id = 0; id < source.tensors().size(); ++id) {
     const SourceTensor& tensor = source.tensors()[id];
     if (tensor.is_vector) continue;
-    const std::int64_t layer = layer_of(tensor.name);
-    if (layer >= 0) {
-      if (groups.empty() || groups.back().layer != layer) groups.push_back({.layer = layer});
+    if (tensor.is_of_layer()) {
+      if (groups.empty() || groups.back().layer != tensor.layer) groups.push_back({.layer = tensor.layer});
       groups.back().rows.push_back({id, 0, tensor.rows});
       groups.back().bytes += tensor.bytes;
       continue;

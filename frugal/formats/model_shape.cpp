@@ -70,32 +70,38 @@ Rope rope_from_config(const Json& config) {
 }  // namespace
 
 std::vector<TensorSpec> tensor_specs(const ModelShape& shape) {
+  const auto layers = static_cast<std::int64_t>(shape.layers.size());
   std::vector<TensorSpec> specs;
-  const auto matrix = [&](const std::string& name, std::int64_t rows, std::int64_t cols) {
-    specs.push_back({name, rows, cols, false});
+  const auto matrix = [&](std::int64_t layer, Role role, const std::string& name, std::int64_t rows,
+                          std::int64_t cols) {
+    specs.push_back({.name = name, .rows = rows, .cols = cols, .layer = layer, .role = role});
   };
-  const auto vector = [&](const std::string& name, std::int64_t cols) { specs.push_back({name, 1, cols, true}); };
-  const auto linear = [&](const std::string& name, std::int64_t rows, std::int64_t cols, bool has_bias) {
-    matrix(name + ".weight", rows, cols);
-    if (has_bias) vector(name + ".bias", rows);
+  const auto norm = [&](std::int64_t layer, Role role, const std::string& name) {
+    specs.push_back({.name = name, .cols = shape.hidden, .is_vector = true, .layer = layer, .role = role});
   };
-  matrix("model.embed_tokens.weight", shape.vocab, shape.hidden);
-  for (std::size_t i = 0; i < shape.layers.size(); ++i) {
-    const LayerShape& layer = shape.layers[i];
+  matrix(-1, Role::embedding, "model.embed_tokens.weight", shape.vocab, shape.hidden);
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const LayerShape& layer = shape.layers[static_cast<std::size_t>(i)];
     const std::string name = "model.layers." + std::to_string(i) + ".";
     const std::int64_t q = layer.heads * shape.head_dim, kv = layer.kv_heads * shape.head_dim;
-    vector(name + "input_layernorm.weight", shape.hidden);
-    linear(name + "self_attn.q_proj", q, shape.hidden, shape.attention_bias);
-    linear(name + "self_attn.k_proj", kv, shape.hidden, shape.attention_bias);
-    linear(name + "self_attn.v_proj", kv, shape.hidden, shape.attention_bias);
-    linear(name + "self_attn.o_proj", shape.hidden, q, shape.attention_bias);
-    vector(name + "post_attention_layernorm.weight", shape.hidden);
-    linear(name + "mlp.gate_proj", layer.ffn, shape.hidden, shape.mlp_bias);
-    linear(name + "mlp.up_proj", layer.ffn, shape.hidden, shape.mlp_bias);
-    linear(name + "mlp.down_proj", shape.hidden, layer.ffn, shape.mlp_bias);
+    const auto linear = [&](Role role, const char* part, std::int64_t rows, std::int64_t cols, bool has_bias) {
+      matrix(i, role, name + part + ".weight", rows, cols);
+      if (!has_bias) return;
+      specs.push_back(
+          {.name = name + part + ".bias", .cols = rows, .is_vector = true, .layer = i, .role = role, .is_bias = true});
+    };
+    norm(i, Role::input_norm, name + "input_layernorm.weight");
+    linear(Role::q, "self_attn.q_proj", q, shape.hidden, shape.attention_bias);
+    linear(Role::k, "self_attn.k_proj", kv, shape.hidden, shape.attention_bias);
+    linear(Role::v, "self_attn.v_proj", kv, shape.hidden, shape.attention_bias);
+    linear(Role::o, "self_attn.o_proj", shape.hidden, q, shape.attention_bias);
+    norm(i, Role::feed_forward_norm, name + "post_attention_layernorm.weight");
+    linear(Role::gate, "mlp.gate_proj", layer.ffn, shape.hidden, shape.mlp_bias);
+    linear(Role::up, "mlp.up_proj", layer.ffn, shape.hidden, shape.mlp_bias);
+    linear(Role::down, "mlp.down_proj", shape.hidden, layer.ffn, shape.mlp_bias);
   }
-  vector("model.norm.weight", shape.hidden);
-  if (!shape.tied_embeddings) matrix("lm_head.weight", shape.vocab, shape.hidden);
+  norm(layers, Role::final_norm, "model.norm.weight");
+  if (!shape.tied_embeddings) matrix(layers, Role::head, "lm_head.weight", shape.vocab, shape.hidden);
   return specs;
 }
 

@@ -33,11 +33,36 @@ struct ModelShape {
   std::string activation = "silu";
 };
 
+// What a tensor does in the model; a bias has the role of its linear.
+enum class Role : std::uint8_t {
+  embedding,
+  input_norm,  // before attention
+  q,
+  k,
+  v,
+  o,
+  feed_forward_norm,  // before the feed-forward
+  gate,
+  up,
+  down,
+  final_norm,
+  head
+};
+
+// Where a tensor lies and what it does are layer and role, set where the list is made; its name is what files and users
+// call it, and says nothing to the program.
 struct TensorSpec {
   std::string name;       // Hugging Face's name, e.g. model.layers.0.self_attn.q_proj.weight
   std::int64_t rows = 1;  // 1-D tensors are one row
   std::int64_t cols = 0;
-  bool is_vector = false;  // a norm gain or a bias: 1-D in files
+  bool is_vector = false;   // a norm gain or a bias: 1-D in files
+  std::int64_t layer = -1;  // -1: the embedding; the number of layers: the final norm and a head of its own
+  Role role = Role::embedding;
+  bool is_bias = false;
+
+  bool is_of_layer() const { return role != Role::embedding && role != Role::final_norm && role != Role::head; }
+  // The weight of a linear inside a layer: what has low-rank pairs, chosen rows, 4-bit codes.
+  bool is_layer_linear() const { return is_of_layer() && !is_vector; }
 };
 
 // The tensors a model of this shape has, in the order their ids count: embedding, layers, norm, lm_head (unless tied).

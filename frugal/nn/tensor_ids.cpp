@@ -1,31 +1,56 @@
 #include "frugal/nn/tensor_ids.h"
 
-#include <string>
-#include <unordered_map>
+#include "frugal/base/error.h"
 
 namespace frugal {
+namespace {
 
-DecoderIds::DecoderIds(const ModelShape& shape) {
-  std::unordered_map<std::string, std::size_t> ids;
-  for (const TensorSpec& spec : tensor_specs(shape)) ids.emplace(spec.name, ids.size());
-  const auto find = [&](const std::string& name) {
-    const auto found = ids.find(name);
-    return found == ids.end() ? kNoTensor : found->second;
-  };
-  embedding = find("model.embed_tokens.weight");
-  norm = find("model.norm.weight");
-  head = shape.tied_embeddings ? embedding : find("lm_head.weight");
-  for (std::size_t i = 0; i < shape.layers.size(); ++i) {
-    const std::string layer = "model.layers." + std::to_string(i) + ".";
-    const auto linear = [&](const std::string& part) {
-      return LinearIds{find(layer + part + ".weight"), find(layer + part + ".bias")};
-    };
-    layers.push_back(
-        {find(layer + "input_layernorm.weight"),
-         find(layer + "post_attention_layernorm.weight"),
-         {linear("self_attn.q_proj"), linear("self_attn.k_proj"), linear("self_attn.v_proj"),
-          linear("self_attn.o_proj"), linear("mlp.gate_proj"), linear("mlp.up_proj"), linear("mlp.down_proj")}});
+Slot slot_of(Role role) {
+  switch (role) {
+    case Role::q:
+      return kQ;
+    case Role::k:
+      return kK;
+    case Role::v:
+      return kV;
+    case Role::o:
+      return kO;
+    case Role::gate:
+      return kGate;
+    case Role::up:
+      return kUp;
+    case Role::down:
+      return kDown;
+    default:
+      throw Error(Exit::internal, "a tensor of a layer that is neither norm nor linear", "report this");
   }
+}
+
+}  // namespace
+
+DecoderIds::DecoderIds(const ModelShape& shape) : layers(shape.layers.size()) {
+  const std::vector<TensorSpec> specs = tensor_specs(shape);
+  for (std::size_t id = 0; id < specs.size(); ++id) {
+    const TensorSpec& spec = specs[id];
+    if (spec.role == Role::embedding) {
+      embedding = id;
+    } else if (spec.role == Role::final_norm) {
+      norm = id;
+    } else if (spec.role == Role::head) {
+      head = id;
+    } else {
+      LayerIds& layer = layers[static_cast<std::size_t>(spec.layer)];
+      if (spec.role == Role::input_norm) {
+        layer.input_norm = id;
+      } else if (spec.role == Role::feed_forward_norm) {
+        layer.post_norm = id;
+      } else {
+        LinearIds& linear = layer.linears[slot_of(spec.role)];
+        (spec.is_bias ? linear.bias : linear.weight) = id;
+      }
+    }
+  }
+  if (shape.tied_embeddings) head = embedding;
 }
 
 }  // namespace frugal

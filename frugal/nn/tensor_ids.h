@@ -18,14 +18,14 @@ struct LinearIds {
 enum Slot : std::size_t { kQ, kK, kV, kO, kGate, kUp, kDown, kSlots };
 
 struct LayerIds {
-  std::size_t input_norm, post_norm;
+  std::size_t input_norm = kNoTensor, post_norm = kNoTensor;  // before attention, before the feed-forward
   std::array<LinearIds, kSlots> linears;
   const LinearIds& operator[](Slot slot) const { return linears[slot]; }
 };
 
 struct DecoderIds {
   explicit DecoderIds(const ModelShape& shape);
-  std::size_t embedding, norm, head;  // head == embedding when they are tied
+  std::size_t embedding = kNoTensor, norm = kNoTensor, head = kNoTensor;  // head == embedding when they are tied
   std::vector<LayerIds> layers;
 };
 

@@ -19,8 +19,7 @@ std::size_t nf4_code_bytes(std::int64_t elements) {
 
 WeightType type_of(const SourceTensor& tensor, WeightType wish) {
   if (tensor.is_vector) return WeightType::f32;
-  const bool is_of_layer = tensor.name.find(".layers.") != std::string::npos;
-  return wish == WeightType::nf4 && !is_of_layer ? WeightType::bf16 : wish;
+  return wish == WeightType::nf4 && !tensor.is_of_layer() ? WeightType::bf16 : wish;
 }
 
 std::size_t bytes_of(std::int64_t elements, WeightType type) {

@@ -28,12 +28,6 @@ inline FirstOrderPlan first_order_plan(const FirstOrderConfig& c, const PlanRequ
           .accumulation = c.step.accumulation};
 }
 
-// The layer of "model.layers.7.mlp...": 7; -1 for tensors of no layer.
-inline std::int64_t layer_of(const std::string& name) {
-  constexpr std::string_view kLayers = "model.layers.";
-  return name.starts_with(kLayers) ? std::stoll(name.substr(kLayers.size())) : -1;
-}
-
 // Floats of gradients held at once when numbers_of(spec) of each tensor have one: with one backward a step and no
 // clipping, layers take turns.
 template <class NumbersOf>
@@ -43,10 +37,10 @@ std::uint64_t gradients_held(const FirstOrderConfig& c, const PlanRequest& reque
   for (const TensorSpec& spec : tensor_specs(request.shape)) {
     const std::uint64_t count = numbers_of(spec);
     all += count;
-    if (const std::int64_t layer = layer_of(spec.name); layer < 0)
-      outside += count;
+    if (spec.is_of_layer())
+      most = std::max(most, layers[spec.layer] += count);
     else
-      most = std::max(most, layers[layer] += count);
+      outside += count;
   }
   const bool takes_turns =
       c.step.accumulation == 1 && c.max_grad_norm == 0 &&

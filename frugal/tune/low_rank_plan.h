@@ -24,11 +24,10 @@ class PairSizes {
       return;
     }
     for (const TensorSpec& spec : tensor_specs(shape)) {
-      const bool is_linear = !spec.is_vector && spec.name.find(".layers.") != std::string::npos;
       const bool is_target =
           c.targets.empty() || std::any_of(c.targets.begin(), c.targets.end(),
                                            [&](const std::string& t) { return is_named_by(spec.name, t); });
-      if (!is_linear || !is_target) continue;
+      if (!spec.is_layer_linear() || !is_target) continue;
       numbers_[spec.name] = static_cast<std::uint64_t>(c.rank) * static_cast<std::uint64_t>(spec.rows + spec.cols) +
                             static_cast<std::uint64_t>(c.dora ? spec.rows : 0);
     }

@@ -33,7 +33,7 @@ const BlockType& adapter_dtype(const std::string& dtype) {
 
 void write_values(const std::vector<float>& values, const BlockType& type,
                   const std::function<void(const void*, std::size_t)>& sink) {
-  const TensorSpec column = {"", static_cast<std::int64_t>(values.size()), 1, false};
+  const TensorSpec column = {.name = "", .rows = static_cast<std::int64_t>(values.size()), .cols = 1};
   const auto rows = [&](std::size_t, std::int64_t begin, std::int64_t end, float* out) {
     std::copy(values.data() + begin, values.data() + end, out);
   };

@@ -15,8 +15,7 @@ double lora_scale(double alpha, std::int64_t rank, bool use_rslora) {
 
 std::vector<TensorSpec> adaptable_linears(const ModelShape& shape) {
   std::vector<TensorSpec> linears = tensor_specs(shape);
-  std::erase_if(linears,
-                [](const TensorSpec& spec) { return spec.is_vector || spec.name == "model.embed_tokens.weight"; });
+  std::erase_if(linears, [](const TensorSpec& spec) { return spec.is_vector || spec.role == Role::embedding; });
   return linears;
 }
 

@@ -25,25 +25,22 @@ LowRankPairs::LowRankPairs(const WeightStore& store, LowRankOptions options)
     throw Error(Exit::usage, "--rank is " + std::to_string(options_.rank) + ", expected at least 1",
                 "--rank 8 suits most tasks");
   }
-  const DecoderIds ids(store.shape());
   std::vector<bool> found(options_.targets.size());
-  for (const LayerIds& layer : ids.layers) {
-    for (const LinearIds& linear : layer.linears) {
-      const TensorSpec& spec = store.spec(linear.weight);
-      bool is_target = options_.targets.empty();
-      for (std::size_t t = 0; t < found.size(); ++t) {
-        if (is_named_by(spec.name, options_.targets[t])) is_target = found[t] = true;
-      }
-      if (!is_target) continue;
-      if (options_.rank > std::min(spec.rows, spec.cols)) {
-        throw Error(Exit::usage,
-                    "--rank is " + std::to_string(options_.rank) + ", but " + spec.name + " is " +
-                        std::to_string(spec.rows) + " x " + std::to_string(spec.cols),
-                    "--rank " + std::to_string(std::min(spec.rows, spec.cols)) + " is the most");
-      }
-      add(ids, linear.weight, options_.rank, lora_scale(options_.alpha, options_.rank, options_.rank_stabilised),
-          options_.alpha);
+  for (std::size_t id = 0; id < store.size(); ++id) {
+    const TensorSpec& spec = store.spec(id);
+    if (!spec.is_layer_linear()) continue;
+    bool is_target = options_.targets.empty();
+    for (std::size_t t = 0; t < found.size(); ++t) {
+      if (is_named_by(spec.name, options_.targets[t])) is_target = found[t] = true;
     }
+    if (!is_target) continue;
+    if (options_.rank > std::min(spec.rows, spec.cols)) {
+      throw Error(Exit::usage,
+                  "--rank is " + std::to_string(options_.rank) + ", but " + spec.name + " is " +
+                      std::to_string(spec.rows) + " x " + std::to_string(spec.cols),
+                  "--rank " + std::to_string(std::min(spec.rows, spec.cols)) + " is the most");
+    }
+    add(id, options_.rank, lora_scale(options_.alpha, options_.rank, options_.rank_stabilised), options_.alpha);
   }
   for (std::size_t t = 0; t < found.size(); ++t) {
     if (!found[t]) {
@@ -65,21 +62,20 @@ LowRankPairs::LowRankPairs(const WeightStore& store, LoraAdapter start, double d
   options_.dropout = dropout;
   options_.seed = seed;
   options_.rank_stabilised = start_.use_rslora;
-  const DecoderIds ids(store.shape());
   for (std::size_t id = 0; id < store.size(); ++id) {
     for (const LowRankFactor& factor : start_.factors) {
       if (factor.module + ".weight" != store.spec(id).name) continue;
-      if (layer_of(ids, id) == static_cast<std::int64_t>(ids.layers.size())) {
+      if (!store.spec(id).is_layer_linear()) {
         throw Error(Exit::input, "the adapter has a pair beside " + store.spec(id).name,
                     "give an adapter of the layers' linears alone");
       }
-      add(ids, id, factor.rank, factor.scale, factor.alpha);
+      add(id, factor.rank, factor.scale, factor.alpha);
     }
   }
   place();
 }
 
-void LowRankPairs::add(const DecoderIds& ids, std::size_t id, std::int64_t rank, double scale, double alpha) {
+void LowRankPairs::add(std::size_t id, std::int64_t rank, double scale, double alpha) {
   const TensorSpec& spec = store_.spec(id);
   const std::string module = spec.name.substr(0, spec.name.size() - std::string(".weight").size());
   pairs_[id] = {rank, static_cast<float>(scale)};
@@ -91,7 +87,7 @@ void LowRankPairs::add(const DecoderIds& ids, std::size_t id, std::int64_t rank,
                            .rows = {},
                            .cols = cols,
                            .count = rows * cols,
-                           .layer = layer_of(ids, id),
+                           .layer = spec.layer,
                            .decays = of != Parameter::Part::magnitude});
   };
   part(Parameter::Part::factor_a, ".lora_A.weight", rank, spec.cols);

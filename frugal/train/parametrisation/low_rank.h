@@ -38,7 +38,7 @@ class LowRankPairs : public Parametrisation {
 
  private:
   // scale and alpha of a pair, and where its numbers lie.
-  void add(const DecoderIds& ids, std::size_t id, std::int64_t rank, double scale, double alpha);
+  void add(std::size_t id, std::int64_t rank, double scale, double alpha);
   void place();
   const LowRankFactor* start_of(std::size_t id) const;  // null: begins at random
   // |W[i] + scale b[i] a| for rows [begin, end), and those rows of the sum in `w` [end - begin, cols].

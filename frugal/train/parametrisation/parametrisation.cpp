@@ -6,21 +6,8 @@
 
 namespace frugal {
 
-std::int64_t layer_of(const DecoderIds& ids, std::size_t id) {
-  if (id == ids.embedding) return -1;
-  for (std::size_t l = 0; l < ids.layers.size(); ++l) {
-    const LayerIds& layer = ids.layers[l];
-    if (id == layer.input_norm || id == layer.post_norm) return static_cast<std::int64_t>(l);
-    for (const LinearIds& linear : layer.linears) {
-      if (id == linear.weight || id == linear.bias) return static_cast<std::int64_t>(l);
-    }
-  }
-  return static_cast<std::int64_t>(ids.layers.size());
-}
-
 WholeWeights::WholeWeights(WeightStore& store, Threads& threads, const std::vector<bool>& chosen)
     : store_(store), threads_(threads), view_(store) {
-  const DecoderIds ids(store.shape());
   for (std::size_t id = 0; id < store.size(); ++id) {
     if (!chosen[id]) continue;
     if (!can_change(store.type(id))) {
@@ -36,7 +23,7 @@ WholeWeights::WholeWeights(WeightStore& store, Threads& threads, const std::vect
                            .rows = {},
                            .cols = spec.cols,
                            .count = spec.rows * spec.cols,
-                           .layer = layer_of(ids, id),
+                           .layer = spec.layer,
                            .decays = !spec.is_vector,
                            .type = store.type(id)});
   }

@@ -9,7 +9,6 @@
 
 #include "frugal/formats/adapter/lora_adapter.h"
 #include "frugal/formats/adapter/rows_adapter.h"
-#include "frugal/nn/tensor_ids.h"
 #include "frugal/nn/weight_store.h"
 #include "frugal/nn/weight_view.h"
 #include "frugal/train/parametrisation/window.h"
@@ -24,7 +23,7 @@ struct Parameter {
   Part part = Part::whole;
   std::vector<std::int32_t> rows;     // Part::rows, and columns of Part::columns: rising
   std::int64_t cols = 0, count = 0;   // numbers in a row, and in all
-  std::int64_t layer = 0;             // -1: the embedding; the number of layers: the final norm and a head of its own
+  std::int64_t layer = 0;             // as TensorSpec::layer
   bool decays = true;                 // weight decay applies: matrices, not vectors
   WeightType type = WeightType::f32;  // of its numbers where they lie
   std::optional<Window> window = {};  // only these entries of the tensor are trained, `count` of them
@@ -62,8 +61,6 @@ class Parametrisation {
  protected:
   std::vector<Parameter> parameters_;
 };
-
-std::int64_t layer_of(const DecoderIds& ids, std::size_t id);  // as Parameter::layer
 
 // Chosen tensors of the store, whole, in place.
 class WholeWeights : public Parametrisation {

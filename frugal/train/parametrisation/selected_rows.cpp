@@ -51,14 +51,12 @@ SelectedRows::SelectedRows(const WeightStore& store, RowsAdapter start)
 }
 
 void SelectedRows::place(const std::vector<std::vector<std::int32_t>>& chosen, bool is_columns) {
-  const DecoderIds ids(store_.shape());
   std::size_t end = 0;
   for (std::size_t id = 0; id < store_.size(); ++id) {
     if (chosen[id].empty()) continue;
     const TensorSpec& spec = store_.spec(id);
-    const std::int64_t layer = layer_of(ids, id);
     // The gradients of an embedding, a head and of vectors are made whole, not by lines.
-    if (spec.is_vector || layer < 0 || layer == static_cast<std::int64_t>(ids.layers.size())) {
+    if (!spec.is_layer_linear()) {
       throw Error(Exit::input, spec.name + " has trained rows, expected them in the layers' linears alone",
                   "give an adapter of the layers' linears alone");
     }
@@ -72,7 +70,7 @@ void SelectedRows::place(const std::vector<std::vector<std::int32_t>>& chosen, b
                            .rows = chosen[id],
                            .cols = cols,
                            .count = count,
-                           .layer = layer});
+                           .layer = spec.layer});
     places_.push_back(end);
     end += static_cast<std::size_t>((count + 15) / 16 * 16);
   }

@@ -43,9 +43,7 @@ std::int64_t window_count(const WindowOptions& options, std::int64_t rows, std::
 
 WindowedWeights::WindowedWeights(WeightStore& store, Threads& threads, const std::vector<bool>& chosen,
                                  WindowOptions options)
-    : WholeWeights(store, threads, chosen),
-      options_(options),
-      layers_(static_cast<std::int64_t>(store.shape().layers.size())) {
+    : WholeWeights(store, threads, chosen), options_(options) {
   begin_turn(0);
 }
 
@@ -63,7 +61,7 @@ void WindowedWeights::begin_turn(std::uint64_t turn) {
     window.first = static_cast<std::int64_t>(turn % all * step % all);
     if (options_.order == WindowOptions::Order::scatter) {
       window.order.emplace(all, philox_key(options_.seed, p.id, kOrderSample));
-    } else if (!spec.is_vector && p.layer >= 0 && p.layer < layers_) {
+    } else if (spec.is_layer_linear()) {
       p.rows = covering_rows(window, spec.rows, spec.cols);
       if (!p.rows.empty()) p.part = Parameter::Part::rows;
     }

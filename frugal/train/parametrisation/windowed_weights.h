@@ -22,7 +22,6 @@ class WindowedWeights : public WholeWeights {
 
  private:
   WindowOptions options_;
-  std::int64_t layers_;
 };
 
 }  // namespace frugal

@@ -2,12 +2,12 @@
 
 namespace frugal {
 
-Partition blocks_of_pairs(const std::vector<std::string>& names, const std::vector<std::size_t>& weights,
+Partition blocks_of_pairs(const std::vector<TensorSpec>& tensors, const std::vector<std::size_t>& weights,
                           const BadamConfig& config) {
   BadamConfig of_weights = config;
   of_weights.start_block = -1;
-  const Partition all = partition_blocks(names, of_weights);
-  std::vector<std::vector<std::size_t>> beside(names.size());  // parameters, by weight
+  const Partition all = partition_blocks(tensors, of_weights);
+  std::vector<std::vector<std::size_t>> beside(tensors.size());  // parameters, by weight
   for (std::size_t i = 0; i < weights.size(); ++i) beside[weights[i]].push_back(i);
   const auto pairs_of = [&](const std::vector<std::size_t>& members) {
     std::vector<std::size_t> found;

@@ -10,17 +10,10 @@
 namespace frugal {
 namespace {
 
-// "model.layers.3." of "model.layers.3.mlp.up_proj.weight"; empty when no part is a number.
-std::string layer_prefix(const std::string& name) {
-  for (std::size_t at = name.find('.'); at != std::string::npos; at = name.find('.', at + 1)) {
-    const std::size_t end = name.find('.', at + 1);
-    if (end == std::string::npos) break;
-    const bool is_number = end > at + 1 && std::all_of(name.begin() + static_cast<std::ptrdiff_t>(at) + 1,
-                                                       name.begin() + static_cast<std::ptrdiff_t>(end),
-                                                       [](unsigned char c) { return std::isdigit(c) != 0; });
-    if (is_number) return name.substr(0, end + 1);
-  }
-  return {};
+// What the names of a layer's tensors begin with: "model.layers.3." of "model.layers.3.mlp.up_proj.weight".
+std::string layer_prefix(const TensorSpec& tensor) {
+  const std::string number = "." + std::to_string(tensor.layer) + ".";
+  return tensor.name.substr(0, tensor.name.find(number) + number.size());
 }
 
 bool has_prefix(const std::string& name, std::string prefix) {
@@ -35,22 +28,21 @@ std::vector<std::string> split(const std::string& text, char at) {
   return parts;
 }
 
-// The block of a layer's parameter: its layer, its half of the layer, or its matrix; a norm goes with what it feeds.
-std::string block_name(const std::string& name, const std::string& layer, const std::string& kind) {
+// The block of a layer's tensor: its layer, its half of the layer, or its linear; a norm goes with what it feeds.
+std::string block_name(const TensorSpec& tensor, const std::string& kind) {
+  const std::string layer = layer_prefix(tensor);
   if (kind == "layer") return layer;
-  const std::string rest = name.substr(layer.size());
-  const bool is_feed_forward =
-      rest.starts_with("mlp.") || rest.starts_with("post_attention_layernorm") || rest.starts_with("pre_feedforward");
+  const bool is_feed_forward = tensor.role == Role::feed_forward_norm || tensor.role == Role::gate ||
+                               tensor.role == Role::up || tensor.role == Role::down;
   if (kind == "module") return layer + (is_feed_forward ? "mlp." : "self_attn.");
-  if (rest.find("norm") != std::string::npos && rest.find('.') == rest.rfind('.'))
-    return layer + (is_feed_forward ? "mlp.gate_proj." : "self_attn.q_proj.");
-  const std::size_t first = rest.find('.'), second = first == std::string::npos ? first : rest.find('.', first + 1);
-  return layer + rest.substr(0, second == std::string::npos ? rest.size() : second + 1);
+  if (tensor.role == Role::input_norm) return layer + "self_attn.q_proj.";
+  if (tensor.role == Role::feed_forward_norm) return layer + "mlp.gate_proj.";
+  return tensor.name.substr(0, tensor.name.rfind('.') + 1);  // without "weight" or "bias"
 }
 
 }  // namespace
 
-Partition partition_blocks(const std::vector<std::string>& names, const BadamConfig& config) {
+Partition partition_blocks(const std::vector<TensorSpec>& tensors, const BadamConfig& config) {
   Partition result;
   std::map<std::string, std::size_t> places;
   const auto join = [&](const std::string& block, std::size_t member) {
@@ -63,15 +55,17 @@ Partition partition_blocks(const std::vector<std::string>& names, const BadamCon
   for (const std::string& block : split(custom, ';')) prefixes.push_back(split(block, '+'));
   for (const auto& list : {config.always_active}) {
     for (const std::string& prefix : list) {
-      if (std::none_of(names.begin(), names.end(), [&](const std::string& n) { return has_prefix(n, prefix); })) {
+      if (std::none_of(tensors.begin(), tensors.end(),
+                       [&](const TensorSpec& t) { return has_prefix(t.name, prefix); })) {
         throw Error(Exit::usage, "--always-active names '" + prefix + "', which no parameter begins with",
-                    "give a prefix of a name such as " + names.front());
+                    "give a prefix of a name such as " + tensors.front().name);
       }
     }
   }
   std::vector<std::size_t> used(prefixes.size(), 0);
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const std::string& name = names[i];
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const TensorSpec& tensor = tensors[i];
+    const std::string& name = tensor.name;
     if (std::any_of(config.always_active.begin(), config.always_active.end(),
                     [&](const std::string& p) { return has_prefix(name, p); })) {
       result.always.push_back(i);
@@ -96,12 +90,12 @@ Partition partition_blocks(const std::vector<std::string>& names, const BadamCon
       if (!found) result.frozen.push_back(i);
       continue;
     }
-    const std::string layer = layer_prefix(name);
-    if (!layer.empty())
-      join(block_name(name, layer, config.block), i);
-    else if (name.find("embed") != std::string::npos && config.include_embedding)
+    const bool is_embedding = tensor.role == Role::embedding;
+    if (tensor.is_of_layer())
+      join(block_name(tensor, config.block), i);
+    else if (is_embedding && config.include_embedding)
       join("embedding", i);
-    else if (name.find("embed") == std::string::npos && config.include_lm_head)
+    else if (!is_embedding && config.include_lm_head)
       join("head", i);
     else
       result.frozen.push_back(i);
@@ -109,7 +103,7 @@ Partition partition_blocks(const std::vector<std::string>& names, const BadamCon
   for (std::size_t b = 0; !custom.empty() && b < prefixes.size(); ++b) {
     if (used[b] == 0)
       throw Error(Exit::usage, "--block: block " + std::to_string(b) + " of '" + custom + "' matches no parameter",
-                  "give prefixes of names such as " + names.front());
+                  "give prefixes of names such as " + tensors.front().name);
   }
   if (result.blocks.empty())
     throw Error(Exit::usage, "no block has anything to train", "choose --block layer, or --include-embedding");
@@ -122,9 +116,9 @@ Partition partition_blocks(const std::vector<std::string>& names, const BadamCon
   return result;
 }
 
-std::vector<bool> in_turns(const std::vector<std::string>& names, const BadamConfig& config) {
-  std::vector<bool> chosen(names.size());
-  for (const ParameterBlock& block : partition_blocks(names, config).blocks) {
+std::vector<bool> in_turns(const std::vector<TensorSpec>& tensors, const BadamConfig& config) {
+  std::vector<bool> chosen(tensors.size());
+  for (const ParameterBlock& block : partition_blocks(tensors, config).blocks) {
     for (const std::size_t i : block.members) chosen[i] = true;
   }
   return chosen;

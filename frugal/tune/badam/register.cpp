@@ -11,10 +11,8 @@ namespace {
 
 // A share of every tensor: windows of the first turn, whose rows at either end are made whole.
 MethodPlan plan_ratio(const PlanRequest& request, const BadamConfig& config) {
-  std::vector<std::string> names;
   const std::vector<TensorSpec> specs = tensor_specs(request.shape);
-  for (const TensorSpec& spec : specs) names.push_back(spec.name);
-  const std::vector<bool> chosen = in_turns(names, config);
+  const std::vector<bool> chosen = in_turns(specs, config);
   FirstOrderPlan method = first_order_plan(config.first_order, request, true);
   for (std::size_t i = 0; i < specs.size(); ++i) {
     if (chosen[i])
@@ -22,9 +20,9 @@ MethodPlan plan_ratio(const PlanRequest& request, const BadamConfig& config) {
   }
   const bool is_by_row = config.mask != "scatter";
   method.gradients = gradients_held(config.first_order, request, [&](const TensorSpec& spec) -> std::uint64_t {
-    const auto at = std::find(names.begin(), names.end(), spec.name) - names.begin();
-    if (!chosen[static_cast<std::size_t>(at)]) return 0;
-    if (!is_by_row || spec.is_vector || layer_of(spec.name) < 0) return numbers_in(spec);
+    const auto at = std::find_if(specs.begin(), specs.end(), [&](const auto& each) { return each.name == spec.name; });
+    if (!chosen[static_cast<std::size_t>(at - specs.begin())]) return 0;
+    if (!is_by_row || !spec.is_layer_linear()) return numbers_in(spec);
     const auto rows = static_cast<std::uint64_t>(config.ratio * static_cast<double>(spec.rows)) + 2;
     return std::min(numbers_in(spec), rows * static_cast<std::uint64_t>(spec.cols));
   });
@@ -36,16 +34,12 @@ MethodPlan plan_ratio(const PlanRequest& request, const BadamConfig& config) {
 // The lowest layer that the turns of a run reach: what lies below leaves nothing on the tape. Unknown lengths of turns
 // are taken as the shortest, runs of unknown length and races of step sizes reach everything.
 std::uint64_t lowest_layer(const PlanRequest& request, const Json& settings, const BadamConfig& config,
-                           const Partition& partition, const std::vector<std::string>& names) {
+                           const Partition& partition, const std::vector<TensorSpec>& tensors) {
   const auto layers = static_cast<std::int64_t>(request.shape.layers.size());
   if (!settings.contains("steps") || config.first_order.step.lr.is_automatic) return 0;
   const auto lowest_of = [&](const std::vector<std::size_t>& members) {
     std::int64_t lowest = layers;
-    for (const std::size_t i : members) {
-      const bool is_embedding = names[i].find("embed") != std::string::npos;
-      const std::int64_t layer = layer_of(names[i]);
-      lowest = std::min(lowest, is_embedding ? 0 : layer < 0 ? layers : layer);
-    }
+    for (const std::size_t i : members) lowest = std::min(lowest, std::max<std::int64_t>(0, tensors[i].layer));
     return lowest;
   };
   const std::int64_t steps = settings["steps"].get<std::int64_t>(),
@@ -64,21 +58,19 @@ std::uint64_t lowest_layer(const PlanRequest& request, const Json& settings, con
 // Gradients and state are of the largest block and of what is always active.
 MethodPlan plan(const PlanRequest& request, const Json& settings, const BadamConfig& config) {
   if (config.ratio > 0) return plan_ratio(request, config);
-  std::vector<std::string> names;
+  const std::vector<TensorSpec> tensors = tensor_specs(request.shape);
   std::vector<std::uint64_t> sizes;
   std::vector<std::size_t> weights;
   const bool is_lora = config.trained.is_lora();
   std::optional<PairSizes> pairs;
   if (is_lora) pairs.emplace(request.shape, config.trained.low_rank);
-  for (const TensorSpec& spec : tensor_specs(request.shape)) {
-    names.push_back(spec.name);
-    const std::uint64_t own =
-        is_lora ? pairs->of(spec) : static_cast<std::uint64_t>(spec.rows) * static_cast<std::uint64_t>(spec.cols);
+  for (std::size_t id = 0; id < tensors.size(); ++id) {
+    const std::uint64_t own = is_lora ? pairs->of(tensors[id]) : numbers_in(tensors[id]);
     if (own == 0) continue;
     sizes.push_back(own);
-    weights.push_back(names.size() - 1);
+    weights.push_back(id);
   }
-  const Partition partition = is_lora ? blocks_of_pairs(names, weights, config) : partition_blocks(names, config);
+  const Partition partition = is_lora ? blocks_of_pairs(tensors, weights, config) : partition_blocks(tensors, config);
   const auto size_of = [&](const std::vector<std::size_t>& members) {
     std::uint64_t sum = 0;
     for (const std::size_t i : members) sum += sizes[i];
@@ -92,11 +84,11 @@ MethodPlan plan(const PlanRequest& request, const Json& settings, const BadamCon
   method.depth = partition.always.empty() ? (blocks + 1) / (2 * blocks) : 1;
   method.weight_gradients = 1 / blocks;
   method.trains_head = !is_lora && (config.include_embedding || config.include_lm_head);
-  if (!is_lora) method.lowest_layer = lowest_layer(request, settings, config, partition, names);
+  if (!is_lora) method.lowest_layer = lowest_layer(request, settings, config, partition, tensors);
   if (config.keep_residual) {  // a byte a number that is ever trained, and a scale a row
     for (const ParameterBlock& block : partition.blocks) method.kept += size_of(block.members);
     method.kept += size_of(partition.always);
-    for (const TensorSpec& spec : tensor_specs(request.shape)) method.kept += 4 * static_cast<std::uint64_t>(spec.rows);
+    for (const TensorSpec& spec : tensors) method.kept += 4 * static_cast<std::uint64_t>(spec.rows);
   }
   if (is_lora) {
     add_pairs(method, *pairs, config.trained.low_rank);

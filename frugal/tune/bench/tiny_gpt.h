@@ -49,9 +49,8 @@ class TinyModel : public ModelSource {
   // Fresh weights for one layer, those that write to the residual stream as large as the others: damage that tuning is
   // to mend. (At their small scale from before training the layer would do next to nothing, and so little harm.)
   void redraw_layer(std::size_t layer, std::uint64_t seed) {
-    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
     for (std::size_t id = 0; id < tensors_.size(); ++id) {
-      if (tensors_[id].name.starts_with(prefix) && !tensors_[id].is_vector) draw(id, seed, 1);
+      if (tensors_[id].is_layer_linear() && tensors_[id].layer == static_cast<std::int64_t>(layer)) draw(id, seed, 1);
     }
   }
   void take(const Tuner& tuner) {

@@ -20,7 +20,7 @@ MethodPlan plan(const PlanRequest& request, const Json&, const SpruftConfig& giv
       numbers[part.tensor] = part.values.size();
   }
   for (const TensorSpec& spec : tensor_specs(request.shape)) {
-    if (!is_target(spec.name, config.targets)) continue;
+    if (!is_target(spec, config.targets)) continue;
     linears += numbers_in(spec);
     if (!config.adapter.empty()) continue;
     const bool is_columns = config.axis == "in";

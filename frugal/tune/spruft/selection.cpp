@@ -61,10 +61,10 @@ std::vector<std::vector<std::int32_t>> select_rows(const SpruftConfig& config, c
   return chosen;
 }
 
-bool is_target(const std::string& name, const std::vector<std::string>& targets) {
-  if (name.find(".layers.") == std::string::npos || !name.ends_with("_proj.weight")) return false;
+bool is_target(const TensorSpec& tensor, const std::vector<std::string>& targets) {
+  if (!tensor.is_layer_linear()) return false;
   return targets.empty() || std::any_of(targets.begin(), targets.end(),
-                                        [&](const std::string& target) { return is_named_by(name, target); });
+                                        [&](const std::string& target) { return is_named_by(tensor.name, target); });
 }
 
 }  // namespace frugal

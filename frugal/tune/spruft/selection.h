@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "frugal/formats/model_shape.h"
 #include "frugal/tune/spruft/config.h"
 
 namespace frugal {
@@ -17,7 +18,7 @@ std::int64_t row_budget(const SpruftConfig& config, const std::string& name, std
 std::vector<std::vector<std::int32_t>> select_rows(const SpruftConfig& config, const std::vector<std::string>& names,
                                                    const std::vector<std::vector<double>>& scores);
 
-bool is_target(const std::string& name,
+bool is_target(const TensorSpec& tensor,
                const std::vector<std::string>& targets);  // a layer's linear that the list names
 
 }  // namespace frugal

@@ -11,20 +11,18 @@
 namespace frugal {
 namespace {
 
-std::vector<std::string> names_of(std::int64_t layers) {
+std::vector<TensorSpec> tensors_of(std::int64_t layers) {
   ModelShape shape;
   shape.vocab = 10;
   shape.hidden = 8;
   shape.head_dim = 4;
   shape.layers = std::vector<LayerShape>(static_cast<std::size_t>(layers), {2, 1, 16});
-  std::vector<std::string> names;
-  for (const TensorSpec& spec : tensor_specs(shape)) names.push_back(spec.name);
-  return names;
+  return tensor_specs(shape);
 }
 
 void expect_refused(const BadamConfig& config, const std::string& part) {
   try {
-    partition_blocks(names_of(2), config);
+    partition_blocks(tensors_of(2), config);
     FAIL() << part;
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Exit::usage);
@@ -34,21 +32,21 @@ void expect_refused(const BadamConfig& config, const std::string& part) {
 
 // Substring matching would put layers.10 into layers.1.
 TEST(BadamPartition, ALayerIsABlockAndTheRestIsFrozen) {
-  const auto names = names_of(12);
-  const Partition partition = partition_blocks(names, {});
+  const auto tensors = tensors_of(12);
+  const Partition partition = partition_blocks(tensors, {});
   ASSERT_EQ(partition.blocks.size(), 12u);
   for (const ParameterBlock& block : partition.blocks) {
     EXPECT_EQ(block.members.size(), 9u) << block.name;
-    for (const std::size_t i : block.members) EXPECT_TRUE(names[i].starts_with(block.name)) << names[i];
+    for (const std::size_t i : block.members) EXPECT_TRUE(tensors[i].name.starts_with(block.name)) << tensors[i].name;
   }
-  EXPECT_EQ(partition.frozen.size(), names.size() - 12 * 9);
+  EXPECT_EQ(partition.frozen.size(), tensors.size() - 12 * 9);
 }
 
 TEST(BadamPartition, ModulesAndMatricesTakeTheirNormsAlong) {
   for (const auto& [kind, blocks] : {std::pair("module", 4u), {"matrix", 14u}}) {
     BadamConfig config;
     config.block = kind;
-    const Partition partition = partition_blocks(names_of(2), config);
+    const Partition partition = partition_blocks(tensors_of(2), config);
     EXPECT_EQ(partition.blocks.size(), blocks);
     std::set<std::size_t> members;
     for (const ParameterBlock& block : partition.blocks) members.insert(block.members.begin(), block.members.end());
@@ -59,7 +57,7 @@ TEST(BadamPartition, ModulesAndMatricesTakeTheirNormsAlong) {
 TEST(BadamPartition, CustomBlocksAndRefusals) {
   BadamConfig config;
   config.block = "custom:model.layers.0+model.norm;model.layers.1.mlp";
-  const Partition partition = partition_blocks(names_of(2), config);
+  const Partition partition = partition_blocks(tensors_of(2), config);
   ASSERT_EQ(partition.blocks.size(), 2u);
   EXPECT_EQ(partition.blocks[0].members.size(), 10u);
   config.block = "custom:model.layers.0;model.layers.0.mlp";
@@ -123,34 +121,37 @@ TEST(BadamPartition, TheOrderIsThatOfTheSeed) {
     EXPECT_EQ(block_at(step, 12, 1, {}, 3), order[step]) << "any order of asking";
 }
 
-// The embedding is the head where they are tied: one block. Substring matching and the reference's pattern of names
-// leave models of other families without any block, silently.
+// The embedding is the head where they are tied: one block. The reference's pattern of names leaves models of other
+// families without any block, silently; here layer and role say what a block is, whatever the names.
 TEST(BadamPartition, WhatIsIncludedIsABlock) {
-  const auto names = names_of(2);
+  const auto tensors = tensors_of(2);
   BadamConfig config;
   config.include_embedding = config.include_lm_head = true;
-  const Partition partition = partition_blocks(names, config);
+  const Partition partition = partition_blocks(tensors, config);
   ASSERT_EQ(partition.blocks.size(), 4u);
   EXPECT_TRUE(partition.frozen.empty());
   EXPECT_EQ(partition.blocks.front().name, "embedding");
   EXPECT_EQ(partition.blocks.back().name, "head");
   for (const char* layer : {"encoder.layer.", "transformer.h.", "decoder.block.", "blocks."}) {
-    const std::vector<std::string> other = {std::string(layer) + "0.a.weight", std::string(layer) + "10.a.weight"};
-    EXPECT_EQ(partition_blocks(other, {}).blocks.size(), 2u) << layer;
+    const std::vector<TensorSpec> other = {{.name = std::string(layer) + "0.a.weight", .layer = 0, .role = Role::q},
+                                           {.name = std::string(layer) + "10.a.weight", .layer = 10, .role = Role::q}};
+    const Partition found = partition_blocks(other, {});
+    ASSERT_EQ(found.blocks.size(), 2u) << layer;
+    EXPECT_EQ(found.blocks[1].name, std::string(layer) + "10.");
   }
-  EXPECT_THROW(partition_blocks({"a.weight", "b.weight"}, {}), Error) << "nothing to train";
+  EXPECT_THROW(partition_blocks({{.name = "a.weight"}, {.name = "b.weight"}}, {}), Error) << "nothing to train";
 }
 
 TEST(BadamRatio, TakesTheLayersAndHasNoBlocks) {
-  const auto names = names_of(2);
+  const auto tensors = tensors_of(2);
   BadamConfig config;
   config.ratio = 0.1;
   validate(config);
-  const auto chosen = in_turns(names, config);
-  for (std::size_t i = 0; i < names.size(); ++i)
-    EXPECT_EQ(chosen[i], names[i].find(".layers.") != std::string::npos) << names[i];
+  const auto chosen = in_turns(tensors, config);
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    EXPECT_EQ(chosen[i], tensors[i].name.find(".layers.") != std::string::npos) << tensors[i].name;
   config.include_embedding = true;
-  EXPECT_TRUE(in_turns(names, config)[0]);
+  EXPECT_TRUE(in_turns(tensors, config)[0]);
 
   const auto refused = [&](const auto& change) {
     BadamConfig wrong = config;

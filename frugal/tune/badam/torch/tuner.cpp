@@ -15,12 +15,11 @@ std::uint64_t seed_of(const Json& settings) {
 
 // A share of every tensor at a time.
 std::unique_ptr<Parametrisation> windows(const BadamConfig& config, const Json& settings, TunerContext& context) {
-  std::vector<std::string> names;
-  for (std::size_t id = 0; id < context.store.size(); ++id) names.push_back(context.store.spec(id).name);
+  const std::vector<TensorSpec> tensors = tensor_specs(context.store.shape());
   const auto order = config.mask == "scatter"         ? WindowOptions::Order::scatter
                      : config.mask == "adjacent_rows" ? WindowOptions::Order::adjacent_rows
                                                       : WindowOptions::Order::adjacent;
-  return std::make_unique<WindowedWeights>(context.store, context.decoder.threads(), in_turns(names, config),
+  return std::make_unique<WindowedWeights>(context.store, context.decoder.threads(), in_turns(tensors, config),
                                            WindowOptions{order, config.ratio, seed_of(settings)});
 }
 
@@ -31,15 +30,14 @@ std::unique_ptr<Parametrisation> trained(const BadamConfig& config, const Json& 
 
 // Blocks of the parameters; those of pairs are the blocks of the weights they stand beside.
 Partition partition_of(const Parametrisation& what, const WeightStore& store, const BadamConfig& config) {
-  std::vector<std::string> names;
   if (!config.trained.is_lora()) {
-    for (const Parameter& p : what.parameters()) names.push_back(p.name);
-    return partition_blocks(names, config);
+    std::vector<TensorSpec> tensors;
+    for (const Parameter& p : what.parameters()) tensors.push_back(store.spec(p.id));
+    return partition_blocks(tensors, config);
   }
-  for (std::size_t id = 0; id < store.size(); ++id) names.push_back(store.spec(id).name);
   std::vector<std::size_t> weights;
   for (const Parameter& p : what.parameters()) weights.push_back(p.id);
-  return blocks_of_pairs(names, weights, config);
+  return blocks_of_pairs(tensor_specs(store.shape()), weights, config);
 }
 
 }  // namespace

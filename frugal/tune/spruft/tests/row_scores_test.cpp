@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "frugal/formats/nf4.h"
+#include "frugal/nn/tensor_ids.h"
 #include "frugal/train/first_order/tests/small_tuning.h"
 #include "frugal/tune/spruft/aggregate.h"
 #include "frugal/tune/spruft/selection.h"
@@ -20,7 +21,7 @@ using Scores = std::vector<std::vector<double>>;
 std::vector<std::size_t> linears_of(const WeightStore& store) {
   std::vector<std::size_t> ids;
   for (std::size_t id = 0; id < store.size(); ++id) {
-    if (is_target(store.spec(id).name, {})) ids.push_back(id);
+    if (is_target(store.spec(id), {})) ids.push_back(id);
   }
   return ids;
 }

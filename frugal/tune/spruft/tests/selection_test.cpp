@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "frugal/tune/spruft/aggregate.h"
 
 namespace frugal {
@@ -53,12 +55,21 @@ TEST(SpruftSelection, AggregatesOverLabels) {
 }
 
 TEST(SpruftSelection, TargetsAreLinearsOfLayers) {
-  EXPECT_TRUE(is_target("model.layers.0.mlp.up_proj.weight", {}));
-  EXPECT_FALSE(is_target("model.layers.0.mlp.up_proj.bias", {}));
-  EXPECT_FALSE(is_target("lm_head.weight", {}));
-  EXPECT_FALSE(is_target("model.layers.0.mlp.up_proj.weight", {"down_proj"}));
+  ModelShape shape;
+  shape.mlp_bias = true;
+  shape.layers = {{2, 1, 16}};
+  const std::vector<TensorSpec> specs = tensor_specs(shape);
+  const auto spec = [&](Role role, bool is_bias = false) {
+    return *std::find_if(specs.begin(), specs.end(),
+                         [&](const TensorSpec& s) { return s.role == role && s.is_bias == is_bias; });
+  };
+  EXPECT_TRUE(is_target(spec(Role::up), {}));
+  EXPECT_FALSE(is_target(spec(Role::up, true), {}));
+  for (const Role role : {Role::embedding, Role::input_norm, Role::final_norm, Role::head})
+    EXPECT_FALSE(is_target(spec(role), {}));
+  EXPECT_FALSE(is_target(spec(Role::up), {"down_proj"}));
   for (const char* target : {"up_proj", "mlp.up_proj", "up_proj.weight", "model.layers.0.mlp.up_proj.weight"})
-    EXPECT_TRUE(is_target("model.layers.0.mlp.up_proj.weight", {target})) << target;
+    EXPECT_TRUE(is_target(spec(Role::up), {target})) << target;
 }
 
 }  // namespace

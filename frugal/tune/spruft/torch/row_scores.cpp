@@ -9,7 +9,6 @@
 #include "frugal/base/philox.h"
 #include "frugal/base/progress.h"
 #include "frugal/formats/nf4.h"
-#include "frugal/nn/tensor_ids.h"
 #include "frugal/train/parametrisation/parametrisation.h"
 #include "frugal/train/zeroth_order/engine.h"
 #include "frugal/tune/spruft/aggregate.h"
@@ -27,10 +26,9 @@ class Calibration : public Gradients {
   enum class Of { gradients, inputs };
   Calibration(const WeightStore& store, const std::vector<std::size_t>& linears, Of what)
       : lowest_(0), sums_(store.size()), inputs_(store.size()) {
-    const DecoderIds ids(store.shape());
-    lowest_ = static_cast<std::int64_t>(ids.layers.size());
+    lowest_ = static_cast<std::int64_t>(store.shape().layers.size());
     for (const std::size_t id : linears) {
-      lowest_ = std::min(lowest_, layer_of(ids, id));
+      lowest_ = std::min(lowest_, store.spec(id).layer);
       if (what == Of::gradients)
         sums_[id] = Buffer(static_cast<std::size_t>(store.elements(id)) * sizeof(float));
       else
@@ -269,16 +267,15 @@ class Scorer {
   // Runs work(places in linears_, what their backward leaves) over groups of score_layers layers.
   template <class Work>
   void each_group(Calibration::Of what, std::size_t batches, const Work& work) {
-    const DecoderIds ids(store_.shape());
     const bool is_small = what == Calibration::Of::inputs;
-    const std::int64_t layers = static_cast<std::int64_t>(ids.layers.size()),
+    const std::int64_t layers = static_cast<std::int64_t>(store_.shape().layers.size()),
                        together = config_.score_layers > 0 && !is_small ? config_.score_layers : layers;
     const auto groups = static_cast<std::size_t>((layers + together - 1) / together);
     progress_ = std::make_unique<Progress>(groups * batches, "scoring batches");
     for (std::int64_t from = 0; from < layers; from += together) {
       std::vector<std::size_t> places, group;
       for (std::size_t l = 0; l < linears_.size(); ++l) {
-        const std::int64_t layer = layer_of(ids, linears_[l]);
+        const std::int64_t layer = store_.spec(linears_[l]).layer;
         if (layer < from || layer >= from + together) continue;
         places.push_back(l);
         group.push_back(linears_[l]);

@@ -47,7 +47,7 @@ std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const
     std::vector<std::size_t> linears;
     std::vector<std::string> names;
     for (std::size_t id = 0; id < store.size(); ++id) {
-      if (!is_target(store.spec(id).name, config.targets)) continue;
+      if (!is_target(store.spec(id), config.targets)) continue;
       const TensorSpec& spec = store.spec(id);
       row_budget(config, spec.name, config.axis == "in" ? spec.cols : spec.rows);  // refuses before anything is scored
       check_score(config, store, id);
