@@ -3,28 +3,10 @@
 #pragma once
 #include <array>
 #include <cstdint>
-#include <string_view>
+
+#include "frugal/base/streams.h"
 
 namespace frugal {
-
-// What a stream of random numbers is for; the last counter word, so that streams never meet.
-enum class Stream : std::uint32_t {
-  direction = 0,
-  rounding = 1,
-  mask = 2,
-  shuffle = 3,
-  sampling = 4,
-  initial = 5,
-  dropout = 6
-};
-
-// A stream of a system's own, by a name that no other has: "swarm.noise". The name's FNV-1a hash with its top bit set,
-// so that it meets none of those above.
-constexpr Stream named_stream(std::string_view name) {
-  std::uint32_t hash = 2166136261u;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
-  return static_cast<Stream>(hash | 0x80000000u);
-}
 
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 
@@ -49,8 +31,9 @@ constexpr PhiloxBlock philox(std::uint64_t key, std::uint64_t block, std::uint32
 
 // The key of one (run seed, step, sample) triple; distinct triples give unrelated keys (a Philox block of its own).
 constexpr std::uint64_t philox_key(std::uint64_t seed, std::uint64_t step, std::uint32_t sample = 0) {
-  const PhiloxBlock b =
-      philox({static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32), sample, 0x6b6579}, seed);
+  const PhiloxBlock b = philox({static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32), sample,
+                                static_cast<std::uint32_t>(Stream::key)},
+                               seed);
   return b[0] | std::uint64_t{b[1]} << 32;
 }
 

@@ -4,11 +4,9 @@
 
 #include "frugal/base/interrupt.h"
 #include "frugal/base/progress.h"
+#include "frugal/base/streams.h"
 
 namespace frugal {
-namespace {
-constexpr std::uint64_t kRaceSteps = std::uint64_t{1} << 40;  // step numbers, and so directions, that no run uses
-}
 
 Json race_learning_rates(const LrRace& race, Tuner& tuner,
                          const std::function<std::vector<std::uint32_t>(std::int64_t)>& batch,

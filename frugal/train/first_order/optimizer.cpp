@@ -12,9 +12,8 @@ namespace frugal {
 namespace {
 
 using kernels::Bf16;
-constexpr std::size_t kHeader = 16;                    // floats
-constexpr std::int64_t kTile = 1 << 16;                // numbers of one work item
-constexpr std::uint32_t kRoundingSample = 0xfffffffe;  // beside the samples of a zeroth-order step
+constexpr std::size_t kHeader = 16;      // floats
+constexpr std::int64_t kTile = 1 << 16;  // numbers of one work item
 
 // Brings numbers that lie apart together, a block at a time, and takes them back after run(weights, gradients, begin,
 // end).

@@ -8,11 +8,6 @@
 #include "frugal/formats/names.h"
 
 namespace frugal {
-namespace {
-
-constexpr std::uint32_t kDropoutSample = 0xfffffffd;  // beside the samples of a zeroth-order step
-
-}  // namespace
 
 LowRankPairs::LowRankPairs(const WeightStore& store, LowRankOptions options)
     : store_(store),

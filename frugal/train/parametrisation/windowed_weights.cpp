@@ -8,8 +8,6 @@
 namespace frugal {
 namespace {
 
-constexpr std::uint32_t kOrderSample = 0xfffffffc;  // beside the samples of a zeroth-order step
-
 std::int64_t share(double ratio, std::int64_t of) {
   return std::clamp<std::int64_t>(static_cast<std::int64_t>(ratio * static_cast<double>(of)), 1, of);
 }
@@ -60,7 +58,7 @@ void WindowedWeights::begin_turn(std::uint64_t turn) {
     Window window{.size = size, .count = p.count, .gradients = size};
     window.first = static_cast<std::int64_t>(turn % all * step % all);
     if (options_.order == WindowOptions::Order::scatter) {
-      window.order.emplace(all, philox_key(options_.seed, p.id, kOrderSample));
+      window.order.emplace(all, philox_key(options_.seed, p.id, kWindowOrderSample));
     } else if (spec.is_layer_linear()) {
       p.rows = covering_rows(window, spec.rows, spec.cols);
       if (!p.rows.empty()) p.part = Parameter::Part::rows;

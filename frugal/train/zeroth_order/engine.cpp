@@ -15,8 +15,7 @@ namespace {
 using kernels::Bf16;
 using Rule = kernels::Mask::Rule;
 
-constexpr std::uint32_t kMaskSample = 0xffffffff, kRoundingSample = 0xfffffffe;  // ids beside the samples 0, 1, ...
-constexpr std::size_t kUpdateTile = 1 << 16;                                     // weights of one work item
+constexpr std::size_t kUpdateTile = 1 << 16;  // weights of one work item
 
 bool is_magnitude(Rule rule) { return rule == Rule::small || rule == Rule::large; }
 

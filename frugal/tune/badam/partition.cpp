@@ -136,7 +136,7 @@ std::size_t block_at(std::uint64_t step, std::size_t blocks, std::int64_t every,
   }
   std::vector<std::size_t> order(blocks);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  PhiloxSequence random(philox_key(seed, round, 0xb10c), Stream::shuffle);
+  PhiloxSequence random(philox_key(seed, round, kBlockOrderSample), Stream::shuffle);
   for (auto left = static_cast<std::uint32_t>(blocks); left > 1; --left)
     std::swap(order[left - 1], order[random.below(left)]);
   if (round == 0 && config.start_block >= 0) std::swap(order[0], *std::find(order.begin(), order.end(), start));

@@ -65,7 +65,7 @@ double square(double w, double, std::int64_t) { return w * w; }
 
 // The first `count` of `from` in an order drawn by seed.
 std::vector<std::uint32_t> drawn(std::vector<std::uint32_t> from, std::size_t count, std::uint64_t seed) {
-  PhiloxSequence random(philox_key(seed, 0, 0x5c0), Stream::shuffle);
+  PhiloxSequence random(philox_key(seed, 0, kCalibrationSample), Stream::shuffle);
   for (auto left = static_cast<std::uint32_t>(from.size()); left > 1; --left)
     std::swap(from[left - 1], from[random.below(left)]);
   from.resize(std::min(from.size(), count));
@@ -152,7 +152,7 @@ class Scorer {
   // g = 1/n sum c_k z_k; z is made again for each tile of rows, so nothing of the model's size exists.
   Scores of_forward_passes() {
     ZerothOrderOptions options;
-    options.seed = philox_key(seed_, 0, 0x20);
+    options.seed = philox_key(seed_, 0, kProbeSample);
     WholeWeights whole(store_, decoder_.threads(), std::vector<bool>(store_.size(), true));
     ZerothOrderEngine engine(whole, decoder_.threads(), options);
     const auto n = static_cast<std::size_t>(config_.zo_directions);
@@ -221,7 +221,8 @@ class Scorer {
 
   Scores of_chance() {
     for (std::size_t l = 0; l < linears_.size(); ++l) {
-      PhiloxSequence random(philox_key(seed_, 0, 0x4a), Stream::initial, static_cast<std::uint32_t>(linears_[l]));
+      PhiloxSequence random(philox_key(seed_, 0, kRandomScoreSample), Stream::initial,
+                            static_cast<std::uint32_t>(linears_[l]));
       for (double& score : scores_[l]) score = random.uniform();
     }
     return scores_;
