@@ -37,14 +37,6 @@ std::size_t bytes_of(std::int64_t elements, WeightType type) {
 
 }  // namespace
 
-WeightType parse_weight_type(const std::string& text) {
-  if (text == "bf16") return WeightType::bf16;
-  if (text == "f32") return WeightType::f32;
-  if (text == "nf4") return WeightType::nf4;
-  if (text == "stored") return WeightType::stored;
-  throw Error(Exit::usage, "--weights is '" + text + "'", "choose bf16, f32, nf4 or stored");
-}
-
 WeightStore::WeightStore(std::shared_ptr<const ModelSource> source, WeightType type, Threads& threads)
     : source_(std::move(source)) {
   std::size_t total = 0;

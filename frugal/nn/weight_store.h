@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "frugal/base/threads.h"
+#include "frugal/base/weight_type.h"
 #include "frugal/core/buffer.h"
 #include "frugal/core/kernels/blocks.h"
 #include "frugal/core/kernels/kernels.h"
@@ -14,12 +15,6 @@
 #include "frugal/formats/model_source.h"
 
 namespace frugal {
-
-// nf4 (QLoRA, arXiv:2305.14314): the layers' linears in blocks of 64 4-bit codes, see formats/nf4.h; embedding and head
-// in bf16.
-enum class WeightType { bf16, f32, nf4, stored };
-WeightType parse_weight_type(const std::string& text);  // Error(Exit::usage)
-inline bool can_change(WeightType type) { return type == WeightType::bf16 || type == WeightType::f32; }
 
 class WeightStore {
  public:

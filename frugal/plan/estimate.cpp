@@ -46,11 +46,12 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
   const Size rows = std::max(B * work.of_forward, work.of_evaluation),
              tokens = std::max(work.of_forward, work.of_evaluation);
   const Size block = work.has_whole_head ? std::min(Size(r.shape.vocab), Size(kVocabularyBlock)) : Size(0);
-  const bool is_stored = r.weights == "stored" && !changes_weights;
+  const bool is_stored = r.weights == WeightType::stored && !changes_weights;
 
-  const Size kept = is_stored            ? Size(r.file_bytes)
-                    : r.weights == "nf4" ? (s.embedding + s.head) * 2 + ceil_divide(s.linears * 9, 16)  // 4.5 bits
-                                         : s.matrices() * (r.weights == "f32" ? 4 : 2);
+  const Size kept = is_stored ? Size(r.file_bytes)
+                    : r.weights == WeightType::nf4
+                        ? (s.embedding + s.head) * 2 + ceil_divide(s.linears * 9, 16)  // 4.5 bits
+                        : s.matrices() * (r.weights == WeightType::f32 ? 4 : 2);
   const Size weights = kept + s.vectors * 4;
   // Weights of a layer's linears for each branch that has its own, the feed-forward's of a large layer in parts; two
   // blocks of the head's rows take their place.
@@ -100,7 +101,7 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
 }
 
 void plan_sizes::stream_weights(const PlanRequest& r, double passes, MethodPlan& plan) {
-  if (r.weights != "stored" || r.file_window == 0) return;
+  if (r.weights != WeightType::stored || r.file_window == 0) return;
   const std::uint64_t peak = peak_of(plan), others = peak - r.file_bytes;
   // The rest of the plan may be wrong by as much as it says itself.
   const std::uint64_t reserve = std::max(kPlanError, (others - std::min(others, r.floor + kLibTorchCode)) / 10),

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "frugal/base/json.h"
+#include "frugal/base/weight_type.h"
 #include "frugal/formats/model_shape.h"
 #include "frugal/plan/choices.h"
 #include "frugal/plan/machine_rates.h"
@@ -21,10 +22,10 @@ inline constexpr std::uint64_t kLibTorchCode = 39'000'000;
 struct PlanRequest {
   ModelShape shape;
   std::uint64_t file_bytes = 0;
-  std::uint64_t largest_tensor = 0;      // bytes of the file's largest tensor; 0: its share of file_bytes by elements
-  std::uint64_t file_window = 0;         // bytes of the file that must be resident at once at least; 0: all of it
-  std::string weights = "bf16";          // bf16, f32; nf4 and stored where they are not changed
-  std::int64_t batch = 8, length = 128;  // sequences evaluated together, tokens of the longest
+  std::uint64_t largest_tensor = 0;       // bytes of the file's largest tensor; 0: its share of file_bytes by elements
+  std::uint64_t file_window = 0;          // bytes of the file that must be resident at once at least; 0: all of it
+  WeightType weights = WeightType::bf16;  // nf4 and stored where they are not changed
+  std::int64_t batch = 8, length = 128;   // sequences evaluated together, tokens of the longest
   std::int64_t threads = 2;
   double mean_length = 0, length_deviation = 0;  // of the examples' tokens; mean 0: all of `length`
   bool bf16_compute = false;                     // products in bf16 instead of fp32
@@ -105,7 +106,7 @@ struct Planner {
 };
 PlanRow plan_row(const Planner& planner, const PlanRequest& request);
 
-// A row for each planner that can have weights as request.weights says. Error(Exit::usage) for weights of another name.
+// A row for each planner that can have weights as request.weights says.
 std::vector<PlanRow> plan_methods(const std::vector<Planner>& planners, const PlanRequest& request);
 
 // The row of `method`. Error(Exit::budget) with the peak, the limit and what gives when it does not fit;

@@ -114,7 +114,7 @@ Json plan_json(const PlanRequest& request, const std::vector<PlanRow>& rows) {
                  {"vocab", shape.vocab},
                  {"context", shape.context},
                  {"file_bytes", request.file_bytes}}},
-               {"weights", request.weights},
+               {"weights", name(request.weights)},
                {"compute", request.bf16_compute ? "bf16" : "f32"},
                {"batch", request.batch},
                {"length", request.length},

@@ -39,8 +39,8 @@ std::string find_what_gives(const Planner& planner, const PlanRequest& request) 
   };
   if (const std::int64_t batch = largest_batch(); batch > 0)
     return say("--batch " + std::to_string(batch), batch, request.length);
-  if (planner.takes_stored && request.weights != "stored") {
-    changed.weights = "stored";
+  if (planner.takes_stored && request.weights != WeightType::stored) {
+    changed.weights = WeightType::stored;
     if (fits(request.batch, request.length)) return say("--weights stored", request.batch, request.length);
     if (const std::int64_t batch = largest_batch(); batch > 0)
       return say("--weights stored --batch " + std::to_string(batch), batch, request.length);
@@ -74,13 +74,9 @@ PlanRow plan_row(const Planner& planner, const PlanRequest& request) {
 }
 
 std::vector<PlanRow> plan_methods(const std::vector<Planner>& planners, const PlanRequest& request) {
-  const bool can_change = request.weights == "bf16" || request.weights == "f32";
-  if (!can_change && request.weights != "nf4" && request.weights != "stored") {
-    throw Error(Exit::usage, "--weights is '" + request.weights + "'", "choose bf16, f32, nf4 or stored");
-  }
   std::vector<PlanRow> rows;
   for (const Planner& planner : planners) {
-    if (planner.takes_stored || can_change) rows.push_back(plan_row(planner, request));
+    if (planner.takes_stored || can_change(request.weights)) rows.push_back(plan_row(planner, request));
   }
   return rows;
 }
@@ -95,7 +91,7 @@ const PlanRow& require_fit(const std::vector<PlanRow>& rows, const PlanRequest& 
                 method + " needs " + format_bytes(row.peak) + " but --memory is " + format_bytes(request.memory),
                 row.what_gives + "; see frugal plan");
   }
-  throw Error(Exit::usage, "there is no plan for '" + method + "' with --weights " + request.weights,
+  throw Error(Exit::usage, "there is no plan for '" + method + "' with --weights " + name(request.weights),
               "planned are " + names);
 }
 

@@ -23,7 +23,7 @@ inline void refuse_unused_first_order_options(const Settings& settings) {
 }
 
 inline FirstOrderPlan first_order_plan(const FirstOrderConfig& c, const PlanRequest& request, bool trains_weights) {
-  const bool has_master = trains_weights && c.update == "master" && request.weights == "bf16";
+  const bool has_master = trains_weights && c.update == "master" && request.weights == WeightType::bf16;
   return {.optimizer_bytes = (c.optimizer == "adamw" ? 8u : 4u) + (has_master ? 4u : 0u),
           .accumulation = c.step.accumulation};
 }

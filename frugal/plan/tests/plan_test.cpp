@@ -146,7 +146,7 @@ TEST(Plan, WhatMasksAndWidthsAdd) {
   EXPECT_EQ(row_of(r, "sparse-mezo").peak, row_of(r, "mezo").peak);
   EXPECT_EQ(row_of(r, "sparse-mezo", {.has_mask = true}).peak - row_of(r, "mezo").peak,
             (28311552 + 30ull * 3538944) / 8);
-  r.weights = "f32";
+  r.weights = WeightType::f32;
   EXPECT_EQ(part(row_of(r, "mezo"), "weights"), 4ull * (28311552 + 30ull * 3538944) + 4ull * 61 * 576);
   r.shape.tied_embeddings = false;
   EXPECT_EQ(part(row_of(r, "mezo"), "weights"), 4ull * (2 * 28311552ull + 30ull * 3538944) + 4ull * 61 * 576);
@@ -172,13 +172,14 @@ TEST(Plan, EvaluationsBesideStepsMakeWideLayersWhole) {
 
 TEST(Plan, StoredWeightsAreForEvaluationAlone) {
   PlanRequest r = smollm();
-  r.weights = "stored";
+  r.weights = WeightType::stored;
   const auto rows = plan_methods(r);
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(part(rows[0], "weights"), 98'000'000ull + 4 * 61 * 576);
   EXPECT_THROW(require_fit(plan_methods(r), r, "mezo"), Error);
-  r.weights = "int3";
-  EXPECT_THROW(plan_methods(r), Error);
+  for (const WeightType type : {WeightType::bf16, WeightType::f32, WeightType::nf4, WeightType::stored})
+    EXPECT_EQ(parse_weight_type(name(type)), type);
+  EXPECT_THROW(parse_weight_type("int3"), Error);
 }
 
 TEST(Plan, NeverFallsWithBatchAndLength) {

@@ -24,7 +24,7 @@ PlanRow row_of(const PlanRequest& request) { return plan_row({"eval", false, tru
 // Weights as stored that do not fit are streamed: as many stay as there is room for, and the time is that of reading.
 TEST(Plan, StoredWeightsAreStreamedWhereTheyDoNotFit) {
   PlanRequest r = smollm2_q4();
-  r.weights = "stored";
+  r.weights = WeightType::stored;
   r.file_bytes = 4'000'000'000;
   r.file_window = 300'000'000;
   const std::uint64_t whole = peak_of(plan_forward(r)), others = whole - r.file_bytes;
@@ -47,14 +47,14 @@ TEST(Plan, StoredWeightsAreStreamedWhereTheyDoNotFit) {
   EXPECT_EQ(row_of(r).peak, others + kReserve + r.file_window);
   const std::string gives = "--memory " + format_budget(smallest_budget(row_of(r).peak));
   EXPECT_TRUE(row_of(r).what_gives.ends_with(gives)) << row_of(r).what_gives;
-  r.weights = "bf16";  // a copy of its own is not the file
+  r.weights = WeightType::bf16;  // a copy of its own is not the file
   EXPECT_EQ(plan_forward(r).choices.file_window, 0u);
 }
 
 // The other terms may be wrong by a tenth of what lies above the process itself.
 TEST(Plan, TheReserveGrowsWithTheRest) {
   PlanRequest r = smollm2_q4();
-  r.weights = "stored";
+  r.weights = WeightType::stored;
   r.shape.hidden = 8192;
   r.batch = 64;
   r.file_bytes = 40'000'000'000;
@@ -71,7 +71,7 @@ TEST(Plan, TheReserveGrowsWithTheRest) {
 // The smallest budget is with as little of the file resident as streaming takes, also where no --memory is given.
 TEST(Plan, TheSmallestBudgetStreams) {
   PlanRequest r = smollm2_q4();
-  r.weights = "stored";
+  r.weights = WeightType::stored;
   r.file_bytes = 4'000'000'000;
   r.file_window = 300'000'000;
   const PlanRow row = row_of(r);
@@ -104,7 +104,7 @@ TEST(Plan, TheSmallestBudgetStreams) {
   r.file_window = r.file_bytes - 1;  // with the reserve more than the file
   EXPECT_EQ(row_of(r).least, row_of(r).peak);
   r.file_window = 300'000'000;
-  r.weights = "bf16";
+  r.weights = WeightType::bf16;
   EXPECT_EQ(row_of(r).least, row_of(r).peak);
 }
 

@@ -11,10 +11,10 @@ WholeWeights::WholeWeights(WeightStore& store, Threads& threads, const std::vect
   for (std::size_t id = 0; id < store.size(); ++id) {
     if (!chosen[id]) continue;
     if (!can_change(store.type(id))) {
-      throw Error(Exit::usage,
-                  std::string("--weights is ") + (store.type(id) == WeightType::nf4 ? "nf4" : "stored") + ", but " +
-                      store.spec(id).name + " is to be trained",
-                  "--weights bf16, or train adapters with --method lora");
+      throw Error(
+          Exit::usage,
+          std::string("--weights is ") + name(store.type(id)) + ", but " + store.spec(id).name + " is to be trained",
+          "--weights bf16, or train adapters with --method lora");
     }
     const TensorSpec& spec = store.spec(id);
     parameters_.push_back({.name = spec.name,

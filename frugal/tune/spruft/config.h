@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frugal/base/weight_type.h"
 #include "frugal/formats/adapter/rows_adapter.h"
 #include "frugal/tune/first_order_config.h"
 
@@ -26,9 +27,9 @@ struct SpruftConfig {
   static constexpr std::string_view kChoosing[] = {"rows",          "ratio",        "round_to",      "min_rows",
                                                    "global",        "axis",         "score",         "aggregate",
                                                    "score_batches", "score_layers", "zo_directions", "targets"};
-  // auto: taylor, or wanda where the weights have no gradients. weights: as --weights.
-  void choose_score(std::string_view weights) {
-    if (score == "auto") score = weights == "bf16" || weights == "f32" ? "taylor" : "wanda";
+  // auto: taylor, or wanda where the weights have no gradients. weights: as they are kept.
+  void choose_score(WeightType weights) {
+    if (score == "auto") score = can_change(weights) ? "taylor" : "wanda";
   }
   bool needs_gradients() const { return score == "taylor" || score == "fisher" || score == "qm-taylor"; }
 

@@ -28,11 +28,10 @@ std::vector<const MethodInfo*> by_preference(const std::string& objective) {
 }
 
 // The weights a method may take: the request's, unless it cannot, and the blocks as stored.
-std::vector<std::string> weights_of(const MethodInfo& method, const PlanRequest& request, bool has_fixed_weights) {
-  const bool can_change = request.weights == "bf16" || request.weights == "f32";
-  if (!can_change && !takes_stored(method)) return {};
-  if (has_fixed_weights || !takes_stored(method) || request.weights == "stored") return {request.weights};
-  return {request.weights, "stored"};
+std::vector<WeightType> weights_of(const MethodInfo& method, const PlanRequest& request, bool has_fixed_weights) {
+  if (!can_change(request.weights) && !takes_stored(method)) return {};
+  if (has_fixed_weights || !takes_stored(method) || request.weights == WeightType::stored) return {request.weights};
+  return {request.weights, WeightType::stored};
 }
 
 }  // namespace
@@ -43,12 +42,13 @@ CheapestMethod cheapest_method(const std::vector<Planner>& all, const PlanReques
   for (const MethodInfo* method : by_preference(objective)) {
     const Planner& planner =
         *std::find_if(all.begin(), all.end(), [&](const Planner& each) { return each.method == method->name; });
-    for (const std::string& weights : weights_of(*method, request, has_fixed_weights)) {
+    for (const WeightType weights : weights_of(*method, request, has_fixed_weights)) {
       PlanRequest with = request;
       with.weights = weights;
       const std::uint64_t needed = plan_row(planner, with).peak;
       if (!cheapest.options.empty() && needed >= cheapest.bytes) continue;
-      cheapest = {"--method " + std::string(method->name) + (weights == request.weights ? "" : " --weights " + weights),
+      cheapest = {"--method " + std::string(method->name) +
+                      (weights == request.weights ? "" : std::string(" --weights ") + name(weights)),
                   needed};
     }
   }
@@ -74,16 +74,16 @@ AutoMethod choose_method(PlanRequest& request, bool has_fixed_weights, const std
     before.clear();
     cheapest = nullptr;
     for (const MethodInfo* method : order) {
-      const std::vector<std::string> weights = weights_of(*method, request, has_fixed_weights);
+      const std::vector<WeightType> weights = weights_of(*method, request, has_fixed_weights);
       if (weights.empty()) continue;
       std::uint64_t needed = 0;
-      for (const std::string& each : weights) {
+      for (const WeightType each : weights) {
         PlanRequest with = request;
         with.weights = each;
         needed = plan_row(planner_of(*method), with).peak;
         if (needed > limit) continue;
-        std::string reason = std::string(method->name) + " with --weights " + each + " needs " + format_bytes(needed) +
-                             (request.memory == 0 ? "" : " of " + format_bytes(request.memory));
+        std::string reason = std::string(method->name) + " with --weights " + name(each) + " needs " +
+                             format_bytes(needed) + (request.memory == 0 ? "" : " of " + format_bytes(request.memory));
         if (!before.empty()) reason += "; preferred but too large: " + before;
         request.file_window = window;
         return {std::string(method->name), each, reason};

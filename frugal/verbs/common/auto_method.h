@@ -11,7 +11,8 @@ namespace frugal {
 inline constexpr std::string_view kAuto = "auto";
 
 struct AutoMethod {
-  std::string method, weights;
+  std::string method;
+  WeightType weights = WeightType::bf16;
   std::string reason;  // "lora with --weights bf16 needs 531 MiB of 600 MiB; before it full needs 1.77 GiB"
 };
 

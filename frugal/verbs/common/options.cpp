@@ -24,16 +24,17 @@ void validate(const ComputeConfig& config) {
 }
 
 void require_changeable_weights(const std::string& method, const Json& settings) {
-  const auto weights = settings.value("weights", std::string());
-  if (weights == "bf16" || weights == "f32" || methods().at(method).leaves_weights(settings)) return;
+  const WeightType weights = from_json<ComputeConfig>(settings).weight_type();
+  if (can_change(weights) || methods().at(method).leaves_weights(settings)) return;
   throw Error(Exit::usage,
-              "--weights is " + weights + ", but --method " + method + " changes the weights, expected bf16 or f32",
+              std::string("--weights is ") + name(weights) + ", but --method " + method +
+                  " changes the weights, expected bf16 or f32",
               settings.contains("train") ? "leave --weights out, or train low-rank pairs beside them with --train lora"
                                          : "leave --weights out, or --method lora");
 }
 
 bool computes_in_bf16(const ComputeConfig& config) {
-  if (config.compute == "auto") return config.weights != "f32" && computes_in_bf16();
+  if (config.compute == "auto") return config.weight_type() != WeightType::f32 && computes_in_bf16();
   return config.compute == "bf16";
 }
 

@@ -6,6 +6,7 @@
 #include "frugal/base/config.h"
 #include "frugal/base/output_config.h"
 #include "frugal/base/settings.h"
+#include "frugal/base/weight_type.h"
 
 namespace frugal {
 
@@ -13,6 +14,7 @@ struct ComputeConfig {
   std::string weights = "bf16";
   std::string compute = "auto";
   std::int64_t threads = 0;
+  WeightType weight_type() const { return parse_weight_type(weights); }
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {

@@ -17,7 +17,7 @@ PlanRequest plan_request(const ModelSource& model, const ComputeConfig& compute,
   request.file_bytes = model.file_bytes();
   for (const auto& tensor : model.tensors()) request.largest_tensor = std::max(request.largest_tensor, tensor.bytes);
   request.file_window = FileWindow::least(model);
-  request.weights = compute.weights;
+  request.weights = compute.weight_type();
   request.threads = compute.threads > 0 ? compute.threads : usable_cores();
   request.bf16_compute = computes_in_bf16(compute);
   request.rates = machine_rates();

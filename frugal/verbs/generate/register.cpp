@@ -41,7 +41,7 @@ PlanChoices prepare(const GenerateConfig& c) {
   const std::uint64_t peak = peak_of(plan);
   if (peak <= request.memory) return plan.choices;
   std::string fix = "--memory " + format_budget(smallest_budget(peak));
-  request.weights = "stored";
+  request.weights = WeightType::stored;
   if (const std::uint64_t stored = peak_of(plan_forward(request)); stored <= request.memory)
     fix = "--weights stored -> " + format_bytes(stored) + "; or " + fix;
   throw Error(Exit::budget, "generate needs " + format_bytes(peak) + " but --memory is " + format_bytes(request.memory),

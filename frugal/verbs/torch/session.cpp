@@ -20,7 +20,7 @@ Threads::Crowd crowd(std::int64_t wish, bool has_budget) {
 }
 
 Compute compute_of(const ComputeConfig& config) {
-  if (config.compute == "auto") return config.weights == "f32" ? Compute::f32 : best_compute();
+  if (config.compute == "auto") return config.weight_type() == WeightType::f32 ? Compute::f32 : best_compute();
   return config.compute == "bf16" ? Compute::bf16 : Compute::f32;
 }
 
@@ -37,7 +37,7 @@ Session::Session(const SessionConfig& config, bool has_tokenizer)
               crowd(config.compute.threads, config.memory.count > 0)),
       source(ModelSource::open(config.model)),
       tokenizer(has_tokenizer ? source->tokenizer() : nullptr),
-      store(source, parse_weight_type(config.compute.weights), threads),
+      store(source, config.compute.weight_type(), threads),
       view(store),
       decoder(store.shape(), threads, compute_of(config.compute)) {
   if (config.file_window > 0) store.keep_resident(config.file_window);

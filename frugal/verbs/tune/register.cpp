@@ -117,7 +117,7 @@ void choose(const Settings& given, TuneConfig& c, PlanRequest& request, Json& se
   c.method = chosen.method;
   request.weights = chosen.weights;
   settings["method"] = chosen.method;
-  settings["weights"] = chosen.weights;
+  settings["weights"] = name(chosen.weights);
   settings["auto"] = chosen.reason;
   for (const FieldInfo& info : methods().at(chosen.method).fields) {
     const std::string name(info.field.name);

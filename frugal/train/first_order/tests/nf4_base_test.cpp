@@ -61,7 +61,7 @@ TEST(Nf4Base, PlanCountsItsBytes) {
   for (std::size_t id = 0; id < f.store.size(); ++id) bytes += f.store.bytes(id).size();
   PlanRequest request;
   request.shape = f.store.shape();
-  request.weights = "nf4";
+  request.weights = WeightType::nf4;
   std::uint64_t planned = 0;
   for (const PlanPart& part : plan_forward(request).parts) planned += part.purpose == "weights" ? part.bytes : 0;
   EXPECT_NEAR(static_cast<double>(planned), static_cast<double>(bytes), 64.0 * static_cast<double>(f.store.size()));

@@ -75,12 +75,12 @@ std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const
 void register_tuner_tune_spruft(TunerRegistry& registry) {
   registry.add("spruft", [](const Json& settings, TunerContext& context) -> std::unique_ptr<Tuner> {
     auto config = from_json<SpruftConfig>(settings);
-    config.choose_score(settings.value("weights", "bf16"));
-    if (config.score == "zo-taylor" && !can_change(parse_weight_type(settings.value("weights", "bf16")))) {
-      throw Error(
-          Exit::usage,
-          "--score is zo-taylor, but --weights " + settings["weights"].get<std::string>() + " cannot be perturbed",
-          "--score wanda or magnitude, or --weights bf16");
+    const WeightType weights = parse_weight_type(settings.value("weights", "bf16"));
+    config.choose_score(weights);
+    if (config.score == "zo-taylor" && !can_change(weights)) {
+      throw Error(Exit::usage,
+                  std::string("--score is zo-taylor, but --weights ") + name(weights) + " cannot be perturbed",
+                  "--score wanda or magnitude, or --weights bf16");
     }
     auto rows =
         config.adapter.empty()
