@@ -11,8 +11,8 @@ namespace frugal::kernels {
 // From this many tokens on oneDNN's product is as fast.
 inline constexpr std::size_t kManyTokens = 128;
 
-// Where can_run_bf16_products(): y[n, m] = x[n, k] w[m, k]^T (+ y with `add`); rows of x and y `*_stride` elements apart, k
-// even. Sums are fp32, rounded once. Allocates at most 128 * k bytes and 12 KiB.
+// Where can_run_bf16_products(): y[n, m] = x[n, k] w[m, k]^T (+ y with `add`); rows of x and y `*_stride` elements
+// apart, k even. Sums are fp32, rounded once. Allocates at most 128 * k bytes and 12 KiB.
 struct Bf16LinearShape {
   std::size_t n, k, m, x_stride, y_stride;
   bool add = false;
