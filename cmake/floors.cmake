@@ -14,7 +14,7 @@ if(FRUGAL_TESTS)
 endif()
 
 # Folders that are floors of their own inside another floor's folder.
-set(FRUGAL_INNER_FLOORS core/kernels core/budget nn/modules train/run train/loop train/room verbs/common)
+set(FRUGAL_INNER_FLOORS core/kernels core/budget nn/modules train/config train/run train/loop train/room verbs/common)
 
 # frugal_sources(VAR folder): every .cpp below folder that is neither a test, a benchmark nor a fuzz target.
 function(frugal_sources var folder)
@@ -137,6 +137,7 @@ frugal_floor(data data frugal_formats)
 frugal_floor(run train/run frugal_plan)
 frugal_floor(budget core/budget frugal_base)
 frugal_floor(loop train/loop frugal_run frugal_budget)
+frugal_floor(train_config train/config frugal_plan frugal_kernels)
 
 foreach(floor base formats plan data)
   frugal_tests(${floor} FALSE frugal_${floor})

@@ -60,7 +60,7 @@ frugal_table(method_table register_tune_methods MethodTable frugal/tune/registry
 frugal_room_sources(method_sources tune FALSE)
 add_library(frugal_methods STATIC ${method_sources} ${method_table})
 target_include_directories(frugal_methods PUBLIC ${CMAKE_SOURCE_DIR})
-target_link_libraries(frugal_methods PUBLIC frugal_plan)
+target_link_libraries(frugal_methods PUBLIC frugal_train_config)
 frugal_floor(common verbs/common frugal_methods frugal_data)
 
 # ---- the rooms of systems ----

@@ -3,7 +3,7 @@ find_package(Torch REQUIRED)
 frugal_floor(core core frugal_kernels frugal_budget ${TORCH_LIBRARIES})
 target_compile_definitions(frugal_core PUBLIC AT_PER_OPERATOR_HEADERS)
 frugal_floor(nn nn frugal_core frugal_formats)
-frugal_floor(train train frugal_nn frugal_data frugal_loop)
+frugal_floor(train train frugal_nn frugal_data frugal_loop frugal_train_config)
 # Small networks on torch::nn: every file goes through one precompiled header (29 s once instead of each time).
 frugal_floor(modules nn/modules frugal_core frugal_formats frugal_loop)
 get_target_property(modules_type frugal_modules TYPE)

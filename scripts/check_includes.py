@@ -27,6 +27,7 @@ BELOW = {
     "data": ["base", "formats"],
     "core/kernels": ["base"],
     "core/budget": ["base"],
+    "train/config": ["base", "formats", "plan", "core/kernels"],
     "train/run": ["base", "formats", "plan"],
     "train/loop": ["base", "formats", "plan", "core/budget", "train/run"],
     "train/room": ["base", "formats", "plan", "core/budget", "train/run", "train/loop"],
@@ -34,8 +35,8 @@ BELOW = {
 }
 BELOW["nn/modules"] = BELOW["core"] + ["core"]
 BELOW["nn"] = BELOW["core"] + ["core"]
-BELOW["train"] = BELOW["nn"] + ["nn", "train/run", "train/loop"]
-TORCH_FREE = ["base", "formats", "plan", "data", "core/kernels", "core/budget", "train/run", "train/loop", "train/room"]
+BELOW["train"] = BELOW["nn"] + ["nn", "train/config", "train/run", "train/loop"]
+TORCH_FREE = ["base", "formats", "plan", "data", "core/kernels", "core/budget", "train/config", "train/run", "train/loop", "train/room"]
 # Rooms stand above all floors: a folder a method, a system or a verb. tune's methods stand below the others.
 ROOM = "room"
 PLUGINS = "tune"

@@ -5,8 +5,10 @@
 #include <memory>
 #include <string>
 
+#include "frugal/base/config.h"
 #include "frugal/base/error.h"
 #include "frugal/nn/decoder.h"
+#include "frugal/train/config/run.h"
 #include "frugal/train/objective/objective.h"
 #include "frugal/train/tuner.h"
 
@@ -19,6 +21,7 @@ struct TunerContext {
   // What the method chose at the start of the run (rows, say): null then and filled in, kept in run.json, and given
   // back on resume.
   Json& chosen;
+  RunSettings run = {};  // what of the run's settings is not the method's own
 };
 
 using TunerMaker = std::function<std::unique_ptr<Tuner>(const Json& settings, TunerContext& context)>;
@@ -28,8 +31,14 @@ using ReplayMaker = std::function<std::unique_ptr<Tuner>(const Json& header, Tun
 
 class TunerRegistry {
  public:
-  void add(const std::string& method, TunerMaker maker, ReplayMaker replay = {}) {
-    table_.emplace(method, Entry{std::move(maker), std::move(replay)});
+  // make: a tuner from the method's own settings, which are read here.
+  template <class Config>
+  void add(const std::string& method, std::unique_ptr<Tuner> (*make)(const Config& config, TunerContext& context),
+           ReplayMaker replay = {}) {
+    const auto maker = [make](const Json& settings, TunerContext& context) {
+      return make(from_json<Config>(settings), context);
+    };
+    table_.emplace(method, Entry{maker, std::move(replay)});
   }
   const TunerMaker& at(const std::string& method) const {  // Error(Exit::input): a record names it, but it is not there
     return entry(method).make;

@@ -6,7 +6,7 @@
 
 #include "frugal/base/settings.h"
 #include "frugal/plan/plan.h"
-#include "frugal/tune/first_order_config.h"
+#include "frugal/train/config/first_order.h"
 
 namespace frugal {
 

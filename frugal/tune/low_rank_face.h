@@ -6,7 +6,7 @@
 
 #include "frugal/base/validate.h"
 #include "frugal/formats/adapter/lora_adapter.h"
-#include "frugal/tune/low_rank_config.h"
+#include "frugal/train/config/low_rank.h"
 #include "frugal/tune/registry.h"
 
 namespace frugal {

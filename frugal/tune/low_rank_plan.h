@@ -7,7 +7,7 @@
 #include "frugal/formats/adapter/lora_adapter.h"
 #include "frugal/formats/names.h"
 #include "frugal/plan/plan.h"
-#include "frugal/tune/low_rank_config.h"
+#include "frugal/train/config/low_rank.h"
 
 namespace frugal {
 

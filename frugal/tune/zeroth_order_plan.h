@@ -1,8 +1,8 @@
 // What zeroth-order methods share in a plan. No LibTorch.
 #pragma once
 #include "frugal/plan/plan.h"
+#include "frugal/train/config/zeroth_order.h"
 #include "frugal/tune/low_rank_plan.h"
-#include "frugal/tune/zeroth_order_config.h"
 
 namespace frugal {
 

@@ -42,16 +42,16 @@ void run_scattered(const Window& window, std::byte* weights, std::int64_t size, 
 }  // namespace
 
 Optimizer::Optimizer(Parametrisation& what, const std::vector<std::size_t>& active, Threads& threads,
-                     OptimizerOptions options)
-    : what_(what), threads_(threads), options_(std::move(options)), places_(what.parameters().size()) {
+                     const FirstOrderConfig& config, std::uint64_t seed)
+    : what_(what), threads_(threads), config_(config), seed_(seed), places_(what.parameters().size()) {
   std::size_t end = kHeader;
   for (const std::size_t i : active) {
     const Parameter& p = what.parameters()[i];
     const auto n = static_cast<std::size_t>(p.count);
     const auto take = [&] { return std::exchange(end, end + n); };
     places_[i].m = take();
-    if (options_.name == "adamw") places_[i].v = take();
-    if (options_.has_master && p.type == WeightType::bf16) places_[i].master = take();
+    if (config_.optimizer == "adamw") places_[i].v = take();
+    if (config_.update == "master" && p.type == WeightType::bf16) places_[i].master = take();
   }
   memory_ = Buffer(end * sizeof(float));
   for (const std::size_t i : active) {
@@ -79,20 +79,22 @@ void Optimizer::update(std::size_t parameter, const float* gradient, float scale
   const Parameter& p = what_.parameters()[parameter];
   const Place place = places_[parameter];
   const auto taken = static_cast<double>(*memory_.as<std::uint64_t>());
-  const auto decay = static_cast<float>(p.decays ? options_.weight_decay : 0);
+  const auto decay = static_cast<float>(p.decays ? config_.step.weight_decay : 0);
+  // AdamW: m and v, the moments of g, are taken divided by 1 - beta^t, t the steps taken; then
+  // w <- w - lr (m / (sqrt(v) + eps) + decay w). SGD: m <- momentum m + g, w <- w - lr (m + decay w).
   const kernels::AdamW adamw{.lr = static_cast<float>(lr_),
-                             .eps = static_cast<float>(options_.eps),
+                             .eps = static_cast<float>(config_.adam_epsilon),
                              .weight_decay = decay,
-                             .beta1 = options_.beta1,
-                             .beta2 = options_.beta2,
-                             .correction1 = 1 - std::pow(options_.beta1, taken),
-                             .correction2 = 1 - std::pow(options_.beta2, taken),
+                             .beta1 = config_.adam_beta1,
+                             .beta2 = config_.adam_beta2,
+                             .correction1 = 1 - std::pow(config_.adam_beta1, taken),
+                             .correction2 = 1 - std::pow(config_.adam_beta2, taken),
                              .gradient_scale = scale};
   const kernels::SgdMomentum sgd{.lr = static_cast<float>(lr_),
-                                 .momentum = static_cast<float>(options_.momentum),
+                                 .momentum = static_cast<float>(config_.momentum),
                                  .weight_decay = decay,
                                  .gradient_scale = scale};
-  const std::uint64_t key = philox_key(options_.seed, step_, kRoundingSample);
+  const std::uint64_t key = philox_key(seed_, step_, kRoundingSample);
   // Numbers [begin, end) of the parameter, from where their weights and gradients lie.
   const auto run = [&](std::byte* weights, const float* g, std::int64_t begin, std::int64_t end) {
     const auto n = static_cast<std::size_t>(end - begin);

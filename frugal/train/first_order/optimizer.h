@@ -1,28 +1,22 @@
 // AdamW and SGD with momentum over parameters: state in fp32, one fused pass a step.
 #pragma once
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "frugal/base/threads.h"
 #include "frugal/core/buffer.h"
+#include "frugal/train/config/first_order.h"
 #include "frugal/train/parametrisation/parametrisation.h"
 
 namespace frugal {
 
-struct OptimizerOptions {
-  std::string name = "adamw";  // adamw, sgd
-  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
-  double momentum = 0.9;  // sgd
-  // How bf16 weights take updates: by chance (stochastic rounding, nothing is kept), or through an fp32 master copy.
-  bool has_master = false;
-  std::uint64_t seed = 1;
-};
-
 class Optimizer {
  public:
   // Fresh state for the parameters `active`: moments 0, step count 0, masters made from the weights.
-  Optimizer(Parametrisation& what, const std::vector<std::size_t>& active, Threads& threads, OptimizerOptions options);
+  // bf16 weights take updates by chance (stochastic rounding by `seed`, nothing is kept), or through an fp32 master
+  // copy.
+  Optimizer(Parametrisation& what, const std::vector<std::size_t>& active, Threads& threads,
+            const FirstOrderConfig& config, std::uint64_t seed);
 
   // Counts a step; update() then uses it. A step that is skipped is not begun.
   void begin_step(std::uint64_t step, double lr);
@@ -41,7 +35,8 @@ class Optimizer {
   float* at(std::size_t place) const { return memory_.as<float>() + place; }
   Parametrisation& what_;
   Threads& threads_;
-  OptimizerOptions options_;
+  const FirstOrderConfig config_;
+  const std::uint64_t seed_;
   std::vector<Place> places_;
   Buffer memory_;  // 16 floats of header, of them 8 bytes the steps taken; then moments and masters
   std::uint64_t step_ = 0;

@@ -9,14 +9,15 @@
 namespace frugal {
 
 FirstOrderTuner::FirstOrderTuner(std::unique_ptr<Parametrisation> what, Decoder& decoder, Objective* objective,
-                                 FirstOrderOptions options, std::optional<BlockSchedule> schedule)
+                                 const FirstOrderConfig& config, FirstOrderRun run,
+                                 std::optional<BlockSchedule> schedule)
     : what_(std::move(what)),
       decoder_(decoder),
       objective_(objective),
-      options_(std::move(options)),
+      config_(config),
+      run_(std::move(run)),
       schedule_(std::move(schedule)) {
-  options_.accumulation = std::max<std::int64_t>(1, options_.accumulation);
-  if (options_.keeps_residuals) residuals_ = std::make_unique<Residuals>(*what_, decoder_.threads());
+  if (run_.keeps_residuals) residuals_ = std::make_unique<Residuals>(*what_, decoder_.threads());
 }
 
 void FirstOrderTuner::retire(std::unique_ptr<Optimizer>& optimizer) {
@@ -27,7 +28,7 @@ void FirstOrderTuner::retire(std::unique_ptr<Optimizer>& optimizer) {
 }
 
 std::unique_ptr<Optimizer> FirstOrderTuner::fresh(const std::vector<std::size_t>& members) {
-  auto optimizer = std::make_unique<Optimizer>(*what_, members, decoder_.threads(), options_.optimizer);
+  auto optimizer = std::make_unique<Optimizer>(*what_, members, decoder_.threads(), config_, run_.seed);
   for (const std::size_t i : members) {
     if (float* master = residuals_ ? optimizer->master(i) : nullptr) residuals_->add_to(i, master);
   }
@@ -109,11 +110,12 @@ double FirstOrderTuner::squared_norm(const GradientBuffers& gradients, std::span
 
 TuningStep FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) {
   activate_for(step);
-  const std::size_t n = batch.size(), parts = static_cast<std::size_t>(options_.accumulation),
+  const std::size_t n = batch.size(),
+                    parts = static_cast<std::size_t>(std::max<std::int64_t>(1, config_.step.accumulation)),
                     size = (n + parts - 1) / parts;
   // A single backward without clipping: each layer steps as soon as its gradients are in, and no gradient of the whole
   // model exists.
-  const bool by_layer = options_.clip_norm == 0 && size == n && objective_->forwards(batch) == 1;
+  const bool by_layer = config_.max_grad_norm == 0 && size == n && objective_->forwards(batch) == 1;
   GradientBuffers& sums = gradients(by_layer);
   sums.zero();
   double norm = 0;
@@ -140,7 +142,7 @@ TuningStep FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const 
   double loss = 0;
   for (std::size_t begin = 0; begin < n && std::isfinite(loss); begin += size) {
     const auto examples = batch.subspan(begin, std::min(size, n - begin));
-    loss += objective_->loss_and_gradients(view, examples, 1 / terms, options_.keeps_activations, sums) / terms;
+    loss += objective_->loss_and_gradients(view, examples, 1 / terms, run_.keeps_activations, sums) / terms;
   }
   if (std::isfinite(loss)) {
     std::vector<std::size_t> left;
@@ -151,8 +153,9 @@ TuningStep FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const 
     const double length = std::sqrt(norm);
     is_finite = is_finite && std::isfinite(norm);
     if (is_finite)
-      update(left, static_cast<float>(
-                       options_.clip_norm > 0 && length > options_.clip_norm ? options_.clip_norm / length : 1));
+      update(left, static_cast<float>(config_.max_grad_norm > 0 && length > config_.max_grad_norm
+                                          ? config_.max_grad_norm / length
+                                          : 1));
   }
   TuningStep result{loss, !is_finite || !std::isfinite(loss), {}, {{"gradient_norm", std::sqrt(norm)}}};
   if (schedule_) result.details["active_block"] = schedule_->names[schedule_->active(step)];

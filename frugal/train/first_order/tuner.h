@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "frugal/nn/decoder.h"
+#include "frugal/train/config/first_order.h"
 #include "frugal/train/first_order/gradient_buffers.h"
 #include "frugal/train/first_order/optimizer.h"
 #include "frugal/train/first_order/residuals.h"
@@ -13,10 +14,9 @@
 
 namespace frugal {
 
-struct FirstOrderOptions {
-  OptimizerOptions optimizer;
-  double clip_norm = 0;            // gradients are scaled down to this global norm; 0: never
-  std::int64_t accumulation = 1;   // parts a batch goes through in, one after the other
+// What a run and its plan decide beside the settings.
+struct FirstOrderRun {
+  std::uint64_t seed = 1;
   bool keeps_activations = false;  // see Tape
   bool keeps_residuals = false;    // what bf16 weights lose of their masters comes back at a block's next turn
   std::vector<double> likely_rates = {3e-6, 1e-5, 3e-5, 1e-4};
@@ -37,11 +37,11 @@ class FirstOrderTuner : public Tuner {
  public:
   // objective null: no steps are taken. Without a schedule all parameters are trained all the time.
   FirstOrderTuner(std::unique_ptr<Parametrisation> what, Decoder& decoder, Objective* objective,
-                  FirstOrderOptions options, std::optional<BlockSchedule> schedule = {});
+                  const FirstOrderConfig& config, FirstOrderRun run, std::optional<BlockSchedule> schedule = {});
   TuningStep step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) override;
   const WeightView& view() const override { return what_->view(); }
   std::uint64_t trained() const override { return what_->trained(); }
-  std::vector<double> likely_rates() const override { return options_.likely_rates; }
+  std::vector<double> likely_rates() const override { return run_.likely_rates; }
   void restart() override;
   std::vector<NamedBytes> state(std::uint64_t steps) override;
   std::vector<NamedBytes> result() override { return what_->state(); }
@@ -62,7 +62,8 @@ class FirstOrderTuner : public Tuner {
   std::unique_ptr<Parametrisation> what_;
   Decoder& decoder_;
   Objective* objective_;
-  FirstOrderOptions options_;
+  const FirstOrderConfig config_;
+  const FirstOrderRun run_;
   std::optional<BlockSchedule> schedule_;
   std::optional<std::uint64_t> turn_;
   std::vector<std::size_t> active_;

@@ -9,37 +9,38 @@
 
 namespace frugal {
 
-LowRankPairs::LowRankPairs(const WeightStore& store, LowRankOptions options)
+LowRankPairs::LowRankPairs(const WeightStore& store, const LowRankConfig& config, std::uint64_t seed)
     : store_(store),
-      options_(std::move(options)),
+      config_(config),
+      seed_(seed),
       alphas_(store.size()),
       pairs_(store.size()),
       view_(store, pairs_),
       training_view_(store, pairs_) {
-  if (options_.rank < 1) {
-    throw Error(Exit::usage, "--rank is " + std::to_string(options_.rank) + ", expected at least 1",
+  if (config_.rank < 1) {
+    throw Error(Exit::usage, "--rank is " + std::to_string(config_.rank) + ", expected at least 1",
                 "--rank 8 suits most tasks");
   }
-  std::vector<bool> found(options_.targets.size());
+  std::vector<bool> found(config_.targets.size());
   for (std::size_t id = 0; id < store.size(); ++id) {
     const TensorSpec& spec = store.spec(id);
     if (!spec.is_layer_linear()) continue;
-    bool is_target = options_.targets.empty();
+    bool is_target = config_.targets.empty();
     for (std::size_t t = 0; t < found.size(); ++t) {
-      if (is_named_by(spec.name, options_.targets[t])) is_target = found[t] = true;
+      if (is_named_by(spec.name, config_.targets[t])) is_target = found[t] = true;
     }
     if (!is_target) continue;
-    if (options_.rank > std::min(spec.rows, spec.cols)) {
+    if (config_.rank > std::min(spec.rows, spec.cols)) {
       throw Error(Exit::usage,
-                  "--rank is " + std::to_string(options_.rank) + ", but " + spec.name + " is " +
+                  "--rank is " + std::to_string(config_.rank) + ", but " + spec.name + " is " +
                       std::to_string(spec.rows) + " x " + std::to_string(spec.cols),
                   "--rank " + std::to_string(std::min(spec.rows, spec.cols)) + " is the most");
     }
-    add(id, options_.rank, lora_scale(options_.alpha, options_.rank, options_.rank_stabilised), options_.alpha);
+    add(id, config_.rank, lora_scale(config_.alpha, config_.rank, config_.rslora), config_.alpha);
   }
   for (std::size_t t = 0; t < found.size(); ++t) {
     if (!found[t]) {
-      throw Error(Exit::usage, "--targets names '" + options_.targets[t] + "', which no linear of the model ends in",
+      throw Error(Exit::usage, "--targets names '" + config_.targets[t] + "', which no linear of the model ends in",
                   "choose from q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj");
     }
   }
@@ -48,15 +49,13 @@ LowRankPairs::LowRankPairs(const WeightStore& store, LowRankOptions options)
 
 LowRankPairs::LowRankPairs(const WeightStore& store, LoraAdapter start, double dropout, std::uint64_t seed)
     : store_(store),
+      config_{.dropout = dropout, .rslora = start.use_rslora, .dora = start.use_dora()},
+      seed_(seed),
       start_(std::move(start)),
       alphas_(store.size()),
       pairs_(store.size()),
       view_(store, pairs_),
       training_view_(store, pairs_) {
-  options_.dora = start_.use_dora();
-  options_.dropout = dropout;
-  options_.seed = seed;
-  options_.rank_stabilised = start_.use_rslora;
   for (std::size_t id = 0; id < store.size(); ++id) {
     for (const LowRankFactor& factor : start_.factors) {
       if (factor.module + ".weight" != store.spec(id).name) continue;
@@ -87,7 +86,7 @@ void LowRankPairs::add(std::size_t id, std::int64_t rank, double scale, double a
   };
   part(Parameter::Part::factor_a, ".lora_A.weight", rank, spec.cols);
   part(Parameter::Part::factor_b, ".lora_B.weight", spec.rows, rank);
-  if (options_.dora) part(Parameter::Part::magnitude, ".lora_magnitude_vector", 1, spec.rows);
+  if (config_.dora) part(Parameter::Part::magnitude, ".lora_magnitude_vector", 1, spec.rows);
 }
 
 void LowRankPairs::place() {
@@ -135,7 +134,7 @@ void LowRankPairs::restart() {
       std::fill_n(to, p.count, 0.0f);
     } else if (p.part == Parameter::Part::factor_a) {
       const double bound = 1 / std::sqrt(static_cast<double>(p.cols));
-      PhiloxSequence random(options_.seed, Stream::initial, static_cast<std::uint32_t>(p.id));
+      PhiloxSequence random(seed_, Stream::initial, static_cast<std::uint32_t>(p.id));
       for (std::int64_t j = 0; j < p.count; ++j) to[j] = static_cast<float>((2 * random.uniform() - 1) * bound);
     } else {  // b is 0: the length of the base's row, so that the model is unchanged
       std::vector<float>& lengths = first_lengths_[p.id];
@@ -152,7 +151,7 @@ void LowRankPairs::restart() {
 }
 
 const WeightView& LowRankPairs::training_view(std::uint64_t step) {
-  training_view_.set_dropout(options_.dropout, philox_key(options_.seed, step, kDropoutSample));
+  training_view_.set_dropout(config_.dropout, philox_key(seed_, step, kDropoutSample));
   return training_view_;
 }
 
@@ -183,8 +182,8 @@ void LowRankPairs::merged_rows(std::size_t id, std::int64_t begin, std::int64_t 
 
 std::optional<LoraAdapter> LowRankPairs::adapter() const {
   LoraAdapter adapter{.factors = {},
-                      .use_rslora = options_.rank_stabilised,
-                      .dropout = options_.dropout,
+                      .use_rslora = config_.rslora,
+                      .dropout = config_.dropout,
                       .base_model = store_.source().path().string()};
   for (std::size_t id = 0; id < pairs_.size(); ++id) {
     const LowRankPair& pair = pairs_[id];
@@ -199,7 +198,7 @@ std::optional<LoraAdapter> LowRankPairs::adapter() const {
                                .magnitude = pair.magnitude == nullptr
                                                 ? std::vector<float>()
                                                 : std::vector<float>(pair.magnitude, pair.magnitude + spec.rows),
-                               .scale = lora_scale(alphas_[id], pair.rank, options_.rank_stabilised),
+                               .scale = lora_scale(alphas_[id], pair.rank, config_.rslora),
                                .alpha = alphas_[id]});
   }
   return adapter;

@@ -6,18 +6,10 @@
 
 #include "frugal/core/buffer.h"
 #include "frugal/nn/low_rank.h"
+#include "frugal/train/config/low_rank.h"
 #include "frugal/train/parametrisation/parametrisation.h"
 
 namespace frugal {
-
-struct LowRankOptions {
-  std::int64_t rank = 8;
-  double alpha = 16, dropout = 0;
-  bool rank_stabilised = false;      // scale alpha / sqrt(rank) (rsLoRA, arXiv:2312.03732) instead of alpha / rank
-  bool dora = false;                 // a magnitude for each row of a linear, which begins as the row's length
-  std::vector<std::string> targets;  // q_proj, v_proj, ...: see is_named_by; empty: all linears of the layers
-  std::uint64_t seed = 1;
-};
 
 class LowRankPairs : public Parametrisation {
  public:
@@ -26,7 +18,7 @@ class LowRankPairs : public Parametrisation {
   LowRankPairs(const WeightStore& store, LoraAdapter start, double dropout, std::uint64_t seed);
   // a from U(-1/sqrt(in), 1/sqrt(in)) and b 0, as PEFT begins: the model is unchanged at first.
   // Error(Exit::usage): a target that matches no linear, a rank below 1 or above a linear's smaller side (both named).
-  LowRankPairs(const WeightStore& store, LowRankOptions options);
+  LowRankPairs(const WeightStore& store, const LowRankConfig& config, std::uint64_t seed = 1);
   const WeightView& view() const override { return view_; }
   const WeightView& training_view(std::uint64_t step) override;
   std::byte* values(std::size_t parameter) override;
@@ -44,7 +36,8 @@ class LowRankPairs : public Parametrisation {
   // |W[i] + scale b[i] a| for rows [begin, end), and those rows of the sum in `w` [end - begin, cols].
   void merged_lengths(std::size_t id, std::int64_t begin, std::int64_t end, float* w, float* lengths) const;
   const WeightStore& store_;
-  LowRankOptions options_;
+  const LowRankConfig config_;  // of an adapter that they go on from, what holds for all of its pairs
+  const std::uint64_t seed_;
   LoraAdapter start_;           // empty: pairs begin at random
   std::vector<double> alphas_;  // by tensor
   std::vector<LowRankPair> pairs_;

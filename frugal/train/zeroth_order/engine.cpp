@@ -37,17 +37,21 @@ void with_numbers(Parametrisation& what, std::size_t parameter, const Call& call
 
 }  // namespace
 
-ZerothOrderEngine::ZerothOrderEngine(Parametrisation& what, Threads& threads, ZerothOrderOptions options)
+ZerothOrderEngine::ZerothOrderEngine(Parametrisation& what, Threads& threads, const ZerothOrderConfig& config,
+                                     std::uint64_t seed, const MaskConfig& mask)
     : what_(what),
       tensors_(what.view().store().size()),
       threads_(threads),
-      options_(std::move(options)),
+      settings_{config, mask, seed},
+      direction_(parse_direction(config.direction)),
+      rule_(parse_mask_rule(mask.mask)),
+      eps_(static_cast<float>(config.eps)),
       thresholds_(kStreamsOfATensor * tensors_, 0),
       masks_(thresholds_.size()),
       bits_(thresholds_.size()) {
-  const bool from_file = options_.mask == Rule::file;
+  const bool from_file = rule_ == Rule::file;
   if (from_file) {
-    bits_ = read_mask_file(options_.mask_file, what.view().store().source());
+    bits_ = read_mask_file(mask.file(), what.view().store().source());
     bits_.resize(masks_.size());
   }
   const std::vector<Parameter>& parameters = what.parameters();
@@ -60,19 +64,20 @@ ZerothOrderEngine::ZerothOrderEngine(Parametrisation& what, Threads& threads, Ze
     with_numbers(what, at, [&](auto* w) {
       const float largest = kernels::magnitude_quantile(w, n, 1.0);
       bad[at] = !std::isfinite(largest);
-      if (options_.mask == Rule::none || from_file || (!p.decays && !options_.mask_vectors)) return;
-      if (is_magnitude(options_.mask) && p.part != Parameter::Part::whole && largest == 0) return;
-      kernels::Mask& mask = masks_[stream];
-      mask.rule = options_.mask;
-      mask.density = 1 - options_.sparsity;
-      if (is_magnitude(mask.rule)) {
+      if (rule_ == Rule::none || from_file || (!p.decays && !mask.mask_vectors)) return;
+      if (is_magnitude(rule_) && p.part != Parameter::Part::whole && largest == 0) return;
+      kernels::Mask& own = masks_[stream];
+      own.rule = rule_;
+      own.density = 1 - mask.sparsity;
+      if (is_magnitude(rule_)) {
+        // The threshold h of the paper: the quantile of |w| at the start that leaves `sparsity` of the matrix out.
         thresholds_[stream] =
-            kernels::magnitude_quantile(w, n, mask.rule == Rule::small ? 1 - options_.sparsity : options_.sparsity);
-        mask.threshold = thresholds_[stream];
-        if (!options_.dynamic_mask) {
+            kernels::magnitude_quantile(w, n, rule_ == Rule::small ? 1 - mask.sparsity : mask.sparsity);
+        own.threshold = thresholds_[stream];
+        if (!mask.dynamic_mask) {
           bits_[stream].assign((n + 7) / 8, 0);
           for (std::size_t i = 0; i < n; ++i) {
-            if ((magnitude(w, i) <= mask.threshold) == (mask.rule == Rule::small))
+            if ((magnitude(w, i) <= own.threshold) == (rule_ == Rule::small))
               bits_[stream][i / 8] |= static_cast<std::uint8_t>(1 << i % 8);
           }
         }
@@ -92,28 +97,30 @@ ZerothOrderEngine::ZerothOrderEngine(Parametrisation& what, Threads& threads, Ze
 }
 
 void ZerothOrderEngine::set_masks(std::uint64_t step) {
-  if (options_.mask != Rule::random) return;
-  const std::uint64_t key = philox_key(options_.seed, options_.dynamic_mask ? step : 0, kMaskSample);
+  if (rule_ != Rule::random) return;
+  const std::uint64_t key = philox_key(settings_.seed, settings_.mask.dynamic_mask ? step : 0, kMaskSample);
   for (kernels::Mask& mask : masks_) mask.key = key;
 }
 
 kernels::Noise ZerothOrderEngine::noise(std::uint64_t step, int sample) const {
-  return {.direction = options_.direction,
-          .key = philox_key(options_.seed, step, static_cast<std::uint32_t>(sample)),
-          .eps = options_.eps};
+  return {.direction = direction_,
+          .key = philox_key(settings_.seed, step, static_cast<std::uint32_t>(sample)),
+          .eps = eps_};
 }
 
 ZerothOrderEngine::Estimate ZerothOrderEngine::estimate(std::uint64_t step, const Loss& loss) {
   set_masks(step);
   const bool is_pairs = what_.parameters().front().part != Parameter::Part::whole;
   Estimate result;
-  for (int sample = 0; sample < options_.samples; ++sample) {
+  const auto samples = static_cast<int>(settings_.config.samples);
+  // For each direction z_j: L+ and L- at w + eps z_j and w - eps z_j, and g_j = (L+ - L-) / (2 eps).
+  for (int sample = 0; sample < samples; ++sample) {
     const kernels::Noise of = noise(step, sample);
     const auto [plus, minus] = is_pairs ? loss(PerturbedPairs(what_.view(), of, masks_))
                                         : loss(PerturbedView(what_.view().store(), of, masks_));
-    const auto g = static_cast<float>((plus - minus) / (2.0 * static_cast<double>(options_.eps)));
+    const auto g = static_cast<float>((plus - minus) / (2.0 * static_cast<double>(eps_)));
     result.projected_gradients.push_back(g);
-    result.loss += (plus + minus) / (2.0 * options_.samples);
+    result.loss += (plus + minus) / (2.0 * samples);
     result.finite = result.finite && std::isfinite(g) && std::isfinite(plus) && std::isfinite(minus);
   }
   return result;
@@ -121,6 +128,8 @@ ZerothOrderEngine::Estimate ZerothOrderEngine::estimate(std::uint64_t step, cons
 
 void ZerothOrderEngine::update(std::uint64_t step, float lr, std::span<const float> projected_gradients) {
   set_masks(step);
+  const ZerothOrderConfig& config = settings_.config;
+  // lr g_j / n and the key of z_j, which is drawn again;
   std::vector<kernels::Sample> samples;
   for (std::size_t j = 0; j < projected_gradients.size(); ++j) {
     const kernels::Noise of = noise(step, static_cast<int>(j));
@@ -139,13 +148,13 @@ void ZerothOrderEngine::update(std::uint64_t step, float lr, std::span<const flo
     const auto [parameter, first, n] = items[static_cast<std::size_t>(item)];
     const Parameter& p = what_.parameters()[parameter];
     const std::size_t stream = stream_id(p, tensors_);
-    const kernels::Update update{.direction = options_.direction,
+    const kernels::Update update{.direction = direction_,
                                  .tensor = static_cast<std::uint32_t>(stream),
-                                 .eps = options_.eps,
-                                 .decay = p.decays ? lr * static_cast<float>(options_.weight_decay) : 0.0f,
-                                 .evaluated = options_.evaluated_direction,
-                                 .stochastic = options_.stochastic_rounding,
-                                 .rounding_key = philox_key(options_.seed, step, kRoundingSample),
+                                 .eps = eps_,
+                                 .decay = p.decays ? lr * static_cast<float>(config.step.weight_decay) : 0.0f,
+                                 .evaluated = config.evaluated_direction,
+                                 .stochastic = config.rounding == "stochastic",
+                                 .rounding_key = philox_key(settings_.seed, step, kRoundingSample),
                                  .samples = samples};
     with_numbers(what_, parameter, [&](auto* w) { kernels::update(w + first, first, n, update, masks_[stream]); });
   });

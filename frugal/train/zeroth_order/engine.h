@@ -9,8 +9,8 @@
 
 #include "frugal/base/threads.h"
 #include "frugal/nn/weight_view.h"
+#include "frugal/train/config/zeroth_order.h"
 #include "frugal/train/parametrisation/parametrisation.h"
-#include "frugal/train/zeroth_order/options.h"
 
 namespace frugal {
 
@@ -19,9 +19,10 @@ class ZerothOrderEngine {
   // what: all weights, or low-rank pairs, at the start of the run; thresholds and constant masks come from them. A
   // pair's factor that begins as zeros has no small part and is never masked by magnitude. Both outlive the engine.
   // Error(Exit::input): numbers that are not finite.
-  ZerothOrderEngine(Parametrisation& what, Threads& threads, ZerothOrderOptions options);
+  ZerothOrderEngine(Parametrisation& what, Threads& threads, const ZerothOrderConfig& config, std::uint64_t seed = 1,
+                    const MaskConfig& mask = {});
 
-  const ZerothOrderOptions& options() const { return options_; }
+  const LoggedEngine& settings() const { return settings_; }
   const std::vector<float>& thresholds() const {
     return thresholds_;
   }  // by stream id (stream_ids.h), that of a weight its tensor's; 0 where no magnitude mask applies
@@ -48,7 +49,10 @@ class ZerothOrderEngine {
   Parametrisation& what_;
   const std::size_t tensors_;
   Threads& threads_;
-  ZerothOrderOptions options_;
+  const LoggedEngine settings_;
+  const kernels::Direction direction_;  // what kernels take of the settings
+  const kernels::Mask::Rule rule_;
+  const float eps_;
   std::vector<float> thresholds_;  // these three by stream id
   std::vector<kernels::Mask> masks_;
   std::vector<std::vector<std::uint8_t>> bits_;  // constant masks, one bit a number

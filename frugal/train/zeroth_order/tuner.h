@@ -11,11 +11,11 @@ namespace frugal {
 
 class ZerothOrderTuner : public Tuner {
  public:
-  enum class Loss { cross_entropy, error_rate };
-  // accumulation: parts a batch is evaluated in, one after the other; the losses are summed before the difference is
-  // taken. description: what `what` is, for the trajectory's header; empty: all weights.
+  // objective null: no steps are taken, as in a replay. A batch goes through in config.step.accumulation parts, one
+  // after the other; the losses are summed before the difference is taken. description: what `what` is, for the
+  // trajectory's header; empty: all weights.
   ZerothOrderTuner(std::unique_ptr<Parametrisation> what, Threads& threads, Objective* objective,
-                   ZerothOrderOptions options, Loss loss, std::int64_t accumulation, Json description = Json::object());
+                   const LoggedEngine& settings, Json description = Json::object());
   TuningStep step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) override;
   const WeightView& view() const override { return what_->view(); }
   std::uint64_t trained() const override { return what_->trained(); }
@@ -28,23 +28,15 @@ class ZerothOrderTuner : public Tuner {
   }
   std::optional<LoraAdapter> adapter() const override { return what_->adapter(); }
   void replay(std::uint64_t step, double lr, std::span<const float> record) override;
-  std::size_t record_size() const override { return static_cast<std::size_t>(engine_.options().samples); }
+  std::size_t record_size() const override { return static_cast<std::size_t>(engine_.settings().config.samples); }
   Json trajectory_header() const override;
 
  private:
   std::unique_ptr<Parametrisation> what_;
   ZerothOrderEngine engine_;
   Objective* objective_;
-  Loss loss_;
   std::size_t accumulation_;
   Json description_;
 };
-
-// The settings a trajectory header holds, back as options. Error(Exit::input) when one is missing or unknown.
-ZerothOrderOptions options_from_header(const Json& header);
-
-kernels::Direction parse_direction(const std::string& name);  // Error(Exit::usage)
-kernels::Mask::Rule parse_mask_rule(
-    const std::string& name);  // small, large, random, none, file:PATH; Error(Exit::usage)
 
 }  // namespace frugal

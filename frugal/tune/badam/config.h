@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "frugal/tune/first_order_config.h"
-#include "frugal/tune/low_rank_config.h"
+#include "frugal/train/config/first_order.h"
+#include "frugal/train/config/low_rank.h"
 
 namespace frugal {
 

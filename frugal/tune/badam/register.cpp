@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "frugal/train/config/run.h"
 #include "frugal/tune/badam/pair_blocks.h"
 #include "frugal/tune/first_order_plan.h"
 #include "frugal/tune/low_rank_face.h"
@@ -36,21 +37,20 @@ MethodPlan plan_ratio(const PlanRequest& request, const BadamConfig& config) {
 std::uint64_t lowest_layer(const PlanRequest& request, const Json& settings, const BadamConfig& config,
                            const Partition& partition, const std::vector<TensorSpec>& tensors) {
   const auto layers = static_cast<std::int64_t>(request.shape.layers.size());
-  if (!settings.contains("steps") || config.first_order.step.lr.is_automatic) return 0;
+  const RunSettings run = run_settings(settings);
+  if (run.steps < 0 || config.first_order.step.lr.is_automatic) return 0;
   const auto lowest_of = [&](const std::vector<std::size_t>& members) {
     std::int64_t lowest = layers;
     for (const std::size_t i : members) lowest = std::min(lowest, std::max<std::int64_t>(0, tensors[i].layer));
     return lowest;
   };
-  const std::int64_t steps = settings["steps"].get<std::int64_t>(),
-                     every = config.switch_every.is_automatic ? SwitchEvery::kLeast : config.switch_every.value;
-  const auto seed = static_cast<std::uint64_t>(settings.value("seed", std::int64_t{1}));
+  const std::int64_t every = config.switch_every.is_automatic ? SwitchEvery::kLeast : config.switch_every.value;
   const std::size_t blocks = partition.blocks.size();
   std::int64_t lowest = lowest_of(partition.always);
-  const std::int64_t turns = std::min<std::int64_t>((steps + every - 1) / every, static_cast<std::int64_t>(blocks));
+  const std::int64_t turns = std::min<std::int64_t>((run.steps + every - 1) / every, static_cast<std::int64_t>(blocks));
   for (std::int64_t turn = 0; turn < turns; ++turn) {
     const auto step = static_cast<std::uint64_t>(turn * every);
-    lowest = std::min(lowest, lowest_of(partition.blocks[block_at(step, blocks, every, config, seed)].members));
+    lowest = std::min(lowest, lowest_of(partition.blocks[block_at(step, blocks, every, config, run.seed)].members));
   }
   return static_cast<std::uint64_t>(lowest);
 }

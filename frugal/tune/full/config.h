@@ -1,6 +1,6 @@
 // Full fine-tuning: AdamW (arXiv:1711.05101) or SGD on all weights.
 #pragma once
-#include "frugal/tune/first_order_config.h"
+#include "frugal/train/config/first_order.h"
 
 namespace frugal {
 

@@ -1,7 +1,7 @@
 // LoRA: low-rank pairs beside frozen linears (arXiv:2106.09685), tuned by AdamW.
 #pragma once
-#include "frugal/tune/first_order_config.h"
-#include "frugal/tune/low_rank_config.h"
+#include "frugal/train/config/first_order.h"
+#include "frugal/train/config/low_rank.h"
 
 namespace frugal {
 

@@ -1,6 +1,6 @@
 // MeZO: tuning by the loss alone, two forward passes a step (arXiv:2305.17333).
 #pragma once
-#include "frugal/tune/zeroth_order_config.h"
+#include "frugal/train/config/zeroth_order.h"
 
 namespace frugal {
 

@@ -7,9 +7,9 @@ namespace frugal {
 namespace {
 
 MethodPlan plan(const PlanRequest& request, const Json&, const SparseMezoConfig& config) {
-  return plan_zeroth_order(
-      in_parts(request, config.mezo),
-      {config.mezo.samples, !config.dynamic_mask || config.mask.starts_with("file:"), pairs_of(request, config.mezo)});
+  return plan_zeroth_order(in_parts(request, config.mezo),
+                           {config.mezo.samples, !config.mask.dynamic_mask || config.mask.mask.starts_with("file:"),
+                            pairs_of(request, config.mezo)});
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include "frugal/base/weight_type.h"
 #include "frugal/formats/adapter/rows_adapter.h"
-#include "frugal/tune/first_order_config.h"
+#include "frugal/train/config/first_order.h"
 
 namespace frugal {
 

@@ -79,10 +79,10 @@ class Quadratic : public Objective {
   std::array<double, kAll> c_{};
 };
 
-const FirstOrderOptions usual;
+const FirstOrderConfig usual;
 
 struct Blocks {
-  explicit Blocks(std::vector<std::size_t> order, std::uint64_t every, const FirstOrderOptions& options = usual,
+  explicit Blocks(std::vector<std::size_t> order, std::uint64_t every, const FirstOrderConfig& config = usual,
                   std::vector<int> always = {}, bool resets_always = false)
       : objective(f.store) {
     std::vector<bool> chosen(f.store.size());
@@ -102,7 +102,8 @@ struct Blocks {
     schedule.active = [order, every](std::uint64_t step) { return order[step / every % order.size()]; };
     schedule.turn = [every](std::uint64_t step) { return step / every; };
     schedule.resets_always = resets_always;
-    tuner = std::make_unique<FirstOrderTuner>(std::move(what), f.decoder, &objective, options, std::move(schedule));
+    tuner = std::make_unique<FirstOrderTuner>(std::move(what), f.decoder, &objective, config, FirstOrderRun(),
+                                              std::move(schedule));
   }
   std::vector<double> x() const { return objective.at(tuner->view()); }
 
@@ -196,9 +197,9 @@ TEST(Blocks, HoldStateOfTheActiveBlockAlone) {
 
 // Weight decay is for matrices: the reference's exclusion of norms is void, a later key of the group wins.
 TEST(Blocks, VectorsDoNotDecay) {
-  FirstOrderOptions options;
-  options.optimizer.weight_decay = 0.5;
-  Blocks decayed({0}, 5, options), plain({0}, 5);
+  FirstOrderConfig config;
+  config.step.weight_decay = 0.5;
+  Blocks decayed({0}, 5, config), plain({0}, 5);
   for (std::uint64_t step = 0; step < 5; ++step) {
     decayed.tuner->step(step, 1e-2, decayed.batch);
     plain.tuner->step(step, 1e-2, plain.batch);
@@ -219,10 +220,10 @@ TEST(Blocks, AccumulationIsTheBigBatchOverSwitches) {
     }
     schedule.active = [](std::uint64_t step) { return step / 10 % 2; };
     schedule.turn = [](std::uint64_t step) { return step / 10; };
-    FirstOrderOptions options;
-    options.accumulation = parts;
-    options.optimizer.eps = 1e-3;  // gradients near 0 differ by the order of their sums
-    FirstOrderTuner tuner(std::move(what), f.decoder, f.loss.get(), options, std::move(schedule));
+    FirstOrderConfig config;
+    config.step.accumulation = parts;
+    config.adam_epsilon = 1e-3;  // gradients near 0 differ by the order of their sums
+    FirstOrderTuner tuner(std::move(what), f.decoder, f.loss.get(), config, FirstOrderRun(), std::move(schedule));
     for (std::uint64_t step = 0; step < 30; ++step) tuner.step(step, 1e-3, f.all);
   };
   Fixture whole, parts;

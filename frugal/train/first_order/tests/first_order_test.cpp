@@ -48,10 +48,10 @@ TEST_P(EveryMethod, AccumulationIsTheBigBatch) {
   // Dropout draws by a token's place in its forward, so pairs go without it here.
   const std::string method = GetParam(), what = method.ends_with("ora") ? method + " without dropout" : method;
   Fixture whole, parts;
-  FirstOrderOptions plain, in_parts;
-  plain.optimizer.name = in_parts.optimizer.name = "sgd";
-  in_parts.clip_norm = 1e9;
-  in_parts.accumulation = 3;
+  FirstOrderConfig plain, in_parts;
+  plain.optimizer = in_parts.optimizer = "sgd";
+  in_parts.max_grad_norm = 1e9;
+  in_parts.step.accumulation = 3;
   auto a = whole.tuner(what, plain), b = parts.tuner(what, in_parts);
   const auto first = a->step(0, 1e-2, whole.all), second = b->step(0, 1e-2, parts.all);
   EXPECT_NEAR(first.loss, second.loss, 1e-6);
@@ -135,7 +135,7 @@ TEST(FirstOrder, RowsOfNoLinearOfALayerAreRefused) {
 
 TEST(FirstOrder, PairsHaveARankAndTargetsAreNamedByTheirEnds) {
   Fixture f;
-  LowRankOptions pairs;
+  LowRankConfig pairs;
   pairs.rank = 0;
   EXPECT_EQ(formats_tests::error_of([&] { LowRankPairs(f.store, pairs); }), "--rank is 0, expected at least 1");
   pairs.rank = 2;

@@ -90,11 +90,11 @@ TEST(Nf4Base, PairsTrainOverIt) {
   for (const bool dora : {false, true}) {
     Fixture f(WeightType::nf4), merged(WeightType::f32);
     const std::string before = f.sha256();
-    LowRankOptions pairs;
+    LowRankConfig pairs;
     pairs.rank = 2;
     pairs.dora = dora;
-    const FirstOrderOptions options;
-    FirstOrderTuner tuner(std::make_unique<LowRankPairs>(f.store, pairs), f.decoder, f.loss.get(), options);
+    FirstOrderTuner tuner(std::make_unique<LowRankPairs>(f.store, pairs), f.decoder, f.loss.get(), FirstOrderConfig(),
+                          FirstOrderRun());
     const double start = f.loss->loss_sums(tuner.view(), f.all)[0];
     EXPECT_NEAR(start, f.loss->loss_sums(BaseView(f.store), f.all)[0], 1e-3);
     for (std::uint64_t step = 0; step < 40; ++step) EXPECT_FALSE(tuner.step(step, 1e-2, f.all).skipped);

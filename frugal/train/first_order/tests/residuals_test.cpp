@@ -24,10 +24,9 @@ std::unique_ptr<FirstOrderTuner> one_matrix(Fixture& f, bool keeps_residuals, st
   schedule.names = {"0", "1"};
   schedule.active = [every](std::uint64_t step) { return step / every % 2; };
   schedule.turn = [every](std::uint64_t step) { return step / every; };
-  FirstOrderOptions options;
-  options.optimizer.has_master = true;
-  options.keeps_residuals = keeps_residuals;
-  return std::make_unique<FirstOrderTuner>(std::move(what), f.decoder, f.loss.get(), options, std::move(schedule));
+  const FirstOrderConfig config{.update = "master"};
+  const FirstOrderRun run{.keeps_residuals = keeps_residuals};
+  return std::make_unique<FirstOrderTuner>(std::move(what), f.decoder, f.loss.get(), config, run, std::move(schedule));
 }
 
 // The masters of the active matrix of n numbers: behind the header and two moments.

@@ -17,12 +17,11 @@ using Bits = std::vector<std::byte>;
 struct Fixture : SmallTuning {
   explicit Fixture(int threads = 2, WeightType type = WeightType::f32)
       : SmallTuning(golden_model(), {6, 8, 10, 12, 14, 16}, threads, type) {}
-  std::unique_ptr<FirstOrderTuner> tuner(const std::string& what,
-                                         const FirstOrderOptions& options = FirstOrderOptions()) {
+  std::unique_ptr<FirstOrderTuner> tuner(const std::string& what, const FirstOrderConfig& config = {}) {
     std::unique_ptr<Parametrisation> trained;
     if (what == "full") trained = std::make_unique<WholeWeights>(store, team, std::vector<bool>(store.size(), true));
     if (what.starts_with("lora") || what.starts_with("dora")) {
-      LowRankOptions pairs;
+      LowRankConfig pairs;
       pairs.rank = 2;
       pairs.dropout = what.ends_with("without dropout") ? 0 : 0.1;
       pairs.dora = what.starts_with("dora");
@@ -35,7 +34,7 @@ struct Fixture : SmallTuning {
       }
       trained = std::make_unique<SelectedRows>(store, rows, what == "columns");
     }
-    return std::make_unique<FirstOrderTuner>(std::move(trained), decoder, loss.get(), options);
+    return std::make_unique<FirstOrderTuner>(std::move(trained), decoder, loss.get(), config, FirstOrderRun());
   }
   Bits weights() {
     Bits bits;

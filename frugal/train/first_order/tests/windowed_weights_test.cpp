@@ -22,10 +22,10 @@ std::vector<bool> layers_of(const WeightStore& store) {
   return chosen;
 }
 
-const FirstOrderOptions usual;
+const FirstOrderConfig usual;
 
 struct Tuned {
-  Tuned(Fixture& f, WindowOptions::Order order, double ratio, const FirstOrderOptions& options = usual) {
+  Tuned(Fixture& f, WindowOptions::Order order, double ratio, const FirstOrderConfig& config = usual) {
     auto what = std::make_unique<WindowedWeights>(f.store, f.team, layers_of(f.store), WindowOptions{order, ratio, 5});
     windows = what.get();
     BlockSchedule schedule;
@@ -34,7 +34,8 @@ struct Tuned {
     std::iota(schedule.blocks[0].begin(), schedule.blocks[0].end(), std::size_t{0});
     schedule.active = [](std::uint64_t) { return std::size_t{0}; };
     schedule.turn = [](std::uint64_t step) { return step / kEvery; };
-    tuner = std::make_unique<FirstOrderTuner>(std::move(what), f.decoder, f.loss.get(), options, std::move(schedule));
+    tuner = std::make_unique<FirstOrderTuner>(std::move(what), f.decoder, f.loss.get(), config, FirstOrderRun(),
+                                              std::move(schedule));
   }
   WindowedWeights* windows;
   std::unique_ptr<FirstOrderTuner> tuner;
@@ -52,10 +53,8 @@ INSTANTIATE_TEST_SUITE_P(Windows, EveryOrder,
 TEST_P(EveryOrder, StepsAreAdamWOnTheWindowsEntriesAlone) {
   for (const double clip : {0.0, 0.05}) {  // by layers, and with the norm of the trained entries
     Fixture f, reference;
-    FirstOrderOptions options;
-    options.optimizer.eps = 1e-3;
-    options.clip_norm = clip;
-    Tuned tuned(f, GetParam(), 0.3, options);
+    const FirstOrderConfig config{.adam_epsilon = 1e-3, .max_grad_norm = clip};
+    Tuned tuned(f, GetParam(), 0.3, config);
     const WholeWeights whole(reference.store, reference.team, std::vector<bool>(reference.store.size(), true));
     std::vector<std::size_t> all(whole.parameters().size());
     std::iota(all.begin(), all.end(), std::size_t{0});
@@ -157,17 +156,16 @@ TEST_P(EveryOrder, GradientsOfEveryEntryHaveAPlace) {
 TEST_P(EveryOrder, SameBitsForEveryNumberOfThreadsAndAfterResume) {
   for (const auto& [type, has_master] :
        {std::pair(WeightType::f32, false), {WeightType::bf16, false}, {WeightType::bf16, true}}) {
-    FirstOrderOptions options;
-    options.optimizer.has_master = has_master;
+    const FirstOrderConfig config{.update = has_master ? "master" : "stochastic"};
     Fixture one(1, type), three(3, type);
-    Tuned a(one, GetParam(), 0.3, options), b(three, GetParam(), 0.3, options);
+    Tuned a(one, GetParam(), 0.3, config), b(three, GetParam(), 0.3, config);
     for (std::uint64_t stop = 1; stop <= 2 * kEvery; ++stop) {  // on a switch, too
       a.tuner->step(stop - 1, 1e-3, one.all);
       b.tuner->step(stop - 1, 1e-3, three.all);
       const Bits saved = bits_of(a.tuner->state(stop));
       EXPECT_EQ(saved, bits_of(b.tuner->state(stop)));
       Fixture again(2, type), straight(1, type);
-      Tuned c(again, GetParam(), 0.3, options), d(straight, GetParam(), 0.3, options);
+      Tuned c(again, GetParam(), 0.3, config), d(straight, GetParam(), 0.3, config);
       ASSERT_TRUE(load(*c.tuner, saved, stop));
       for (std::uint64_t step = stop; step < stop + 4; ++step) c.tuner->step(step, 1e-3, again.all);
       for (std::uint64_t step = 0; step < stop + 4; ++step) d.tuner->step(step, 1e-3, straight.all);
@@ -180,7 +178,7 @@ TEST_P(EveryOrder, TheWholeRatioIsPlainAdamW) {
   Fixture f, plain;
   Tuned tuned(f, GetParam(), 1);
   FirstOrderTuner whole(std::make_unique<WholeWeights>(plain.store, plain.team, layers_of(plain.store)), plain.decoder,
-                        plain.loss.get(), usual);
+                        plain.loss.get(), usual, FirstOrderRun());
   for (std::uint64_t step = 0; step < kEvery; ++step) {
     tuned.tuner->step(step, 1e-3, f.all);
     whole.step(step, 1e-3, plain.all);

@@ -20,14 +20,10 @@ struct Fixture : SmallTuning {
   explicit Fixture(int threads = 2, WeightType type = WeightType::f32)
       : SmallTuning(golden_model(), {9, 9, 9, 9}, threads, type) {}
   std::unique_ptr<LowRankPairs> pairs(bool dora = false) {
-    LowRankOptions options;
-    options.rank = 2;
-    options.dora = dora;
-    return std::make_unique<LowRankPairs>(store, options);
+    return std::make_unique<LowRankPairs>(store, LowRankConfig{.rank = 2, .dora = dora});
   }
-  std::unique_ptr<ZerothOrderTuner> tuner(const ZerothOrderOptions& options, bool dora) {
-    return std::make_unique<ZerothOrderTuner>(pairs(dora), team, loss.get(), options,
-                                              ZerothOrderTuner::Loss::cross_entropy, 1);
+  std::unique_ptr<ZerothOrderTuner> tuner(const ZerothOrderConfig& config, bool dora) {
+    return std::make_unique<ZerothOrderTuner>(pairs(dora), team, loss.get(), LoggedEngine{config});
   }
 };
 
@@ -80,9 +76,9 @@ TEST(ZerothOrderPairs, ProjectedGradientIsTheBackwardsSlopeAlongZ) {
                        false);
   const double terms = f.loss->terms(f.all);
   f.loss->loss_and_gradients(pairs->view(), f.all, 1 / terms, false, sums);
-  ZerothOrderOptions options;
-  options.eps = 0x1p-11f;
-  ZerothOrderEngine engine(*pairs, f.team, options);
+  constexpr float kEps = 0x1p-11f;
+  constexpr std::uint64_t kSeed = 1;
+  ZerothOrderEngine engine(*pairs, f.team, {.eps = kEps}, kSeed);
   for (std::uint64_t step = 0; step < 3; ++step) {
     const auto estimate = engine.estimate(step, [&](const WeightView& view) {
       const auto found = f.loss->loss_sums(view, f.all);
@@ -92,8 +88,8 @@ TEST(ZerothOrderPairs, ProjectedGradientIsTheBackwardsSlopeAlongZ) {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       const auto n = static_cast<std::size_t>(parameters[i].count);
       std::vector<float> z(n);
-      kernels::directions({options.direction, philox_key(options.seed, step, 0),
-                           static_cast<std::uint32_t>(stream_id(parameters[i], f.store.size())), options.eps},
+      kernels::directions({kernels::Direction::gaussian, philox_key(kSeed, step, 0),
+                           static_cast<std::uint32_t>(stream_id(parameters[i], f.store.size())), kEps},
                           0, n, z.data());
       for (std::size_t j = 0; j < n; ++j) slope += static_cast<double>(z[j]) * static_cast<double>(sums.sum(i)[j]);
     }
@@ -107,9 +103,8 @@ TEST(ZerothOrderPairs, ALogOfStepsGivesTheSameBitsOnAnyBaseAndTheBaseKeepsIts) {
     for (const bool dora : {false, true}) {
       Fixture f(2, type), other(3, type);
       const std::string base = f.sha256();
-      ZerothOrderOptions options;
-      options.samples = 2;
-      auto tuner = f.tuner(options, dora), again = other.tuner(options, dora);
+      const ZerothOrderConfig config{.samples = 2};
+      auto tuner = f.tuner(config, dora), again = other.tuner(config, dora);
       const std::string start = weights_sha256(tuner->result());
       tuner->step(0, 0, f.all);
       EXPECT_EQ(weights_sha256(tuner->result()), start) << "no step size, no change";
@@ -131,13 +126,10 @@ TEST(ZerothOrderPairs, ALogOfStepsGivesTheSameBitsOnAnyBaseAndTheBaseKeepsIts) {
 // A factor of zeros has no small part: it is trained whole, or the pair would stay a product with zero. Of the other
 // factor a quarter moves.
 TEST(ZerothOrderPairs, MasksByMagnitudeSpareAFactorOfZeros) {
-  for (const auto rule : {kernels::Mask::Rule::small, kernels::Mask::Rule::large}) {
+  for (const char* rule : {"small", "large"}) {
     Fixture f;
     auto pairs = f.pairs(), before = f.pairs();
-    ZerothOrderOptions options;
-    options.mask = rule;
-    options.sparsity = 0.75;
-    ZerothOrderEngine engine(*pairs, f.team, options);
+    ZerothOrderEngine engine(*pairs, f.team, {}, 1, {.sparsity = 0.75, .mask = rule});
     const std::vector<float> g = {1};
     for (std::uint64_t step = 0; step < 3; ++step) {
       std::vector<std::vector<float>> last;

@@ -3,29 +3,25 @@
 
 #include "frugal/train/parametrisation/windowed_weights.h"
 #include "frugal/tune/badam/pair_blocks.h"
-#include "frugal/tune/torch/first_order_options.h"
-#include "frugal/tune/torch/low_rank_options.h"
+#include "frugal/tune/torch/first_order_run.h"
+#include "frugal/tune/torch/trained_parts.h"
 
 namespace frugal {
 namespace {
 
-std::uint64_t seed_of(const Json& settings) {
-  return static_cast<std::uint64_t>(settings.value("seed", std::int64_t{1}));
-}
-
 // A share of every tensor at a time.
-std::unique_ptr<Parametrisation> windows(const BadamConfig& config, const Json& settings, TunerContext& context) {
+std::unique_ptr<Parametrisation> windows(const BadamConfig& config, TunerContext& context) {
   const std::vector<TensorSpec> tensors = tensor_specs(context.store.shape());
   const auto order = config.mask == "scatter"         ? WindowOptions::Order::scatter
                      : config.mask == "adjacent_rows" ? WindowOptions::Order::adjacent_rows
                                                       : WindowOptions::Order::adjacent;
   return std::make_unique<WindowedWeights>(context.store, context.decoder.threads(), in_turns(tensors, config),
-                                           WindowOptions{order, config.ratio, seed_of(settings)});
+                                           WindowOptions{order, config.ratio, context.run.seed});
 }
 
-std::unique_ptr<Parametrisation> trained(const BadamConfig& config, const Json& settings, TunerContext& context) {
-  if (config.ratio > 0) return windows(config, settings, context);
-  return trained_parts(config.trained, seed_of(settings), context.store, context.decoder.threads());
+std::unique_ptr<Parametrisation> trained(const BadamConfig& config, TunerContext& context) {
+  if (config.ratio > 0) return windows(config, context);
+  return trained_parts(config.trained, context.run.seed, context.store, context.decoder.threads());
 }
 
 // Blocks of the parameters; those of pairs are the blocks of the weights they stand beside.
@@ -40,54 +36,52 @@ Partition partition_of(const Parametrisation& what, const WeightStore& store, co
   return blocks_of_pairs(tensor_specs(store.shape()), weights, config);
 }
 
+std::unique_ptr<Tuner> make(const BadamConfig& config, TunerContext& context) {
+  if (config.keep_residual && context.run.weights != WeightType::bf16) {
+    throw Error(Exit::usage,
+                std::string("--keep-residual is given, but --weights ") + name(context.run.weights) +
+                    " lose nothing when a block ends",
+                "leave one of them out");
+  }
+  auto what = trained(config, context);
+  const bool has_blocks = config.ratio == 0;
+  BlockSchedule schedule;
+  if (has_blocks) {
+    const Partition partition = partition_of(*what, context.store, config);
+    schedule.always = partition.always;
+    for (const ParameterBlock& block : partition.blocks) {
+      schedule.blocks.push_back(block.members);
+      schedule.names.push_back(block.name);
+    }
+  } else {
+    schedule.names = {"a share of all"};
+    schedule.blocks.emplace_back(what->parameters().size());
+    std::iota(schedule.blocks[0].begin(), schedule.blocks[0].end(), std::size_t{0});
+  }
+  const std::size_t blocks = schedule.blocks.size(),
+                    turns = has_blocks ? blocks : static_cast<std::size_t>(std::ceil(1 / config.ratio));
+  const auto examples = static_cast<std::int64_t>(context.objective == nullptr ? 0 : context.objective->size());
+  if (context.chosen.is_null())
+    context.chosen = {{"switch_every", config.switch_every.steps(examples, context.run.batch, turns)},
+                      {"blocks", schedule.names}};
+  const auto every = context.chosen["switch_every"].get<std::int64_t>();
+  const std::uint64_t seed = context.run.seed;
+  schedule.active = [=](std::uint64_t step) {
+    return has_blocks ? block_at(step, blocks, every, config, seed) : std::size_t{0};
+  };
+  // One block that is trained all the time is plain AdamW: its state is not dropped.
+  const bool has_turns = turns > 1 && config.switch_mode != "fixed";
+  schedule.turn = [=](std::uint64_t step) { return has_turns ? step / static_cast<std::uint64_t>(every) : 0; };
+  schedule.resets_always = config.reset_always_active;
+  FirstOrderRun run = first_order_run(config.first_order, context.run);
+  run.keeps_residuals = config.keep_residual;
+  if (config.trained.is_lora()) run.likely_rates = {1e-4, 3e-4, 1e-3, 3e-3};
+  return std::make_unique<FirstOrderTuner>(std::move(what), context.decoder, context.objective, config.first_order, run,
+                                           std::move(schedule));
+}
+
 }  // namespace
 
-void register_tuner_tune_badam(TunerRegistry& registry) {
-  registry.add("badam", [](const Json& settings, TunerContext& context) -> std::unique_ptr<Tuner> {
-    const auto config = from_json<BadamConfig>(settings);
-    if (config.keep_residual && settings.value("weights", "bf16") != "bf16") {
-      throw Error(Exit::usage,
-                  "--keep-residual is given, but --weights " + settings.value("weights", "bf16") +
-                      " lose nothing when a block ends",
-                  "leave one of them out");
-    }
-    auto what = trained(config, settings, context);
-    const bool has_blocks = config.ratio == 0;
-    BlockSchedule schedule;
-    if (has_blocks) {
-      const Partition partition = partition_of(*what, context.store, config);
-      schedule.always = partition.always;
-      for (const ParameterBlock& block : partition.blocks) {
-        schedule.blocks.push_back(block.members);
-        schedule.names.push_back(block.name);
-      }
-    } else {
-      schedule.names = {"a share of all"};
-      schedule.blocks.emplace_back(what->parameters().size());
-      std::iota(schedule.blocks[0].begin(), schedule.blocks[0].end(), std::size_t{0});
-    }
-    const std::size_t blocks = schedule.blocks.size(),
-                      turns = has_blocks ? blocks : static_cast<std::size_t>(std::ceil(1 / config.ratio));
-    const auto batch = settings.value("batch", std::int64_t{16}),
-               examples = static_cast<std::int64_t>(context.objective == nullptr ? 0 : context.objective->size());
-    if (context.chosen.is_null())
-      context.chosen = {{"switch_every", config.switch_every.steps(examples, batch, turns)},
-                        {"blocks", schedule.names}};
-    const auto every = context.chosen["switch_every"].get<std::int64_t>();
-    const std::uint64_t seed = seed_of(settings);
-    schedule.active = [=](std::uint64_t step) {
-      return has_blocks ? block_at(step, blocks, every, config, seed) : std::size_t{0};
-    };
-    // One block that is trained all the time is plain AdamW: its state is not dropped.
-    const bool has_turns = turns > 1 && config.switch_mode != "fixed";
-    schedule.turn = [=](std::uint64_t step) { return has_turns ? step / static_cast<std::uint64_t>(every) : 0; };
-    schedule.resets_always = config.reset_always_active;
-    FirstOrderOptions options = first_order_options(config.first_order, settings);
-    options.keeps_residuals = config.keep_residual;
-    if (config.trained.is_lora()) options.likely_rates = {1e-4, 3e-4, 1e-3, 3e-3};
-    return std::make_unique<FirstOrderTuner>(std::move(what), context.decoder, context.objective, options,
-                                             std::move(schedule));
-  });
-}
+void register_tuner_tune_badam(TunerRegistry& registry) { registry.add("badam", make); }
 
 }  // namespace frugal

@@ -1,17 +1,19 @@
 #include "frugal/tune/lora/config.h"
-#include "frugal/tune/torch/first_order_options.h"
-#include "frugal/tune/torch/low_rank_options.h"
+#include "frugal/tune/torch/first_order_run.h"
+#include "frugal/tune/torch/trained_parts.h"
 
 namespace frugal {
+namespace {
 
-void register_tuner_tune_lora(TunerRegistry& registry) {
-  registry.add("lora", [](const Json& settings, TunerContext& context) -> std::unique_ptr<Tuner> {
-    const auto config = from_json<LoraConfig>(settings);
-    FirstOrderOptions options = first_order_options(config.first_order, settings);
-    options.likely_rates = {1e-4, 3e-4, 1e-3, 3e-3};
-    return std::make_unique<FirstOrderTuner>(low_rank_pairs(config.low_rank, settings, context.store), context.decoder,
-                                             context.objective, options);
-  });
+std::unique_ptr<Tuner> make(const LoraConfig& config, TunerContext& context) {
+  FirstOrderRun run = first_order_run(config.first_order, context.run);
+  run.likely_rates = {1e-4, 3e-4, 1e-3, 3e-3};
+  return std::make_unique<FirstOrderTuner>(low_rank_pairs(config.low_rank, run.seed, context.store), context.decoder,
+                                           context.objective, config.first_order, run);
 }
+
+}  // namespace
+
+void register_tuner_tune_lora(TunerRegistry& registry) { registry.add("lora", make); }
 
 }  // namespace frugal

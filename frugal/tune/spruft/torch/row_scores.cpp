@@ -151,10 +151,10 @@ class Scorer {
 
   // g = 1/n sum c_k z_k; z is made again for each tile of rows, so nothing of the model's size exists.
   Scores of_forward_passes() {
-    ZerothOrderOptions options;
-    options.seed = philox_key(seed_, 0, kProbeSample);
+    const std::uint64_t seed = philox_key(seed_, 0, kProbeSample);
+    const ZerothOrderConfig config;
     WholeWeights whole(store_, decoder_.threads(), std::vector<bool>(store_.size(), true));
-    ZerothOrderEngine engine(whole, decoder_.threads(), options);
+    ZerothOrderEngine engine(whole, decoder_.threads(), config, seed);
     const auto n = static_cast<std::size_t>(config_.zo_directions);
     const auto batches = calibration();
     std::vector<float> slopes;
@@ -176,8 +176,8 @@ class Scorer {
         std::vector<float> z(w.size());
         g.assign(w.size(), 0);
         for (std::size_t k = 0; k < n; ++k) {
-          kernels::directions({.direction = options.direction,
-                               .key = philox_key(options.seed, k, 0),
+          kernels::directions({.direction = parse_direction(config.direction),
+                               .key = philox_key(seed, k, 0),
                                .tensor = static_cast<std::uint32_t>(id)},
                               static_cast<std::uint64_t>(begin * cols), z.size(), z.data());
           for (std::size_t j = 0; j < z.size(); ++j) g[j] += slopes[k] * z[j] / static_cast<float>(n);

@@ -2,7 +2,7 @@
 #include "frugal/train/parametrisation/selected_rows.h"
 #include "frugal/tune/spruft/selection.h"
 #include "frugal/tune/spruft/torch/row_scores.h"
-#include "frugal/tune/torch/first_order_options.h"
+#include "frugal/tune/torch/first_order_run.h"
 
 namespace frugal {
 namespace {
@@ -39,8 +39,7 @@ std::vector<std::int32_t> recorded_lines(const TensorSpec& spec, bool is_columns
 }
 
 // The rows of a run: chosen at its start and recorded, by the names of their tensors.
-std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const Json& settings,
-                                               TunerContext& context) {
+std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, TunerContext& context) {
   WeightStore& store = context.store;
   std::vector<std::vector<std::int32_t>> all(store.size());
   if (context.chosen.is_null()) {
@@ -54,9 +53,8 @@ std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const
       linears.push_back(id);
       names.push_back(store.spec(id).name);
     }
-    const auto seed = static_cast<std::uint64_t>(settings.value("seed", std::int64_t{1}));
-    const auto scores = row_scores(config, settings.value("batch", std::int64_t{16}), seed, store, context.decoder,
-                                   *context.objective, linears);
+    const auto scores =
+        row_scores(config, context.run.batch, context.run.seed, store, context.decoder, *context.objective, linears);
     const auto rows = select_rows(config, names, scores);
     context.chosen = {{"score", config.score}, {"rows", Json::object()}};
     for (std::size_t l = 0; l < names.size(); ++l) {
@@ -70,29 +68,30 @@ std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, const
   return all;
 }
 
+std::unique_ptr<Tuner> make(const SpruftConfig& given, TunerContext& context) {
+  SpruftConfig config = given;
+  const WeightType weights = context.run.weights;
+  config.choose_score(weights);
+  if (config.score == "zo-taylor" && !can_change(weights)) {
+    throw Error(Exit::usage,
+                std::string("--score is zo-taylor, but --weights ") + name(weights) + " cannot be perturbed",
+                "--score wanda or magnitude, or --weights bf16");
+  }
+  auto rows =
+      config.adapter.empty()
+          ? std::make_unique<SelectedRows>(context.store, rows_of(config, context), config.axis == "in")
+          : std::make_unique<SelectedRows>(context.store, read_rows_adapter(config.adapter, context.store.shape()));
+  if (config.print_rows) {
+    for (const Parameter& p : rows->parameters()) say(context.store.spec(p.id).name + " " + Json(p.rows).dump());
+  }
+  FirstOrderRun run = first_order_run(config.first_order, context.run);
+  run.likely_rates = {3e-5, 1e-4, 3e-4, 1e-3};
+  return std::make_unique<FirstOrderTuner>(std::move(rows), context.decoder, context.objective, config.first_order,
+                                           run);
+}
+
 }  // namespace
 
-void register_tuner_tune_spruft(TunerRegistry& registry) {
-  registry.add("spruft", [](const Json& settings, TunerContext& context) -> std::unique_ptr<Tuner> {
-    auto config = from_json<SpruftConfig>(settings);
-    const WeightType weights = parse_weight_type(settings.value("weights", "bf16"));
-    config.choose_score(weights);
-    if (config.score == "zo-taylor" && !can_change(weights)) {
-      throw Error(Exit::usage,
-                  std::string("--score is zo-taylor, but --weights ") + name(weights) + " cannot be perturbed",
-                  "--score wanda or magnitude, or --weights bf16");
-    }
-    auto rows =
-        config.adapter.empty()
-            ? std::make_unique<SelectedRows>(context.store, rows_of(config, settings, context), config.axis == "in")
-            : std::make_unique<SelectedRows>(context.store, read_rows_adapter(config.adapter, context.store.shape()));
-    if (config.print_rows) {
-      for (const Parameter& p : rows->parameters()) say(context.store.spec(p.id).name + " " + Json(p.rows).dump());
-    }
-    FirstOrderOptions options = first_order_options(config.first_order, settings);
-    options.likely_rates = {3e-5, 1e-4, 3e-4, 1e-3};
-    return std::make_unique<FirstOrderTuner>(std::move(rows), context.decoder, context.objective, options);
-  });
-}
+void register_tuner_tune_spruft(TunerRegistry& registry) { registry.add("spruft", make); }
 
 }  // namespace frugal

@@ -107,8 +107,8 @@ std::unique_ptr<Tuner> tuner_of(const Json& record, const Trajectory* trajectory
   TunerRegistry tuners;
   register_tuners(tuners);
   Json chosen = record.value("chosen", Json());
-  TunerContext context{session.store, session.decoder, nullptr, chosen};
   const Json settings = record.value("settings", Json::object());
+  TunerContext context{session.store, session.decoder, nullptr, chosen, run_settings(settings)};
   const std::string method = settings.value("method", "");
   if (trajectory != nullptr) return tuners.replay_of(method)(trajectory->header, context);
   return tuners.at(method)(settings, context);

@@ -9,13 +9,13 @@
 #include "frugal/core/budget/guard.h"
 #include "frugal/data/batcher.h"
 #include "frugal/plan/choices.h"
+#include "frugal/train/config/step.h"
 #include "frugal/train/loop/job_table.h"
 #include "frugal/train/lr_race.h"
 #include "frugal/train/named_bytes.h"
 #include "frugal/train/schedule.h"
 #include "frugal/train/tuner_registry.h"
 #include "frugal/tune/registry.h"
-#include "frugal/tune/step_config.h"
 #include "frugal/verbs/torch/session.h"
 #include "frugal/verbs/torch/tune_data.h"
 #include "frugal/verbs/tune/config.h"
@@ -40,7 +40,7 @@ class TuneJob : public Job, private Replay {
         guard_(config_.memory, kBudgetFix) {
     TunerRegistry tuners;
     register_tuners(tuners);
-    TunerContext made{session_.store, session_.decoder, &data_.train(), chosen_};
+    TunerContext made{session_.store, session_.decoder, &data_.train(), chosen_, run_settings(settings)};
     tuner_ = tuners.at(config_.method)(settings, made);
     batcher_ = std::make_unique<Batcher>(data_.train().classes(), config_.batch,
                                          static_cast<std::uint64_t>(config_.seed), config_.balance);

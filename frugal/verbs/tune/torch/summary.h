@@ -4,8 +4,8 @@
 #include <string>
 
 #include "frugal/nn/weight_store.h"
+#include "frugal/train/config/step.h"
 #include "frugal/train/run/run_folder.h"
-#include "frugal/tune/step_config.h"
 #include "frugal/verbs/tune/config.h"
 
 namespace frugal {

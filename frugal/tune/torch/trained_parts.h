@@ -1,12 +1,12 @@
-// Low-rank settings as a parametrisation. Needs the training floor; low_rank_config.h does not.
+// What --train names as a parametrisation, and how a log of steps says what it was.
 #pragma once
 #include <filesystem>
 #include <memory>
 
 #include "frugal/base/error.h"
 #include "frugal/base/sha256.h"
+#include "frugal/train/config/low_rank.h"
 #include "frugal/train/parametrisation/low_rank.h"
-#include "frugal/tune/low_rank_config.h"
 
 namespace frugal {
 
@@ -17,19 +17,7 @@ inline std::unique_ptr<LowRankPairs> low_rank_pairs(const LowRankConfig& c, std:
     LoraAdapter start = read_peft_adapter(c.adapter, store.shape());
     return std::make_unique<LowRankPairs>(store, std::move(start), c.dropout, seed);
   }
-  LowRankOptions options;
-  options.rank = c.rank;
-  options.alpha = c.alpha;
-  options.dropout = c.dropout;
-  options.rank_stabilised = c.rslora;
-  options.dora = c.dora;
-  options.targets = c.targets;
-  options.seed = seed;
-  return std::make_unique<LowRankPairs>(store, std::move(options));
-}
-inline std::unique_ptr<LowRankPairs> low_rank_pairs(const LowRankConfig& c, const Json& settings,
-                                                    const WeightStore& store) {
-  return low_rank_pairs(c, static_cast<std::uint64_t>(settings.value("seed", std::int64_t{1})), store);
+  return std::make_unique<LowRankPairs>(store, c, seed);
 }
 
 // What --train names.

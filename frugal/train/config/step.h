@@ -4,7 +4,7 @@
 #include <string>
 
 #include "frugal/base/config.h"
-#include "frugal/tune/learning_rate.h"
+#include "frugal/train/config/learning_rate.h"
 
 namespace frugal {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "frugal/tune/step_config.h"
+#include "frugal/train/config/step.h"
 
 namespace frugal {
 
