@@ -88,6 +88,7 @@ foreach(room ${FRUGAL_ROOMS})
     target_link_libraries(room_${room} PUBLIC frugal_common frugal_loop frugal_kernels)
     list(APPEND room_libraries room_${room})
     frugal_tests(${room} FALSE room_${room})
+    frugal_fuzz(${room} room_${room})
     # The long claims of a paper as a program: make acceptance SYSTEM=<folder> builds and runs it.
     file(GLOB programs CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/frugal/${room}/*/acceptance/*.cpp)
     foreach(program ${programs})

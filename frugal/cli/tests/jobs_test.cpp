@@ -65,6 +65,7 @@ class EveryJob : public testing::TestWithParam<Trial> {
   Json record(const std::string& name) const { return json_of(read_file(at(name) + "/run.json")); }
   std::string sha256(const std::string& name) const {  // of the weights it ended with, or of its whole state
     const Json run = record(name);
+    EXPECT_TRUE(run.contains("weights_sha256") || run["results"].contains("state_sha256")) << name;
     return run.value("weights_sha256", run["results"].value("state_sha256", ""));
   }
   fs::path folder_;

@@ -186,6 +186,7 @@ void RunFolder::finish(RunStatus status, const Json& results, const std::string&
   record_.erase("results");
   record_.erase("weights_sha256");
   record_["results"] = results;
+  if (weights_sha256.empty()) return write();
   set("weights_sha256", weights_sha256);
 }
 

@@ -40,7 +40,7 @@ class RunFolder {
   const Json& record() const { return record_; }
   void set(std::string_view key, Json value);
   void set_status(RunStatus status);
-  // The end of a run: status, "results", and "weights_sha256" as the last key.
+  // The end of a run: status, "results", and of a run that trained weights "weights_sha256" as the last key.
   void finish(RunStatus status, const Json& results, const std::string& weights_sha256);
 
   // Error(Exit::input) with both when `found`, SHA-256 of the base given now, is not record()["base"]["sha256"].
