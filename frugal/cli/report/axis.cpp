@@ -27,11 +27,24 @@ std::string tick_text(double value, double step, double largest) {
   return text;
 }
 
+// "2e5" where number() would be long.
+std::string power_text(double digit, int power) {
+  if (power >= -3 && power < 5) return number(digit * std::pow(10, power));
+  char text[48];
+  std::snprintf(text, sizeof text, "%.0fe%d", digit, power);
+  return text;
+}
+
 }  // namespace
 
 double Axis::at(double value) const {
   if (is_log) return (std::log(value) - std::log(low)) / (std::log(high) - std::log(low));
   return (value - low) / (high - low);
+}
+
+double Axis::value(double share) const {
+  if (is_log) return std::exp(std::log(low) + share * (std::log(high) - std::log(low)));
+  return low + share * (high - low);
 }
 
 Axis value_axis(double low, double high, bool from_zero) {
@@ -67,6 +80,31 @@ std::vector<Tick> ticks(const Axis& axis, int wanted, bool whole) {
     out.push_back({value, tick_text(value, step, largest)});
   }
   return out;
+}
+
+Axis log_axis(double low, double high) {
+  const double room = high > low ? std::pow(high / low, 0.05) : 2;
+  return {low / room, high * room, true};
+}
+
+std::vector<Tick> log_ticks(const Axis& axis, int wanted) {
+  constexpr double kRounding = 1e-9;
+  const int first = static_cast<int>(std::ceil(std::log10(axis.low) - kRounding)),
+            last = static_cast<int>(std::floor(std::log10(axis.high) + kRounding));
+  std::vector<Tick> out;
+  if (last - first >= 1) {
+    const int every = (last - first + wanted) / wanted;
+    for (int power = first; power <= last; power += every) out.push_back({std::pow(10, power), power_text(1, power)});
+    if (out.size() > 1) return out;
+  }
+  out.clear();
+  for (int power = first - 1; power <= last; ++power) {
+    for (const double digit : {1.0, 2.0, 5.0}) {
+      const double value = digit * std::pow(10, power);
+      if (value >= axis.low && value <= axis.high) out.push_back({value, power_text(digit, power)});
+    }
+  }
+  return out.size() > 1 ? out : ticks(axis, wanted);
 }
 
 }  // namespace frugal::report

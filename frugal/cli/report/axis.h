@@ -9,7 +9,8 @@ struct Axis {
   double low = 0, high = 1;  // low < high; both > 0 where is_log
   bool is_log = false;
 
-  double at(double value) const;  // 0 at low, 1 at high
+  double at(double value) const;     // 0 at low, 1 at high
+  double value(double share) const;  // what lies there
 };
 
 struct Tick {
@@ -22,5 +23,10 @@ struct Tick {
 Axis value_axis(double low, double high, bool from_zero);
 // About `wanted` multiples of 1, 2, 2.5 or 5 times a power of ten; whole: no fractions. At most 3 * wanted.
 std::vector<Tick> ticks(const Axis& axis, int wanted, bool whole = false);
+
+// Of an axis with is_log. The values from `low` to `high`, both > 0, with some room; equal ones get room on both sides.
+Axis log_axis(double low, double high);
+// Powers of ten, at most `wanted` + 1; between fewer than two of them 1, 2 and 5 times a power, or as ticks().
+std::vector<Tick> log_ticks(const Axis& axis, int wanted);
 
 }  // namespace frugal::report

@@ -2,38 +2,22 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
-#include "frugal/cli/report/axis.h"
+#include "frugal/cli/report/frame.h"
 #include "frugal/cli/report/text.h"
 
 namespace frugal::report {
 namespace {
 
 constexpr std::size_t kColors = 8;
-constexpr std::size_t kBuckets = 400;      // of a drawn curve
-constexpr std::size_t kHoverColumns = 90;  // parts of the x axis with a tooltip each
+constexpr std::size_t kBuckets = 400;  // of a drawn curve
 constexpr std::size_t kMostDots = 60, kMostAlarms = 200;
 
-std::string percent(double share) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.4g%%", 100 * std::clamp(share, -10.0, 10.0));
-  return text;
-}
-
-// A coordinate of the curves' own system, 0 to 1000 over the plot.
-std::string coordinate(double share) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.5g", 1000 * std::clamp(share, -10.0, 10.0));
-  return text;
-}
-
-struct Frame {
-  Axis x, y;
+struct CutFrame : Frame {
   bool is_cut = false;  // some raw values lie outside
 };
 
-Frame frame_of(const Plot& plot) {
+CutFrame frame_of(const Plot& plot) {
   double x_low = INFINITY, x_high = -INFINITY, low = INFINITY, high = -INFINITY, raw_low = INFINITY,
          raw_high = -INFINITY;
   std::vector<double> raw;
@@ -48,7 +32,7 @@ Frame frame_of(const Plot& plot) {
   }
   for (const Mark& mark : plot.marks) widen(mark.x, x_low, x_high), widen(mark.y, low, high);
   if (!plot.rule_text.empty()) widen(plot.rule, low, high);
-  Frame frame;
+  CutFrame frame;
   if (!raw.empty()) {  // a few wild values must not flatten the rest
     auto [bulk_low, bulk_high] = bulk(std::move(raw));
     widen(low, bulk_low, bulk_high), widen(high, bulk_low, bulk_high);
@@ -76,39 +60,13 @@ std::vector<Tick> x_ticks(const Plot& plot, const Frame& frame) {
   return out;
 }
 
-// The last bytes of a long name, where names of blocks differ; whole code points.
-std::string ending(const std::string& name) {
-  constexpr std::size_t kLongest = 16;
-  if (name.size() <= kLongest) return name;
-  std::size_t at = name.size() - kLongest;
-  while (at < name.size() && (static_cast<unsigned char>(name[at]) & 0xC0) == 0x80) ++at;
-  return "\xE2\x80\xA6" + name.substr(at);
-}
-
 std::vector<Tick> y_ticks(const Plot& plot, const Frame& frame) {
   if (plot.y_names.empty()) return ticks(frame.y, 5);
   std::vector<Tick> out;
   const std::size_t every = (plot.y_names.size() + 7) / 8;
   for (std::size_t i = 0; i < plot.y_names.size(); i += every)
-    out.push_back({static_cast<double>(i), ending(plot.y_names[i])});
+    out.push_back({static_cast<double>(i), name_ending(plot.y_names[i])});
   return out;
-}
-
-std::string axes(const Plot& plot, const Frame& frame) {
-  std::string out;
-  for (const Tick& tick : y_ticks(plot, frame)) {
-    const std::string y = percent(1 - frame.y.at(tick.value));
-    out += "<line class=\"grid\" x2=\"100%\" y1=\"" + y + "\" y2=\"" + y +
-           "\"/><text class=\"ty\" dx=\"-8\" dy=\".32em\" y=\"" + y + "\">" + escape(tick.text) + "</text>";
-  }
-  for (const Tick& tick : x_ticks(plot, frame)) {
-    const std::string x = percent(frame.x.at(tick.value));
-    out += "<text class=\"tx\" dy=\"18\" y=\"100%\" x=\"" + x + "\">" + escape(tick.text) + "</text>";
-  }
-  return out +
-         "<line class=\"base\" x2=\"100%\" y1=\"100%\" y2=\"100%\"/><text class=\"name\" x=\"100%\" y=\"100%\" "
-         "dy=\"34\">" +
-         escape(plot.x_name) + "</text>";
 }
 
 std::string path(const Curve& whole, const Line& line, const Frame& frame, const char* kind) {
@@ -123,9 +81,8 @@ std::string path(const Curve& whole, const Line& line, const Frame& frame, const
       d += (i == 0 ? "M" : "L") + x + " " + y;
   }
   if (curve.size() == 1) d += "h.01";  // a dot, by the round end of the stroke
-  const bool is_dashed = line.color >= kColors;
-  return "<path class=\"" + std::string(kind) + (is_dashed ? " dashed" : "") + "\" stroke=\"" + color_of(line.color) +
-         "\" d=\"" + d + "\"/>";
+  return "<path class=\"" + std::string(kind) + (is_dashed(line.color) ? " dashed" : "") + "\" stroke=\"" +
+         color_of(line.color) + "\" d=\"" + d + "\"/>";
 }
 
 std::string dots(const Line& line, const Frame& frame) {
@@ -191,33 +148,14 @@ std::string tooltip(const Plot& plot, double low, double center, double high) {
   return text.empty() ? text : plot.x_name + " " + number(at) + text;
 }
 
-// Invisible columns, each with the values there: one around every point where there are few, else equal ones.
 std::string hover(const Plot& plot, const Frame& frame) {
   std::vector<double> centers;
   for (const Line& line : plot.lines) {
     const Curve few = decimated(line.curve, kHoverColumns);
     centers.insert(centers.end(), few.x.begin(), few.x.end());
   }
-  std::sort(centers.begin(), centers.end());
-  centers.erase(std::unique(centers.begin(), centers.end()), centers.end());
-  if (centers.size() > kHoverColumns) {
-    centers.clear();
-    const double width = (frame.x.high - frame.x.low) / kHoverColumns;
-    for (std::size_t i = 0; i < kHoverColumns; ++i)
-      centers.push_back(frame.x.low + (static_cast<double>(i) + 0.5) * width);
-  }
-  std::string out;
-  double low = frame.x.low;
-  for (std::size_t i = 0; i < centers.size(); ++i) {
-    const double high = i + 1 < centers.size() ? (centers[i] + centers[i + 1]) / 2 : frame.x.high;
-    const std::string text = tooltip(plot, low, centers[i], high);
-    const double left = frame.x.at(low), right = frame.x.at(high);
-    low = high;
-    if (text.empty()) continue;
-    out += "<rect class=\"hit\" height=\"100%\" x=\"" + percent(left) + "\" width=\"" +
-           percent(std::max(0.0, right - left)) + "\"><title>" + escape(text) + "</title></rect>";
-  }
-  return out;
+  return hover_columns(std::move(centers), frame.x,
+                       [&](double low, double center, double high) { return tooltip(plot, low, center, high); });
 }
 
 std::string legend(const Plot& plot) {
@@ -239,6 +177,8 @@ bool Plot::empty() const {
 
 std::string color_of(std::size_t index) { return "var(--c" + std::to_string(index % kColors) + ")"; }
 
+bool is_dashed(std::size_t index) { return index >= kColors; }
+
 std::string legend_entry(std::size_t color, const std::string& text, bool is_faint) {
   return "<span><i" + std::string(is_faint ? " class=\"faint\"" : "") + " style=\"background:" + color_of(color) +
          "\"></i>" + escape(text) + "</span>";
@@ -246,15 +186,15 @@ std::string legend_entry(std::size_t color, const std::string& text, bool is_fai
 
 std::string figure(const Plot& plot) {
   if (plot.empty()) return {};
-  const Frame frame = frame_of(plot);
+  const CutFrame frame = frame_of(plot);
   std::string out = "<figure><figcaption><b>" + escape(plot.title) + "</b>";
   if (!plot.unit.empty()) out += " <small>" + escape(plot.unit) + "</small>";
   out += legend(plot) + "</figcaption><svg class=\"" + std::string(plot.y_names.empty() ? "plot" : "plot wide") +
-         "\" role=\"img\" aria-label=\"" + escape(plot.title) + "\">" + axes(plot, frame) +
-         "<svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" width=\"100%\" height=\"100%\">";
+         "\" role=\"img\" aria-label=\"" + escape(plot.title) + "\">" +
+         axes(frame, x_ticks(plot, frame), y_ticks(plot, frame), plot.x_name) + kCurves;
   for (const Line& line : plot.lines) out += path(line.raw, line, frame, "raw");
   for (const Line& line : plot.lines) out += path(line.curve, line, frame, "line");
-  out += "</svg>";
+  out += kEndOfCurves;
   for (const Line& line : plot.lines) out += dots(line, frame);
   out += marks(plot, frame) + hover(plot, frame) + alarms(plot, frame) + "</svg>";
   std::string note = plot.note;

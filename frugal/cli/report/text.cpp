@@ -146,6 +146,14 @@ std::string title_of(std::string_view key) {
   return text;
 }
 
+std::string name_ending(const std::string& name) {
+  constexpr std::size_t kShown = 16;
+  if (name.size() <= kShown) return name;
+  std::size_t at = name.size() - kShown;
+  while (at < name.size() && (static_cast<unsigned char>(name[at]) & 0xC0) == 0x80) ++at;
+  return "\xE2\x80\xA6" + name.substr(at);
+}
+
 std::string shell_word(std::string_view text) {
   const bool is_safe = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isalnum(c) || std::string_view("_-./:=,+@%").find(static_cast<char>(c)) != std::string_view::npos;

@@ -20,6 +20,7 @@ std::string memory(double bytes);      // format_bytes; negative: "?"
 std::string plain(const Json& value);
 std::string words_of(std::string_view key);     // "balanced_accuracy" -> "balanced accuracy"
 std::string title_of(std::string_view key);     // "Balanced accuracy"
+std::string name_ending(const std::string& name);  // the last bytes of a long one, where names of blocks differ
 std::string shell_word(std::string_view text);  // in single quotes where a POSIX shell would read it otherwise
 
 }  // namespace frugal::report
