@@ -32,6 +32,14 @@ std::string line_name(const Runs& runs, const RunRecord& run, const std::string&
   return runs.size() > 1 ? run.name : alone;
 }
 
+// What all of them count it in; empty where they differ.
+std::string unit_of(const Runs& runs, std::string_view key) {
+  const std::string unit = runs.front().kind.unit_of(key);
+  const bool is_shared =
+      std::all_of(runs.begin(), runs.end(), [&](const RunRecord& run) { return run.kind.unit_of(key) == unit; });
+  return is_shared ? unit : "";
+}
+
 // A noisy quantity: one run as a mean over single values, several as their means.
 Plot noisy(const Runs& runs, std::string_view key, std::string title, std::string unit) {
   Plot plot{.title = std::move(title), .unit = std::move(unit)};
@@ -53,7 +61,7 @@ Plot from_zero(Plot plot) {
 }
 
 Plot loss_plot(const Runs& runs) {
-  Plot plot = noisy(runs, "loss", "Training loss", "nats");
+  Plot plot = noisy(runs, "loss", "Training loss", unit_of(runs, "loss"));
   if (runs.size() == 1 && !runs[0].skipped.empty()) {
     plot.alarms = runs[0].skipped;
     plot.alarm = "skipped, the loss was not finite";
@@ -63,7 +71,7 @@ Plot loss_plot(const Runs& runs) {
 }
 
 void mark_best(Plot& plot, const RunRecord& run, std::size_t color, std::string_view data, std::string_view key) {
-  if (data != "dev") return;
+  if (data != judged_data(run)) return;
   const auto best = best_of(run, judge_of(run));
   if (!best) return;
   const Curve curve = run.evaluation_curve(data, key);
@@ -106,7 +114,7 @@ bool is_share(const Runs& runs, std::string_view data, const std::string& key) {
 }
 
 Plot metric_plot(const Runs& runs, const std::string& data, const std::string& key) {
-  Plot plot{.title = title_of(key) + " on " + data, .unit = key == "loss" ? "nats" : ""};
+  Plot plot{.title = title_of(key) + " on " + data, .unit = unit_of(runs, key)};
   for (std::size_t i = 0; i < runs.size(); ++i) {
     plot.lines.push_back({.name = line_name(runs, runs[i], ""),
                           .curve = runs[i].evaluation_curve(data, key),
@@ -143,9 +151,10 @@ Plot metric_over_time(const Runs& runs) {
   Plot plot{.title = title_of(judge.key) + " over time", .x_name = "minutes", .whole_x = false};
   for (std::size_t i = 0; i < runs.size(); ++i) {
     Line line{.name = runs[i].name, .curve = {}, .color = i, .has_dots = true};
+    const std::string data = judged_data(runs[i]);
     for (const Evaluation& each : runs[i].evaluations) {
       const auto value = each.value(judge.key), seconds = each.value("seconds");
-      if (each.data != "dev" || !value || !seconds) continue;
+      if (each.data != data || !value || !seconds) continue;
       line.curve.cut_from(*seconds / 60);
       line.curve.add(*seconds / 60, *value);
     }
@@ -201,7 +210,7 @@ Plot block_plot(const Runs& runs) {
 // Rates that diverged have no loss to plot and are named below.
 Plot race_plot(const Runs& runs) {
   Plot plot{.title = "Learning-rate race",
-            .unit = "nats after a few steps",
+            .unit = (unit_of(runs, "loss").empty() ? "loss" : unit_of(runs, "loss")) + " after a few steps",
             .x_name = "learning rate",
             .is_log_x = true,
             .whole_x = false};
@@ -241,7 +250,7 @@ void add_others(std::vector<Plot>& plots, const Runs& runs) {
       if (!contains(kKnownSteps, key) && !contains(keys, key) && keys.size() < kMostOther) keys.push_back(key);
     }
   }
-  for (const std::string& key : keys) add(plots, noisy(runs, key, title_of(key), ""));
+  for (const std::string& key : keys) add(plots, noisy(runs, key, title_of(key), unit_of(runs, key)));
 }
 
 }  // namespace
@@ -252,7 +261,8 @@ std::vector<Plot> plots_of(const std::vector<RunRecord>& runs) {
   add(plots, loss_plot(runs));
   for (const std::string& data : data_names(runs)) add_metrics(plots, runs, data);
   add(plots, rate_plot(runs));
-  add(plots, from_zero(noisy(runs, "projected_gradients", "Projected gradient", "mean size, nats")));
+  add(plots, from_zero(noisy(runs, "projected_gradients", "Projected gradient",
+                             unit_of(runs, "loss").empty() ? "mean size" : "mean size, " + unit_of(runs, "loss"))));
   add(plots, from_zero(noisy(runs, "gradient_norm", "Gradient norm", "")));
   add(plots, speed_plot(runs, false));
   add(plots, speed_plot(runs, true));

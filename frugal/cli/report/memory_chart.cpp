@@ -28,6 +28,12 @@ struct Bar {
   }
 };
 
+// What the measured peak is made of.
+std::pair<std::string, std::string> halves(const RunRecord& run) {
+  if (run.kind.is_tune()) return {"before the model was loaded", "model and training"};
+  return {"before the run began", "the run"};
+}
+
 std::vector<Bar> bars_of(const RunRecord& run, const std::string& prefix, std::vector<std::string>& purposes) {
   std::vector<Bar> bars;
   const double limit = number_at(run.record, {"settings", "memory"}).value_or(0);
@@ -42,8 +48,9 @@ std::vector<Bar> bars_of(const RunRecord& run, const std::string& prefix, std::v
     Bar measured{.name = prefix + "measured peak", .parts = {}, .limit = limit};
     const double floor =
         std::clamp(number_at(run.record, {"results", "floor_rss_bytes"}).value_or(0), 0.0, std::max(*peak, 0.0));
-    if (floor > 0) measured.parts.push_back({"before the model was loaded", floor, 7});
-    measured.parts.push_back({"model and training", *peak - floor, 0});
+    const auto [before, after] = halves(run);
+    if (floor > 0) measured.parts.push_back({before, floor, 7});
+    measured.parts.push_back({after, *peak - floor, 0});
     bars.push_back(measured);
   }
   return bars;
@@ -92,7 +99,8 @@ std::string memory_figure(const std::vector<RunRecord>& runs) {
   if (!purposes.empty()) {
     for (std::size_t i = 0; i < purposes.size(); ++i) out += legend_entry(i, purposes[i]);
   } else if (has_floor) {
-    out += legend_entry(7, "before the model was loaded") + legend_entry(0, "model and training");
+    const auto [before, after] = halves(runs.front());
+    out += legend_entry(7, before) + legend_entry(0, after);
   }
   out += "</span></figcaption>";
   for (const Bar& bar : bars) out += bar_html(bar, scale * 1.02);

@@ -1,6 +1,7 @@
 #include "frugal/cli/report/outcome.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "frugal/cli/report/text.h"
 #include "frugal/train/run/best.h"
@@ -9,6 +10,8 @@ namespace frugal::report {
 namespace {
 
 constexpr std::size_t kMostParts = 24;
+// Results that tiles and tables show by name.
+constexpr std::string_view kPlaced[] = {"steps", "skipped", "seconds", "lr", "peak_rss_bytes", "floor_rss_bytes"};
 
 bool is_flag_set(const RunRecord& run, std::string_view key) {
   const Json* flag = find(run.record, {"settings", key});
@@ -28,22 +31,32 @@ const Json* plan_row(const RunRecord& run) {
 
 }  // namespace
 
-Judge judge_of(const RunRecord& run, std::string_view data) {
-  std::string chosen = text_at(run.record, {"results", "best", "metric_name"});
-  if (chosen.empty()) chosen = setting_text(run, "dev_metric");
-  const Judge wanted[] = {{chosen, chosen == "loss" || chosen == "perplexity"},
-                          {is_flag_set(run, "balance") ? "balanced_accuracy" : "accuracy", false},
-                          {"balanced_accuracy", false},
-                          {"perplexity", true},
-                          {"loss", true}};
-  for (const Judge& judge : wanted) {
-    if (!run.evaluation_curve(data, judge.key).empty()) return judge;
+std::string judged_data(const RunRecord& run) {
+  for (const Evaluation& each : run.evaluations) {
+    if (each.data == "dev") return each.data;
   }
+  return run.evaluations.empty() ? "dev" : run.evaluations.front().data;
+}
+
+Judge judge_of(const RunRecord& run) {
+  std::string chosen = text_at(run.record, {"results", "best", "metric_name"}), of_system;
+  if (chosen.empty()) chosen = setting_text(run, "dev_metric");
+  if (!run.kind.is_tune() && run.kind.system != nullptr && !run.kind.system->metrics.empty())
+    of_system = run.kind.system->metrics.front().name;
+  const std::string data = judged_data(run);
+  for (const std::string& key :
+       {chosen, of_system, std::string(is_flag_set(run, "balance") ? "balanced_accuracy" : "accuracy"),
+        std::string("balanced_accuracy"), std::string("perplexity"), std::string("loss")}) {
+    if (!key.empty() && !run.evaluation_curve(data, key).empty()) return {key, run.kind.is_lower_better(key)};
+  }
+  if (!chosen.empty() && number_at(run.record, {"results", "best", "metric"}))  // results without events
+    return {chosen, run.kind.is_lower_better(chosen)};
   return {};
 }
 
-std::optional<Best> best_of(const RunRecord& run, const Judge& judge, std::string_view data) {
+std::optional<Best> best_of(const RunRecord& run, const Judge& judge) {
   if (judge.key.empty()) return {};
+  const std::string data = judged_data(run);
   const Json* recorded = find(run.record, {"results", "best"});
   if (const auto step = recorded != nullptr ? number_at(*recorded, {"step"}) : std::nullopt) {
     Best best{.step = *step, .metric = number_at(*recorded, {"metric"}), .loss = number_at(*recorded, {"loss"})};
@@ -119,6 +132,24 @@ Confusion final_confusion(const RunRecord& run, std::string& of) {
     if (best && each.step == best->step) break;
   }
   return table;
+}
+
+std::vector<std::pair<std::string, double>> other_results(const RunRecord& run, std::size_t most) {
+  const Json* results = find(run.record, {"results"});
+  if (results == nullptr || !results->is_object()) return {};
+  std::vector<std::pair<std::string, double>> out;
+  for (const auto& [name, value] : results->items()) {
+    if (std::find(std::begin(kPlaced), std::end(kPlaced), name) != std::end(kPlaced) || out.size() == most) continue;
+    if (name == "train_loss" && final_training_loss(run)) continue;
+    if (const auto found = number_at(*results, {name})) out.emplace_back(name, *found);
+  }
+  return out;
+}
+
+std::string result_text(const std::string& name, double value) {
+  if (name.ends_with("_bytes")) return memory(value);
+  if (name == "seconds" || name.ends_with("_seconds")) return duration(value);
+  return value == std::floor(value) && std::abs(value) >= 2 ? number(value) : metric(value);
 }
 
 std::vector<std::pair<std::string, double>> planned_memory(const RunRecord& run) {

@@ -1,13 +1,10 @@
 // What a run was made of: settings, data, base, machine, versions, weights; and the commands that go on from here.
 #include <algorithm>
 
-#include "frugal/base/settings.h"
 #include "frugal/cli/report/outcome.h"
 #include "frugal/cli/report/plot.h"
 #include "frugal/cli/report/sections.h"
 #include "frugal/cli/report/text.h"
-#include "frugal/tune/registry.h"
-#include "frugal/verbs/tune/config.h"
 
 namespace frugal::report {
 namespace {
@@ -15,24 +12,16 @@ namespace {
 // Of one process, not of the run.
 constexpr std::string_view kNotOfRun[] = {"json", "quiet", "dry_run", "out", "resume"};
 
+constexpr std::size_t kMostFacts = 24;  // of one group
+
 bool is_of_run(std::string_view key) {
   return std::find(std::begin(kNotOfRun), std::end(kNotOfRun), key) == std::end(kNotOfRun);
 }
 
-// Fields of tune and of the run's method, where this program knows it.
-std::vector<FieldInfo> fields_of(const RunRecord& run) {
-  std::vector<FieldInfo> fields = describe_fields<TuneConfig>();
-  if (const MethodInfo* method = methods().find(setting_text(run, "method"))) {
-    for (const FieldInfo& info : method->fields) fields.push_back(info);
-  }
-  return fields;
-}
-
-const FieldInfo* field_named(const std::vector<FieldInfo>& fields, std::string_view key) {
-  const auto found =
-      std::find_if(fields.begin(), fields.end(), [&](const FieldInfo& info) { return info.field.name == key; });
-  return found == fields.end() ? nullptr : &*found;
-}
+// What of a record has a part of the page for itself.
+constexpr std::string_view kShown[] = {"format", "created", "updated",        "action",  "settings", "base",
+                                       "data",   "machine", "versions",       "version", "lr_race",  "plan",
+                                       "status", "results", "weights_sha256", "files",   "chosen"};
 
 std::string setting_value(const Json& value, const FieldInfo* info) {
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
@@ -82,7 +71,7 @@ std::string other_facts(const Json& record, std::string_view key, std::initializ
   std::string out;
   std::size_t shown = 0;
   for (const auto& [name, value] : object->items()) {
-    if (std::find(known.begin(), known.end(), name) == known.end() && shown++ < 24)
+    if (std::find(known.begin(), known.end(), name) == known.end() && shown++ < kMostFacts)
       out += fact(title_of(name), plain(value));
   }
   return out;
@@ -117,17 +106,55 @@ std::string versions_facts(const Json& record) {
   return out;
 }
 
+// {"files": {name: {"path", "sha256"}}}: what the run read.
+std::string file_facts(const Json& record) {
+  const Json* files = find(record, {"files"});
+  if (files == nullptr || !files->is_object()) return {};
+  std::string out;
+  std::size_t shown = 0;
+  for (const auto& [name, file] : files->items()) {
+    if (shown++ == kMostFacts) break;
+    out += fact(title_of(name), text_at(file, {"path"}), true) + fact("SHA-256", text_at(file, {"sha256"}), true);
+  }
+  return out;
+}
+
+// What an action put into its record beside what all have.
+std::string unplaced_facts(const Json& record) {
+  std::string out;
+  std::size_t shown = 0;
+  for (const auto& [name, value] : record.items()) {
+    if (std::find(std::begin(kShown), std::end(kShown), name) == std::end(kShown) && shown++ < kMostFacts)
+      out += fact(title_of(name), plain(value));
+  }
+  return out;
+}
+
+// What a run of tune ends in: a model.
+template <class Add>
+void tune_commands(const RunRecord& run, const std::string& path, const std::string& of, bool is_alone,
+                   const Add& add) {
+  const std::string status = text_at(run.record, {"status"});
+  std::string model = text_at(run.record, {"base", "path"});
+  model = model.empty() ? "MODEL" : shell_word(model);
+  if (status == "diverged")
+    add("frugal tune " + model + " ... --lr auto --out NEW_RUN", "start again with a step size found by a race" + of);
+  if (run.last_step == 0 || status == "diverged") return;
+  add("frugal merge " + model + " " + path + " --out tuned", "write the tuned model as a Hugging Face folder" + of);
+  if (is_alone)
+    add("frugal merge " + model + " " + path + " --out tuned.gguf --dtype q8_0", "or as one small GGUF file");
+}
+
 }  // namespace
 
 std::string settings_table(const RunRecord& run) {
   const Json* settings = find(run.record, {"settings"});
   if (settings == nullptr || !settings->is_object()) return {};
-  const std::vector<FieldInfo> fields = fields_of(run);
   std::string changed, rest;
   std::size_t left = 0;
   for (const auto& [key, value] : settings->items()) {
     if (!is_of_run(key)) continue;
-    const FieldInfo* info = field_named(fields, key);
+    const FieldInfo* info = run.kind.field(key);
     const bool is_default = info != nullptr && value == info->initial;
     std::string row = "<tr><td><code>" + escape(key) + "</code></td><td class=\"value\">" +
                       escape(setting_value(value, info) + chosen_rate(run, key, value)) + "</td>";
@@ -158,7 +185,6 @@ std::string settings_differences(const std::vector<RunRecord>& runs) {
         keys.push_back(key);
     }
   }
-  const std::vector<FieldInfo> fields = fields_of(runs.front());
   std::string rows;
   for (const std::string& key : keys) {
     const Json* first = find(runs.front().record, {"settings", key});
@@ -170,10 +196,9 @@ std::string settings_differences(const std::vector<RunRecord>& runs) {
     rows += "<tr><td><code>" + escape(key) + "</code></td>";
     for (const RunRecord& run : runs) {
       const Json* value = find(run.record, {"settings", key});
-      rows +=
-          "<td class=\"value\">" +
-          (value != nullptr ? escape(setting_value(*value, field_named(fields, key))) : std::string("\xE2\x80\x93")) +
-          "</td>";
+      rows += "<td class=\"value\">" +
+              (value != nullptr ? escape(setting_value(*value, run.kind.field(key))) : std::string("\xE2\x80\x93")) +
+              "</td>";
     }
     rows += "</tr>\n";
   }
@@ -188,7 +213,8 @@ std::string settings_differences(const std::vector<RunRecord>& runs) {
 
 std::string facts(const RunRecord& run) {
   const Json& r = run.record;
-  const std::string weights = fact("SHA-256 after the last step", text_at(r, {"weights_sha256"}), true);
+  const std::string weights = fact("SHA-256 after the last step", text_at(r, {"weights_sha256"}), true),
+                    state = fact("SHA-256 after the last step", text_at(r, {"results", "state_sha256"}), true);
   const std::string base = fact("Model", text_at(r, {"base", "path"}), true) +
                            fact("Format", text_at(r, {"base", "format"})) +
                            fact("SHA-256 in memory", text_at(r, {"base", "sha256"}), true) +
@@ -196,8 +222,10 @@ std::string facts(const RunRecord& run) {
   const std::string run_facts = fact("Folder", run.path.string(), true) + fact("Begun", text_at(r, {"created"})) +
                                 fact("Last written", text_at(r, {"updated"}));
   const std::string all = group("Data", data_facts(r)) + group("Base", base) + group("Machine", machine_facts(r)) +
-                          group("Versions", versions_facts(r)) + group("Tuned weights", weights) +
-                          group("Run", run_facts);
+                          group("Versions", versions_facts(r)) +
+                          group(run.kind.is_tune() ? "Tuned weights" : "Weights", weights) + group("State", state) +
+                          group("Files", run.kind.is_tune() ? "" : file_facts(r)) +
+                          group("Also recorded", run.kind.is_tune() ? "" : unplaced_facts(r)) + group("Run", run_facts);
   return all.empty() ? all : "<div class=\"facts\">" + all + "</div>\n";
 }
 
@@ -209,16 +237,9 @@ std::string next_commands(const std::vector<RunRecord>& runs) {
   for (const RunRecord& run : runs) {
     const std::string path = shell_word(run.path.string()), status = text_at(run.record, {"status"});
     const std::string of = runs.size() > 1 ? " (" + run.name + ")" : "";
-    std::string model = text_at(run.record, {"base", "path"});
-    model = model.empty() ? "MODEL" : shell_word(model);
-    if (status != "done" && status != "diverged") add("frugal tune --resume " + path, "go on with the run" + of);
-    if (status == "diverged")
-      add("frugal tune " + model + " ... --lr auto --out NEW_RUN", "start again with a step size found by a race" + of);
-    if (run.last_step > 0 && status != "diverged") {
-      add("frugal merge " + model + " " + path + " --out tuned", "write the tuned model as a Hugging Face folder" + of);
-      if (runs.size() == 1)
-        add("frugal merge " + model + " " + path + " --out tuned.gguf --dtype q8_0", "or as one small GGUF file");
-    }
+    if (status != "done" && status != "diverged" && !run.kind.action.empty())
+      add(command_of(run.kind) + " --resume " + path, "go on with the run" + of);
+    if (run.kind.is_tune()) tune_commands(run, path, of, runs.size() == 1, add);
     if (runs.size() == 1) add("frugal report " + path + " --compare OTHER_RUN", "set it beside another run");
   }
   return "<section><h2>Next</h2><div class=\"commands\">\n" + lines + "</div></section>\n";

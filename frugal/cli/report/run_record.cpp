@@ -12,8 +12,11 @@
 namespace frugal::report {
 namespace {
 
-constexpr std::size_t kLongestLine = 1 << 20;  // bytes of an event; 1,024 projected gradients are 25 kB
+// Of a line: bytes, and what is built of it. A figure of a million points is 40 MB; names in an object are looked up
+// one by one, so quotes bound the time it takes.
+constexpr std::size_t kLongestLine = 64 << 20, kMostValues = 8'000'000, kMostQuotes = 40'000;
 constexpr std::size_t kMostKeys = 40, kMostBlocks = 512, kMostClasses = 64;
+constexpr std::size_t kMostFigures = 64, kMostImageBytes = 24 << 20;  // of one run
 
 std::optional<double> number_of(const Json& value) {
   if (!value.is_number()) return {};
@@ -75,6 +78,56 @@ bool take_step(RunRecord& run, const Json& event) {
   const Json* skipped = find(event, {"skipped"});
   if (skipped != nullptr && skipped->is_boolean() && skipped->get<bool>()) run.skipped.push_back(*step);
   return true;
+}
+
+// Reads up to the next line feed. False at the end of the file.
+bool next_line(std::istream& file, std::string& line, bool& is_whole) {
+  line.clear();
+  is_whole = true;
+  std::streambuf& in = *file.rdbuf();
+  constexpr int kEnd = std::streambuf::traits_type::eof();
+  int c = in.sbumpc();
+  if (c == kEnd) return false;
+  for (; c != kEnd && c != '\n'; c = in.sbumpc()) {
+    is_whole = line.size() < kLongestLine;
+    if (is_whole) line += static_cast<char>(c);
+  }
+  return true;
+}
+
+// Whether a value of bounded size comes of it.
+bool is_bounded(const std::string& line) {
+  std::size_t quotes = 0, lists = 0, values = 0;
+  for (const char c : line) quotes += c == '"', lists += c == '[' || c == '{', values += c == ',';
+  return quotes <= kMostQuotes && lists <= kMostQuotes && values <= kMostValues;
+}
+
+// The newest of a name counts.
+bool take_figure(RunRecord& run, const Json& event) {
+  std::optional<FigureRecord> figure = figure_of(event);
+  if (!figure) return false;
+  const auto place = std::find_if(run.figures.begin(), run.figures.end(),
+                                  [&](const FigureRecord& each) { return name_of(each) == name_of(*figure); });
+  if (place != run.figures.end())
+    *place = std::move(*figure);
+  else if (run.figures.size() < kMostFigures)
+    run.figures.push_back(std::move(*figure));
+  else
+    return false;
+  return true;
+}
+
+// Images that would make a page too large to open count as lines that could not be read.
+void bound_images(RunRecord& run) {
+  std::size_t bytes = 0;
+  run.unread_lines += std::erase_if(run.figures, [&](const FigureRecord& each) {
+    const auto* picture = std::get_if<Picture>(&each);
+    if (picture == nullptr || bytes + picture->base64.size() <= kMostImageBytes) {
+      bytes += picture == nullptr ? 0 : picture->base64.size();
+      return false;
+    }
+    return true;
+  });
 }
 
 bool take_evaluation(RunRecord& run, const Json& event) {
@@ -159,7 +212,7 @@ Curve RunRecord::evaluation_curve(std::string_view data, std::string_view key) c
   return out;
 }
 
-RunRecord read_run(const std::filesystem::path& path) {
+RunRecord read_run(const std::filesystem::path& path, const SystemTable& table) {
   RunRecord run;
   run.path = path;
   const auto whole = std::filesystem::absolute(path).lexically_normal();
@@ -168,19 +221,23 @@ RunRecord read_run(const std::filesystem::path& path) {
   if (std::filesystem::is_regular_file(path / "run.json", missing) && is_too_deep(read_file(path / "run.json"))) {
     throw Error(Exit::input,
                 (path / "run.json").string() + " is nested more than " + std::to_string(kDeepestJson) + " levels deep",
-                "give the folder that --out of `frugal tune` named");
+                "give the folder that --out of a run named");
   }
   run.record = RunFolder::read_record(path);
+  run.kind = kind_of(run.record, table);
   std::ifstream events(path / "events.jsonl", std::ios::binary);
-  for (std::string line; std::getline(events, line);) {
+  bool is_whole = true;
+  for (std::string line; next_line(events, line, is_whole);) {
     if (line.empty()) continue;
-    const Json event = line.size() > kLongestLine ? Json() : json_of(line);
+    const Json event = is_whole && is_bounded(line) ? json_of(line) : Json();
     const std::string kind = event.is_object() ? text_at(event, {"event"}) : std::string();
-    const bool is_read = kind == "step"   ? take_step(run, event)
-                         : kind == "eval" ? take_evaluation(run, event)
-                                          : !kind.empty();
+    const bool is_read = kind == "step"          ? take_step(run, event)
+                         : kind == "eval"        ? take_evaluation(run, event)
+                         : is_figure_event(kind) ? take_figure(run, event)
+                                                 : !kind.empty();
     run.unread_lines += !is_read;
   }
+  bound_images(run);
   return run;
 }
 

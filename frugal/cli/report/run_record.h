@@ -11,6 +11,8 @@
 
 #include "frugal/base/json.h"
 #include "frugal/cli/report/curve.h"
+#include "frugal/cli/report/figure_record.h"
+#include "frugal/cli/report/run_kind.h"
 
 namespace frugal::report {
 
@@ -31,21 +33,23 @@ struct RunRecord {
   std::filesystem::path path;
   std::string name;  // of the folder
   Json record;       // run.json
+  RunKind kind;      // of its action
   // From events.jsonl. A run that went on from an earlier step wrote steps again: the later line counts.
   std::vector<std::pair<std::string, Curve>>
       steps;                             // by key, over steps; of projected_gradients the mean of the absolute values
   std::vector<std::string> block_names;  // what the values of "active_block" stand for, where they are words
   std::vector<double> skipped;           // steps
   std::vector<Evaluation> evaluations;   // by rising step for each data
+  std::vector<FigureRecord> figures;     // the newest of each name, in the order in which names first came
   double last_step = 0;                  // 0: none
-  std::uint64_t unread_lines = 0;        // torn, or no event
+  std::uint64_t unread_lines = 0;        // torn, no event, or a figure that is none
 
   const Curve& curve(std::string_view key) const;  // empty when there is none
   Curve evaluation_curve(std::string_view data, std::string_view key) const;
 };
 
-// Error(Exit::input) when `path` is not a run, as RunFolder::read_record has it.
-RunRecord read_run(const std::filesystem::path& path);
+// table: where actions are looked up. Error(Exit::input) when `path` is not a run, as RunFolder::read_record has it.
+RunRecord read_run(const std::filesystem::path& path, const SystemTable& table = systems());
 
 // The value at `keys`, one a level; null when there is none.
 const Json* find(const Json& json, std::initializer_list<std::string_view> keys);

@@ -50,6 +50,8 @@ svg.plot.wide{padding-left:118px}
 .base{stroke:var(--soft);opacity:.6}
 .plot path{fill:none;vector-effect:non-scaling-stroke;stroke-linejoin:round;stroke-linecap:round}
 .plot .line{stroke-width:2}.plot .raw{stroke-width:1;opacity:.3}.plot .dashed{stroke-dasharray:6 5}
+.plot .band{opacity:.16}.plot .dots{stroke-width:6.4}.plot .error{stroke-width:1.5;opacity:.6}
+svg.plot.equal{box-sizing:content-box;height:auto;margin:auto 0 0}
 .mark{stroke-dasharray:2 4;opacity:.8}
 circle.best{fill:var(--card);stroke-width:2.5}
 .plot text.best{font-weight:600;fill:var(--ink)}
@@ -82,6 +84,23 @@ border-radius:6px}
 .confusion td.right,.confusion td.wrong{min-width:64px;font-size:16px}
 .confusion td.right{background:color-mix(in srgb,var(--c2) calc(var(--share)*.6),var(--track))}
 .confusion td.wrong{background:color-mix(in srgb,var(--c1) calc(var(--share)*.6),var(--track))}
+figure.whole{grid-column:1/-1}
+figure img{display:block;max-width:100%;height:auto;margin:4px 0;border-radius:6px}
+.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+.figures td,.figures th{padding:6px 12px}
+.heat{width:auto;border-collapse:separate;border-spacing:2px;font-size:13px}
+.heat td,.heat th{border:0;text-align:center;padding:6px 9px;font-variant-numeric:tabular-nums;border-radius:5px}
+.heat tbody th{text-align:right;font-weight:600;color:var(--soft)}
+.heat td{background:color-mix(in srgb,var(--c0) calc(var(--share)*.6),var(--track))}
+.heat td.below{background:color-mix(in srgb,var(--c1) calc(var(--share)*.6),var(--track))}
+.heat td.none{background:none;color:var(--soft)}
+.cells rect{fill:color-mix(in srgb,var(--c0) calc(var(--share)*.9),var(--track))}
+.cells rect.below{fill:color-mix(in srgb,var(--c1) calc(var(--share)*.9),var(--track))}
+.cells{shape-rendering:crispEdges}
+.legend i.scale{width:110px;height:10px;background:linear-gradient(90deg,var(--track),
+color-mix(in srgb,var(--c0) 60%,var(--track)))}
+.legend i.both{background:linear-gradient(90deg,color-mix(in srgb,var(--c1) 60%,var(--track)),var(--track),
+color-mix(in srgb,var(--c0) 60%,var(--track)))}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr));gap:14px}
 .facts>div{padding:14px 16px;min-width:0}
 dl{margin:0;display:grid;grid-template-columns:minmax(90px,auto) 1fr;gap:4px 14px;font-size:14px}

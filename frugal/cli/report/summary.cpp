@@ -1,4 +1,4 @@
-// How a run went, in figures: tiles, results, evaluations, confusion.
+// How a run went, in figures: results, evaluations, confusion.
 #include <algorithm>
 #include <cmath>
 
@@ -11,17 +11,7 @@ namespace frugal::report {
 namespace {
 
 constexpr std::size_t kMostEvaluations = 500;  // rows; more are thinned out
-
-std::string tile(const std::string& name, const std::string& value, const std::string& more) {
-  return "<div class=\"tile\"><span>" + escape(name) + "</span><b>" + escape(value) + "</b><small>" + escape(more) +
-         "</small></div>\n";
-}
-
-std::string joined(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const auto& part : parts) text += (text.empty() ? "" : " \xC2\xB7 ") + part;  // a middle dot
-  return text;
-}
+constexpr std::size_t kMostOthers = 12;        // results of a run that are compared by their names
 
 std::string or_dash(const std::optional<double>& value) { return value ? number(*value) : "\xE2\x80\x93"; }
 
@@ -32,73 +22,40 @@ std::string cell_text(std::string_view key, const std::optional<double>& value) 
   return key == "seconds" ? duration(*value) : key == "examples" || key == "tokens" ? count(*value) : metric(*value);
 }
 
-std::string best_tile(const RunRecord& run) {
-  const Judge judge = judge_of(run);
-  const auto best = best_of(run, judge);
-  if (!best) return {};
-  std::vector<std::string> more = {words_of(judge.key) + ", step " + count(best->step)};
-  const Curve curve = run.evaluation_curve("dev", judge.key);
-  if (curve.x.front() == 0) more.push_back("base " + metric(curve.y.front()));
-  return tile("Best on dev", metric(*best->metric), joined(more));
+// What the runs are judged on, where it is the same.
+std::string shared_data(const std::vector<RunRecord>& runs) {
+  const std::string data = judged_data(runs.front());
+  const bool is_shared =
+      std::all_of(runs.begin(), runs.end(), [&](const RunRecord& run) { return judged_data(run) == data; });
+  return is_shared ? data : "judged data";
 }
 
-std::string test_tile(const RunRecord& run) {
-  const Json* test = find(run.record, {"results", "test"});
-  if (test == nullptr || !test->is_object()) return {};
-  std::string value;
-  std::vector<std::string> more;
-  for (const char* key : {"accuracy", "balanced_accuracy", "exact_match", "rewards/accuracies", "rewards/margins",
-                          "perplexity", "f1", "rougeL", "loss"}) {
-    const auto found = number_at(*test, {key});
-    if (!found) continue;
-    if (value.empty())
-      value = metric(*found), more.push_back(words_of(key));
-    else
-      more.push_back(words_of(key) + " " + metric(*found));
+std::vector<std::string> compared_metrics(const std::vector<RunRecord>& runs) {
+  std::vector<std::string> keys = {"accuracy", "balanced_accuracy", "f1", "perplexity", "loss"};
+  const auto add = [&](const std::string& key) {
+    if (!key.empty() && std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
+  };
+  for (const RunRecord& run : runs) {
+    if (run.kind.is_tune()) continue;
+    add(judge_of(run).key);
+    if (run.kind.system == nullptr) continue;
+    for (const Metric& each : run.kind.system->metrics) add(std::string(each.name));
   }
-  return value.empty() ? value : tile("On test", value, joined(more));
+  return keys;
 }
 
-std::string loss_tile(const RunRecord& run) {
-  const auto last = final_training_loss(run);
-  if (!last) return {};
-  const Curve& loss = run.curve("loss");
-  const double first = running_mean(loss, smoothing_window(loss.size())).y.front();
-  return tile("Training loss", metric(*last),
-              loss.size() > 1 ? "mean at the end; " + metric(first) + " at the start" : "of one step");
-}
-
-std::string steps_tile(const RunRecord& run) {
-  const auto planned = planned_steps(run);
-  std::vector<std::string> more;
-  if (planned && *planned != run.last_step) more.push_back("of " + count(*planned));
-  if (const auto rate = learning_rate_of(run)) more.push_back("learning rate " + number(*rate));
-  if (!run.skipped.empty()) more.push_back(count(static_cast<double>(run.skipped.size())) + " skipped");
-  return tile("Steps", count(run.last_step), joined(more));
-}
-
-std::string time_tile(const RunRecord& run) {
-  const auto whole = seconds_of(run), step = seconds_per_step(run);
-  if (!whole) return {};
-  std::vector<std::string> more;
-  if (step) more.push_back(duration(*step) + " a step");
-  const auto batch = number_at(run.record, {"settings", "batch"});
-  if (step && batch && run.curve("tokens").empty())
-    more.push_back(number(std::round(*batch / *step * 100) / 100) + " examples/s");
-  return tile("Time", duration(*whole), joined(more));
-}
-
-std::string memory_tile(const RunRecord& run) {
-  const auto peak = peak_bytes(run);
-  if (!peak) return {};
-  std::vector<std::string> more;
-  double planned = 0;
-  for (const auto& [purpose, bytes] : planned_memory(run)) planned += bytes;
-  if (planned > 0) more.push_back("planned " + memory(planned));
-  const auto limit = number_at(run.record, {"settings", "memory"});
-  if (limit && *limit > 0) more.push_back("allowed " + memory(*limit));
-  if (more.empty()) more.push_back("resident, whole process");
-  return tile("Peak memory", memory(*peak), joined(more));
+// Numbers of the results that two runs or more have.
+std::vector<std::string> shared_results(const std::vector<RunRecord>& runs) {
+  std::vector<std::string> once, shared;
+  for (const RunRecord& run : runs) {
+    for (const auto& [name, value] : other_results(run, kMostOthers)) {
+      if (std::find(once.begin(), once.end(), name) == once.end())
+        once.push_back(name);
+      else if (std::find(shared.begin(), shared.end(), name) == shared.end())
+        shared.push_back(name);
+    }
+  }
+  return shared;
 }
 
 struct Column {
@@ -142,20 +99,17 @@ std::string notices(const RunRecord& run) {
   const auto add = [&](const std::string& text) { out += "<p class=\"notice\">" + text + "</p>\n"; };
   const std::string name = "<code>" + escape(run.name) + "</code>: ";
   if (run.last_step == 0) add(name + "no step is recorded, so there are no curves yet.");
-  if (text_at(run.record, {"status"}) == "running")
-    add(name +
-        "its record says running. Either a process is at it, or one was killed; <code>frugal tune --resume</code> goes "
-        "on with it.");
+  if (text_at(run.record, {"status"}) == "running") {
+    const std::string resume = run.kind.action.empty()
+                                   ? std::string()
+                                   : "; <code>" + escape(command_of(run.kind)) + " --resume</code> goes on with it";
+    add(name + "its record says running. Either a process is at it, or one was killed" + resume + ".");
+  }
   if (run.unread_lines > 0) {
     add(name + count(static_cast<double>(run.unread_lines)) + " line" + (run.unread_lines > 1 ? "s" : "") +
         " of events.jsonl could not be read and " + (run.unread_lines > 1 ? "are" : "is") + " left out.");
   }
   return out;
-}
-
-std::string tiles(const RunRecord& run) {
-  return "<div class=\"tiles\">" + best_tile(run) + test_tile(run) + loss_tile(run) + steps_tile(run) + time_tile(run) +
-         memory_tile(run) + "</div>\n";
 }
 
 std::string results_table(const std::vector<RunRecord>& runs) {
@@ -170,9 +124,13 @@ std::string results_table(const std::vector<RunRecord>& runs) {
   const auto texts = [&](const std::string& name, const auto& text) {
     Column column{.name = name, .cells = {}};
     for (const RunRecord& run : runs) column.cells.push_back(text(run));
-    columns.push_back(std::move(column));
+    const bool is_empty = std::all_of(column.cells.begin(), column.cells.end(),
+                                      [](const std::string& cell) { return cell.empty() || cell == or_dash({}); });
+    if (!is_empty) columns.push_back(std::move(column));
   };
   texts("status", [](const RunRecord& run) { return text_at(run.record, {"status"}); });
+  const bool is_tune = std::all_of(runs.begin(), runs.end(), [](const RunRecord& run) { return run.kind.is_tune(); });
+  if (!is_tune) texts("run of", [](const RunRecord& run) { return run.kind.action; });
   texts("method", [](const RunRecord& run) { return setting_text(run, "method"); });
   texts("learning rate", [](const RunRecord& run) { return or_dash(learning_rate_of(run)); });
   texts("steps", [](const RunRecord& run) { return count(run.last_step); });
@@ -180,18 +138,25 @@ std::string results_table(const std::vector<RunRecord>& runs) {
     const auto best = best_of(run, judge_of(run));
     return best ? count(best->step) : or_dash({});
   });
-  for (const char* key : {"accuracy", "balanced_accuracy", "f1", "perplexity", "loss"}) {
-    const std::string metric = key;
-    const bool is_lower_better = metric == "perplexity" || metric == "loss";
-    numbers("dev " + words_of(key), is_lower_better, [&](const RunRecord& run) -> std::optional<double> {
+  const std::string data = shared_data(runs);
+  for (const std::string& metric : compared_metrics(runs)) {
+    const bool is_lower_better = runs.front().kind.is_lower_better(metric);
+    numbers(data + " " + words_of(metric), is_lower_better, [&](const RunRecord& run) -> std::optional<double> {
       const auto best = best_of(run, judge_of(run));
+      const std::string judged = judged_data(run);
       for (const Evaluation& each : run.evaluations) {
-        if (best && each.data == "dev" && each.step == best->step) return each.value(metric);
+        if (best && each.data == judged && each.step == best->step) return each.value(metric);
       }
       return {};
     });
-    numbers("test " + words_of(key), is_lower_better, [&](const RunRecord& run) {
+    numbers("test " + words_of(metric), is_lower_better, [&](const RunRecord& run) {
       return number_at(run.record, {"results", "test", metric});
+    });
+  }
+  for (const std::string& name : shared_results(runs)) {
+    texts(words_of(name), [&](const RunRecord& run) {
+      const auto value = number_at(run.record, {"results", name});
+      return value ? result_text(name, *value) : or_dash({});
     });
   }
   numbers("training loss", true, [](const RunRecord& run) { return final_training_loss(run); });
@@ -207,9 +172,8 @@ std::string results_table(const std::vector<RunRecord>& runs) {
     const auto b = peak_bytes(run);
     return b ? memory(*b) : or_dash({});
   });
-  return "<section><h2>Results</h2>\n" + table_of(runs, columns) +
-         "<p class=\"note\">Figures on dev are those of each run's best step; the best of a column is "
-         "bold.</p></section>\n";
+  return "<section><h2>Results</h2>\n" + table_of(runs, columns) + "<p class=\"note\">Figures on " + escape(data) +
+         " are those of each run's best step; the best of a column is bold.</p></section>\n";
 }
 
 std::string evaluations_table(const RunRecord& run) {
@@ -221,6 +185,7 @@ std::string evaluations_table(const RunRecord& run) {
     }
   }
   const auto best = best_of(run, judge_of(run));
+  const std::string judged = judged_data(run);
   const std::size_t every = (run.evaluations.size() + kMostEvaluations - 1) / kMostEvaluations;
   std::string out = "<details><summary>All evaluations (" + count(static_cast<double>(run.evaluations.size())) +
                     ")</summary><div class=\"scroll\"><table class=\"numbers\"><thead><tr><th>data</th><th>step</th>";
@@ -228,7 +193,7 @@ std::string evaluations_table(const RunRecord& run) {
   out += "</tr></thead><tbody>\n";
   for (std::size_t i = 0; i < run.evaluations.size(); ++i) {
     const Evaluation& each = run.evaluations[i];
-    const bool is_best = best && each.data == "dev" && each.step == best->step;
+    const bool is_best = best && each.data == judged && each.step == best->step;
     if (i % every != 0 && !is_best) continue;
     out += std::string(is_best ? "<tr class=\"best\">" : "<tr>") + "<td>" + escape(each.data) + "</td><td>" +
            count(each.step) + "</td>";
