@@ -139,6 +139,7 @@ void add_metrics(std::vector<Plot>& plots, const Runs& runs, const std::string& 
       others.push_back(metric_plot(runs, data, key));
     }
   }
+  if (shares.lines.size() == 1 && !runs[0].kind.is_tune()) shares.title = shares.lines[0].name + " on " + data;
   add(plots, std::move(shares));
   for (Plot& plot : others) add(plots, std::move(plot));
 }

@@ -160,7 +160,8 @@ std::string error_bars(const DrawnSeries& series, const Frame& frame) {
   const std::size_t every = (series.points.size() + kMostBars - 1) / kMostBars;
   for (std::size_t i = 0; i < series.points.size(); i += std::max<std::size_t>(1, every)) {
     const Point& point = series.points[i];
-    if (point.has_band()) d += "M" + at(frame, point.x, point.low) + "V" + coordinate(depth(frame, point.high));
+    if (point.has_band() && !point.is_gap())
+      d += "M" + at(frame, point.x, point.low) + "V" + coordinate(depth(frame, point.high));
   }
   return d.empty() ? d : "<path class=\"error\" stroke=\"" + color_of(series.color) + "\" d=\"" + d + "\"/>";
 }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMostTableColumns = 16, kMostTableRows = 40;
 constexpr std::size_t kMostCellColumns = 80, kMostCellRows = 60;  // more are averaged
-constexpr std::size_t kMostTicks = 8;
+constexpr std::size_t kMostTicks = 8, kTickLetters = 40;          // letters that fit below a map
 
 struct Scale {
   double low = INFINITY, high = -INFINITY;
@@ -53,9 +53,10 @@ std::string as_table(const HeatMap& map, const Scale& scale) {
   return out + "</tbody></table></div>";
 }
 
-std::vector<Tick> name_ticks(const std::vector<std::string>& names, std::size_t part) {
+// One name for `part` of them, at most `most` in all.
+std::vector<Tick> name_ticks(const std::vector<std::string>& names, std::size_t part, std::size_t most) {
   std::vector<Tick> out;
-  const std::size_t cells = (names.size() + part - 1) / part, every = (cells + kMostTicks - 1) / kMostTicks;
+  const std::size_t cells = (names.size() + part - 1) / part, every = (cells + most - 1) / most;
   for (std::size_t cell = 0; cell < cells; cell += every)
     out.push_back({static_cast<double>(cell) + 0.5, name_ending(names[cell * part])});
   return out;
@@ -66,8 +67,11 @@ std::string as_cells(const HeatMap& map, const Scale& scale, std::size_t wide, s
   const std::size_t columns = map.columns.size(), rows = map.rows.size();
   const std::size_t across = (columns + wide - 1) / wide, down = (rows + high - 1) / high;
   const Frame frame{{0, static_cast<double>(across)}, {static_cast<double>(down), 0}};  // the first row on top
+  std::size_t longest = 1;
+  for (const std::string& name : map.columns) longest = std::max(longest, std::min<std::size_t>(name.size(), 17));
+  const std::size_t most = std::clamp<std::size_t>(kTickLetters / longest, 2, kMostTicks);
   std::string out = "<svg class=\"plot wide\" role=\"img\" aria-label=\"" + escape(map.title) + "\">" +
-                    axes(frame, name_ticks(map.columns, wide), name_ticks(map.rows, high), "") +
+                    axes(frame, name_ticks(map.columns, wide, most), name_ticks(map.rows, high, kMostTicks), "") +
                     "<svg class=\"cells\" viewBox=\"0 0 " + std::to_string(across) + " " + std::to_string(down) +
                     "\" preserveAspectRatio=\"none\" width=\"100%\" height=\"100%\">";
   for (std::size_t row = 0; row < rows; row += high) {

@@ -6,6 +6,7 @@
 #include "frugal/cli/parse.h"
 #include "frugal/cli/report/run_record.h"
 #include "frugal/cli/report/text.h"
+#include "frugal/train/loop/run_config.h"
 
 namespace frugal::report {
 namespace {
@@ -58,10 +59,11 @@ RunKind kind_of(const Json& record, const SystemTable& table) {
   RunKind kind{.action = action_of(record)};
   const std::size_t space = kind.action.find(' ');
   kind.system = table.find(kind.action.substr(0, space));
-  if (kind.system == nullptr) return kind;
-  const Action* action = kind.system->find(space == kind.action.npos ? "" : kind.action.substr(space + 1));
+  const Action* action = nullptr;
+  if (kind.system != nullptr)
+    action = kind.system->find(space == kind.action.npos ? "" : kind.action.substr(space + 1));
+  kind.fields = action == nullptr ? describe_fields<RunConfig>() : own_fields(*action);
   if (action == nullptr) return kind;
-  kind.fields = own_fields(*action);
   for (const Choice& choice : action->choices) take_plugin(kind, choice, text_at(record, {"settings", choice.field}));
   return kind;
 }

@@ -1,5 +1,5 @@
 // What this program knows of the action a run is of: what its settings mean, which metrics it has. Of an action that is
-// not registered it knows nothing, and the page shows what is recorded as it is.
+// not registered it knows what every run has, and the page shows the rest as it is recorded.
 #pragma once
 #include <string>
 #include <string_view>
