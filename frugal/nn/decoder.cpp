@@ -1,12 +1,12 @@
 #include "frugal/nn/decoder.h"
 
 #include <cmath>
-#include <cstring>
 #include <numbers>
 #include <string>
 
 #include "frugal/base/error.h"
 #include "frugal/nn/decoder_backward.h"
+#include "frugal/nn/decoder_pass.h"
 
 namespace frugal {
 namespace {
@@ -36,36 +36,7 @@ std::vector<float> make_inverse_frequencies(const ModelShape& shape) {
 
 }  // namespace
 
-KvCache::KvCache(const ModelShape& shape, std::int64_t capacity, Compute compute) : capacity_(capacity) {
-  std::size_t total = 0;
-  for (const LayerShape& layer : shape.layers) {
-    widths_.push_back(layer.kv_heads * shape.head_dim);
-    offsets_.push_back(total);
-    total += static_cast<std::size_t>(2 * capacity * widths_.back());
-  }
-  element_ = compute == Compute::f32 ? sizeof(float) : sizeof(kernels::Bf16);
-  memory_ = Buffer(total * element_);
-}
-
-KvCache KvCache::copy() const {
-  KvCache other;
-  other.length = length;
-  other.capacity_ = capacity_;
-  other.widths_ = widths_;
-  other.offsets_ = offsets_;
-  other.element_ = element_;
-  other.memory_ = Buffer(memory_.size());
-  for (std::size_t l = 0; l < widths_.size(); ++l) {
-    for (const std::int64_t token : {std::int64_t{0}, capacity_}) {  // keys, values: only what is used is touched
-      const std::size_t at = (offsets_[l] + static_cast<std::size_t>(token * widths_[l])) * element_;
-      std::memcpy(other.memory_.data() + at, memory_.data() + at,
-                  static_cast<std::size_t>(length * widths_[l]) * element_);
-    }
-  }
-  return other;
-}
-
-Decoder::State::State(const ModelShape& shape_, Threads& threads_, Compute compute_)
+DecoderState::DecoderState(const ModelShape& shape_, Threads& threads_, Compute compute_)
     : shape(shape_),
       ids(shape_),
       threads(threads_),
@@ -73,9 +44,19 @@ Decoder::State::State(const ModelShape& shape_, Threads& threads_, Compute compu
       inverse_frequencies(make_inverse_frequencies(shape_)),
       scratch(static_cast<std::size_t>(threads_.slots())),
       pair_scratch(static_cast<std::size_t>(threads_.slots())) {}
-Decoder::State::~State() = default;
+DecoderState::~DecoderState() = default;
 
-void Decoder::State::rotations(const std::vector<std::int32_t>& positions) {
+std::unique_ptr<PassMemory> DecoderState::take_memory() {
+  if (resting.empty()) return std::make_unique<PassMemory>();
+  std::unique_ptr<PassMemory> memory = std::move(resting.back());
+  resting.pop_back();
+  memory->head_tape.rows.clear();
+  memory->dhidden_tokens = 0;
+  return memory;
+}
+
+void DecoderState::rotations(PassMemory& pass, const std::vector<std::int32_t>& positions) const {
+  std::vector<float>&cos = pass.cos, &sin = pass.sin;
   const std::size_t half = inverse_frequencies.size();
   cos.resize(positions.size() * half);
   sin.resize(positions.size() * half);
@@ -90,29 +71,36 @@ void Decoder::State::rotations(const std::vector<std::int32_t>& positions) {
 }
 
 Decoder::Decoder(const ModelShape& shape, Threads& threads, Compute compute)
-    : state_(std::make_unique<State>(shape, threads, compute)) {}
+    : state_(std::make_unique<DecoderState>(shape, threads, compute)) {}
 Decoder::~Decoder() = default;
 const ModelShape& Decoder::shape() const { return state_->shape; }
 Compute Decoder::compute() const { return state_->compute; }
-Threads& Decoder::threads() const { return state_->threads; }
 
-const Hidden& Decoder::forward(const WeightView& view, const PackedBatch& batch, KvCache* cache, Tape* tape) {
-  KvCache* const one[] = {cache};
-  return forward(view, batch, std::span<KvCache* const>(one, cache == nullptr ? 0u : 1u), tape);
+std::unique_ptr<Pass> Decoder::forward(const WeightView& view, const PackedBatch& batch,
+                                       std::span<KvCache* const> caches) {
+  return std::make_unique<DecoderPass>(*state_, view, batch, caches, nullptr);
 }
 
-const Hidden& Decoder::forward(const WeightView& view, const PackedBatch& batch, std::span<KvCache* const> caches,
-                               Tape* tape) {
+std::unique_ptr<RecordedPass> Decoder::record(const WeightView& view, const PackedBatch& batch, const TapePlan& plan) {
+  return std::make_unique<DecoderPass>(*state_, view, batch, std::span<KvCache* const>(), &plan);
+}
+
+DecoderPass::DecoderPass(DecoderState& state, const WeightView& view, const PackedBatch& batch,
+                         std::span<KvCache* const> caches, const TapePlan* plan)
+    : state_(state), view_(view), batch_(batch) {
+  const std::int64_t vocab = state.shape.vocab;
   for (const std::int32_t token : batch.tokens) {
-    if (token < 0 || token >= shape().vocab) {
-      throw Error(
-          Exit::input,
-          "token id " + std::to_string(token) + " is outside the vocabulary of " + std::to_string(shape().vocab),
-          "use the tokenizer that belongs to the model");
+    if (token < 0 || token >= vocab) {
+      throw Error(Exit::input,
+                  "token id " + std::to_string(token) + " is outside the vocabulary of " + std::to_string(vocab),
+                  "use the tokenizer that belongs to the model");
     }
   }
-  state_->has_tape = tape != nullptr;
-  state_->head_tape.rows.clear();
+  memory_ = state.take_memory();
+  PassMemory& pass = *memory_;
+  pass.is_recorded = plan != nullptr;
+  if (plan != nullptr) pass.tape.begin(*plan);
+  Tape* tape = plan != nullptr ? &pass.tape : nullptr;
   constexpr std::int64_t kNarrow = 8, kNarrowSequences = 32;
   const auto segments = static_cast<std::int64_t>(batch.segments.size());
   const bool is_step = batch.size() == segments && segments <= kNarrowSequences;  // a token more of each sequence
@@ -123,20 +111,27 @@ const Hidden& Decoder::forward(const WeightView& view, const PackedBatch& batch,
     for (std::int64_t t = 0; t < segment.length; ++t)
       positions[static_cast<std::size_t>(segment.begin + t)] += static_cast<std::int32_t>(caches[s]->length);
   }
-  state_->rotations(positions);
-  if (compute() == Compute::f32) {
+  state.rotations(pass, positions);
+  if (state.compute == Compute::f32) {
     if (narrow)
-      state_->forward_narrow<float>(view.store(), batch, caches);
+      state.forward_narrow<float>(pass, view.store(), batch, caches);
     else
-      state_->forward_packed<float>(view, batch, caches, tape);
+      state.forward_packed<float>(pass, view, batch, caches, tape);
   } else {
     if (narrow)
-      state_->forward_narrow<kernels::Bf16>(view.store(), batch, caches);
+      state.forward_narrow<kernels::Bf16>(pass, view.store(), batch, caches);
     else
-      state_->forward_packed<kernels::Bf16>(view, batch, caches, tape);
+      state.forward_packed<kernels::Bf16>(pass, view, batch, caches, tape);
   }
   for (std::size_t s = 0; s < caches.size(); ++s) caches[s]->length += batch.segments[s].length;
-  return state_->hidden;
+}
+
+DecoderPass::~DecoderPass() { state_.resting.push_back(std::move(memory_)); }
+
+PassMemory& DecoderPass::usable() const {
+  if (is_used_up_)
+    throw Error(Exit::internal, "a pass is used after its backward", "report this with the command you ran");
+  return *memory_;
 }
 
 }  // namespace frugal

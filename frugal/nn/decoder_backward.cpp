@@ -5,13 +5,14 @@
 #include "frugal/base/error.h"
 #include "frugal/core/attention_backward.h"
 #include "frugal/core/kernels/backward.h"
+#include "frugal/nn/decoder_pass.h"
 #include "frugal/nn/low_rank_backward.h"
 
 namespace frugal {
 
 template <class T, class E>
-void Decoder::State::backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape,
-                                        std::int64_t root, std::int64_t part, std::int64_t parts, int thread) {
+void DecoderState::backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape,
+                                      std::int64_t root, std::int64_t part, std::int64_t parts, int thread) {
   auto& [q, kv, dout, dq, dkv, scores] = back->attention[static_cast<std::size_t>(thread)];
   // Of the part's heads: k and v lie side by side.
   const std::int64_t W = at.qkv_width, Q = at.q_width / parts, K = at.kv_width / parts, KV = 2 * K,
@@ -61,8 +62,8 @@ void Decoder::State::backward_attention(const PackedBatch& batch, const LayerLay
 }
 
 template <class T>
-void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, LayerTape& tape,
-                                    bool is_recorded, std::uint32_t part, Gradients& gradients) {
+void DecoderState::backward_layer(PassMemory& pass, const WeightView& view, const PackedBatch& batch, std::size_t l,
+                                  LayerTape& tape, bool is_recorded, std::uint32_t part, Gradients& gradients) {
   const LayerLayout at(shape, shape.layers[l]);
   const LayerIds& id = ids.layers[l];
   BackwardState& b = *back;
@@ -84,7 +85,7 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     read_vector(view, id.input_norm, gains, 0);
     read_vector(view, id.post_norm, gains, static_cast<std::size_t>(C));
   } else {
-    forward_layer<T>(view, batch, l, {}, &tape, Recording::again, low_rank, {});
+    forward_layer<T>(pass, view, batch, l, {}, &tape, Recording::again, low_rank, {});
   }
   const auto wants = [&](Slot slot) {
     return gradients.of(id[slot].weight).is_wanted() || low_rank.pair(slot).rank > 0;
@@ -116,7 +117,7 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     T* dx = dproduct + chunk * F;
     T* dy = b.dout.as<T>() + begin * C;
     T* gate = tape.gate_up.as<T>() + begin * 2 * F;
-    float* dh = b.dhidden.as<float>() + begin * C;
+    float* dh = pass.dhidden.as<float>() + begin * C;
     const float* middle = tape.middle.as<float>() + begin * C;
     const T* panel = panels_rest.at<T>(0);
     PairScratch& beside = pair_scratch[static_cast<std::size_t>(thread)];
@@ -177,7 +178,8 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
   }
   const std::int64_t parts = attention_parts(batch, at), items = static_cast<std::int64_t>(roots.size()) * parts;
   const bool in_bf16 = std::is_same_v<T, kernels::Bf16> && kernels::has_bf16_products();
-  const auto attention = in_bf16 ? &State::backward_attention<T, kernels::Bf16> : &State::backward_attention<T, float>;
+  const auto attention =
+      in_bf16 ? &DecoderState::backward_attention<T, kernels::Bf16> : &DecoderState::backward_attention<T, float>;
   threads.run(items + rest_work.size(), [&](std::int64_t item, int thread) {
     if (item < items)
       (this->*attention)(batch, at, tape, roots[static_cast<std::size_t>(item / parts)], item % parts, parts, thread);
@@ -198,7 +200,7 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     const auto qkv_panel = [&](Slot slot) {
       return panels_qkv.at<T>(0, static_cast<std::size_t>(at.column(slot) * C));
     };
-    kernels::rope(dy, cos.data() + static_cast<std::size_t>(begin) * half,
+    kernels::rope(dy, pass.cos.data() + static_cast<std::size_t>(begin) * half,
                   b.minus_sin.data() + static_cast<std::size_t>(begin) * half, n, static_cast<std::size_t>(at.H + at.K),
                   static_cast<std::size_t>(at.D), static_cast<std::size_t>(at.qkv_width));
     if (wants_input) {
@@ -212,7 +214,7 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
     if (goes_on) linear_input_gradient(dy, panels_qkv.at<T>(0), dx, {rows, C, at.qkv_width, C, at.qkv_width});
     for (const Slot slot : {kQ, kK, kV}) pairs.input_gradient(slot, qkv_panel(slot), dy, dx, C, begin, rows, beside);
     if (goes_on)
-      kernels::rms_norm_backward(input, gains.at<float>(0), dx, b.dhidden.as<float>() + begin * C,
+      kernels::rms_norm_backward(input, gains.at<float>(0), dx, pass.dhidden.as<float>() + begin * C,
                                  share(input_gain, begin, 0), n, c, eps);
   });
   for (const Slot slot : {kQ, kK, kV}) add_weight(qkv_work, slot, b.dqkv.as<T>(), b.normed_input.as<T>());
@@ -228,33 +230,35 @@ void Decoder::State::backward_layer(const WeightView& view, const PackedBatch& b
   gradients.layer_done(l);
 }
 
-void Decoder::backward(const WeightView& view, const PackedBatch& batch, Tape& tape, Gradients& gradients) {
-  State& s = *state_;
-  BackwardState& b = *s.back;
-  if (b.tokens != batch.size())
+void DecoderPass::backward(Gradients& gradients) {
+  DecoderState& s = state_;
+  PassMemory& pass = usable();
+  if (pass.dhidden_tokens != batch_.size())
     throw Error(Exit::internal, "backward without the head's gradient", "report this with the command you ran");
-  b.minus_sin.resize(s.sin.size());
-  std::transform(s.sin.begin(), s.sin.end(), b.minus_sin.begin(), [](float x) { return -x; });
-  for (auto l = static_cast<std::int64_t>(shape().layers.size()) - 1;
+  is_used_up_ = true;
+  BackwardState& b = *s.back;
+  Tape& tape = pass.tape;
+  b.minus_sin.resize(pass.sin.size());
+  std::transform(pass.sin.begin(), pass.sin.end(), b.minus_sin.begin(), [](float x) { return -x; });
+  for (auto l = static_cast<std::int64_t>(s.shape.layers.size()) - 1;
        l >= std::max<std::int64_t>(0, gradients.lowest_layer()); --l) {
     const auto layer = static_cast<std::size_t>(l);
     LayerTape& own = tape.at(layer);
     if (!tape.keeps()) std::swap(b.again.input, own.input);  // one layer's intermediates serve all
     LayerTape& of = tape.keeps() ? own : b.again;
     if (s.compute == Compute::f32)
-      s.backward_layer<float>(view, batch, layer, of, tape.keeps(), tape.part(), gradients);
+      s.backward_layer<float>(pass, view_, batch_, layer, of, tape.keeps(), tape.part(), gradients);
     else
-      s.backward_layer<kernels::Bf16>(view, batch, layer, of, tape.keeps(), tape.part(), gradients);
+      s.backward_layer<kernels::Bf16>(pass, view_, batch_, layer, of, tape.keeps(), tape.part(), gradients);
     if (!tape.keeps()) std::swap(b.again.input, own.input);
   }
   if (const GradientSum embedding = gradients.of(s.ids.embedding);
       gradients.lowest_layer() < 0 && embedding.sum != nullptr) {
-    for (std::int64_t t = 0; t < batch.size(); ++t) {
-      const std::int64_t C = shape().hidden, row = batch.tokens[static_cast<std::size_t>(t)];
-      kernels::add(embedding.sum + row * C, b.dhidden.as<float>() + t * C, static_cast<std::size_t>(C));
+    for (std::int64_t t = 0; t < batch_.size(); ++t) {
+      const std::int64_t C = s.shape.hidden, row = batch_.tokens[static_cast<std::size_t>(t)];
+      kernels::add(embedding.sum + row * C, pass.dhidden.as<float>() + t * C, static_cast<std::size_t>(C));
     }
   }
-  b.tokens = 0;
 }
 
 }  // namespace frugal

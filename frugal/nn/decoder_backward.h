@@ -9,7 +9,6 @@
 namespace frugal {
 
 struct BackwardState {
-  Buffer dhidden;                         // [N, C] fp32: of the layer's output, in place that of its input
   Buffer dout, dmiddle;                   // [N, C] T: of the down projection's and of the output projection's result
   Buffer normed_input, normed_middle;     // [N, C] T: what q k v and gate up read; made when their gradients are wanted
   Buffer activated;                       // [N, F] T: what the down projection read
@@ -21,7 +20,6 @@ struct BackwardState {
   Buffer dgains;                          // [chunks, 2 C] fp32: each chunk's share
   std::vector<float> minus_sin;           // rotates back
   std::vector<std::array<Buffer, 6>> attention;  // of a thread: q, k v, dout, dq, dk dv in fp32, and blocks of scores
-  std::int64_t tokens = 0;                       // of dhidden; 0: no head has run yet
 };
 
 // Gradients of weights, as work items: sum[m, k] += dy[n, m]^T x[n, k]. Chosen rows of linears that read the same x and

@@ -44,9 +44,10 @@ void run_products(Threads& threads, const WeightStore& store, std::span<const Pr
 }  // namespace
 
 template <class T>
-void Decoder::State::forward_narrow(const WeightStore& store, const PackedBatch& batch,
-                                    std::span<KvCache* const> caches) {
+void DecoderState::forward_narrow(PassMemory& pass, const WeightStore& store, const PackedBatch& batch,
+                                  std::span<KvCache* const> caches) {
   const std::int64_t N = batch.size(), C = shape.hidden, D = shape.head_dim;
+  Hidden& hidden = pass.hidden;
   hidden.branches = 1;
   hidden.tokens = N;
   hidden.width = C;
@@ -74,7 +75,7 @@ void Decoder::State::forward_narrow(const WeightStore& store, const PackedBatch&
                                     {id[kK], x.data(), projected.data() + q_width, width},
                                     {id[kV], x.data(), projected.data() + q_width + kv_width, width}};
     run_products(threads, store, qkv_products, N);
-    kernels::rope(projected.data(), cos.data(), sin.data(), static_cast<std::size_t>(N),
+    kernels::rope(projected.data(), pass.cos.data(), pass.sin.data(), static_cast<std::size_t>(N),
                   static_cast<std::size_t>(layer.heads + layer.kv_heads), static_cast<std::size_t>(D),
                   static_cast<std::size_t>(width));
     const std::int64_t group = layer.heads / layer.kv_heads;
@@ -113,8 +114,9 @@ void Decoder::State::forward_narrow(const WeightStore& store, const PackedBatch&
   }
 }
 
-template void Decoder::State::forward_narrow<float>(const WeightStore&, const PackedBatch&, std::span<KvCache* const>);
-template void Decoder::State::forward_narrow<kernels::Bf16>(const WeightStore&, const PackedBatch&,
-                                                            std::span<KvCache* const>);
+template void DecoderState::forward_narrow<float>(PassMemory&, const WeightStore&, const PackedBatch&,
+                                                  std::span<KvCache* const>);
+template void DecoderState::forward_narrow<kernels::Bf16>(PassMemory&, const WeightStore&, const PackedBatch&,
+                                                          std::span<KvCache* const>);
 
 }  // namespace frugal

@@ -23,7 +23,8 @@ void add_bias(Bf16* y, const float* bias, std::int64_t n, std::int64_t m, std::i
 }  // namespace
 
 template <class T>
-void Decoder::State::reserve(const WeightView& view, std::int64_t tokens, bool is_recorded) {
+void DecoderState::reserve(PassMemory& pass, const WeightView& view, std::int64_t tokens, bool is_recorded) {
+  Hidden& hidden = pass.hidden;
   const int branches = view.branches();
   hidden.branches = branches;
   hidden.tokens = tokens;
@@ -49,11 +50,12 @@ void Decoder::State::reserve(const WeightView& view, std::int64_t tokens, bool i
 }
 
 template <class T>
-void Decoder::State::forward_packed(const WeightView& view, const PackedBatch& batch, std::span<KvCache* const> caches,
-                                    Tape* tape) {
+void DecoderState::forward_packed(PassMemory& pass, const WeightView& view, const PackedBatch& batch,
+                                  std::span<KvCache* const> caches, Tape* tape) {
   const int B = view.branches();
   const std::int64_t N = batch.size(), chunk = chunk_tokens(N, B), chunks = (N + chunk - 1) / chunk;
-  reserve<T>(view, N, tape != nullptr);
+  reserve<T>(pass, view, N, tape != nullptr);
+  const Hidden& hidden = pass.hidden;
   threads.run(chunks, [&](std::int64_t item, int) {  // embedding rows, made only for the tokens that occur
     for (std::int64_t t = item * chunk; t < std::min(N, (item + 1) * chunk); ++t) {
       float* out[Preparation<T>::kMaxBranches];
@@ -74,7 +76,7 @@ void Decoder::State::forward_packed(const WeightView& view, const PackedBatch& b
     if (record != nullptr) record->input.grow(static_cast<std::size_t>(N * shape.hidden) * sizeof(float));
     const LowRankLayer<T> low_rank(view, ids.layers[l], {shape, shape.layers[l]}, threads,
                                    tape == nullptr ? 0 : tape->part());
-    forward_layer<T>(view, batch, l, caches, record,
+    forward_layer<T>(pass, view, batch, l, caches, record,
                      keeps               ? Recording::all
                      : record != nullptr ? Recording::input
                                          : Recording::none,
@@ -83,11 +85,12 @@ void Decoder::State::forward_packed(const WeightView& view, const PackedBatch& b
 }
 
 // Expects the layer's q k v weights in panels_qkv, and leaves its other weights in panels_rest. Recording::again starts
-// from the recorded input instead of `hidden` and stops before the down projection.
+// from the recorded input instead of the hidden states and stops before the down projection.
 template <class T>
-void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l,
-                                   std::span<KvCache* const> caches, LayerTape* tape, Recording recording,
-                                   const LowRankLayer<T>& low_rank, const Preparation<T>& next) {
+void DecoderState::forward_layer(PassMemory& pass, const WeightView& view, const PackedBatch& batch, std::size_t l,
+                                 std::span<KvCache* const> caches, LayerTape* tape, Recording recording,
+                                 const LowRankLayer<T>& low_rank, const Preparation<T>& next) {
+  const Hidden& hidden = pass.hidden;
   const int B = view.branches();
   const std::int64_t N = batch.size(), C = shape.hidden, D = shape.head_dim;
   const auto half = static_cast<std::size_t>(D / 2), n = static_cast<std::size_t>(N);
@@ -141,8 +144,8 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
                    out, begin, rows, pair_scratch[static_cast<std::size_t>(thread)]);
     if (id[kQ].bias != kNoTensor) add_bias(out, biases.at<float>(b), rows, at.qkv_width, at.qkv_width);
     // q and k heads lie side by side, so one call turns both.
-    kernels::rope(out, cos.data() + static_cast<std::size_t>(begin) * half,
-                  sin.data() + static_cast<std::size_t>(begin) * half, static_cast<std::size_t>(rows),
+    kernels::rope(out, pass.cos.data() + static_cast<std::size_t>(begin) * half,
+                  pass.sin.data() + static_cast<std::size_t>(begin) * half, static_cast<std::size_t>(rows),
                   static_cast<std::size_t>(at.H + at.K), static_cast<std::size_t>(D),
                   static_cast<std::size_t>(at.qkv_width));
   });
@@ -240,15 +243,15 @@ void Decoder::State::forward_layer(const WeightView& view, const PackedBatch& ba
   }
 }
 
-template void Decoder::State::forward_packed<float>(const WeightView&, const PackedBatch&, std::span<KvCache* const>,
-                                                    Tape*);
-template void Decoder::State::forward_packed<Bf16>(const WeightView&, const PackedBatch&, std::span<KvCache* const>,
-                                                   Tape*);
-template void Decoder::State::forward_layer<float>(const WeightView&, const PackedBatch&, std::size_t,
-                                                   std::span<KvCache* const>, LayerTape*, Recording,
-                                                   const LowRankLayer<float>&, const Preparation<float>&);
-template void Decoder::State::forward_layer<Bf16>(const WeightView&, const PackedBatch&, std::size_t,
-                                                  std::span<KvCache* const>, LayerTape*, Recording,
-                                                  const LowRankLayer<Bf16>&, const Preparation<Bf16>&);
+template void DecoderState::forward_packed<float>(PassMemory&, const WeightView&, const PackedBatch&,
+                                                  std::span<KvCache* const>, Tape*);
+template void DecoderState::forward_packed<Bf16>(PassMemory&, const WeightView&, const PackedBatch&,
+                                                 std::span<KvCache* const>, Tape*);
+template void DecoderState::forward_layer<float>(PassMemory&, const WeightView&, const PackedBatch&, std::size_t,
+                                                 std::span<KvCache* const>, LayerTape*, Recording,
+                                                 const LowRankLayer<float>&, const Preparation<float>&);
+template void DecoderState::forward_layer<Bf16>(PassMemory&, const WeightView&, const PackedBatch&, std::size_t,
+                                                std::span<KvCache* const>, LayerTape*, Recording,
+                                                const LowRankLayer<Bf16>&, const Preparation<Bf16>&);
 
 }  // namespace frugal

@@ -89,14 +89,25 @@ struct HeadTape {
   Buffer expected;                 // [rows, C] fp32: the mean of the head's rows under the softmax of the logits
 };
 
+// What a pass holds from its forward to its backward.
+struct PassMemory {
+  Hidden hidden;
+  std::vector<float> cos, sin;  // [N, D / 2] of the batch's positions
+  bool is_recorded = false;     // log_probabilities prepares for a backward, too
+  Tape tape;
+  HeadTape head_tape;
+  Buffer dhidden;                   // [N, C] fp32: of the layer's output, in place that of its input
+  std::int64_t dhidden_tokens = 0;  // N of it; 0: no head's backward has run
+};
+
 template <class T>
 class LowRankLayer;
 template <class T>
 class WeightGradients;
 
-struct Decoder::State {
-  State(const ModelShape& shape, Threads& threads, Compute compute);
-  ~State();
+struct DecoderState {
+  DecoderState(const ModelShape& shape, Threads& threads, Compute compute);
+  ~DecoderState();
 
   const ModelShape shape;
   const DecoderIds ids;
@@ -104,44 +115,49 @@ struct Decoder::State {
   const Compute compute;
   std::vector<float> inverse_frequencies;  // [D / 2]
 
-  Hidden hidden;
+  // Memory of passes that have ended, for those to come: as a rule one, which lives on from step to step.
+  std::vector<std::unique_ptr<PassMemory>> resting;
+  std::unique_ptr<PassMemory> take_memory();
+
+  // Scratch of one call.
   BranchBuffer qkv, attended;            // [N, (H + 2K) D], [N, H D]
   BranchBuffer panels_qkv, panels_rest;  // one layer's weights: q k v; o, gate up, down; of the head two blocks of rows
   BranchBuffer gains, biases;            // fp32: [2 C] norm gains of the layer; q k v o gate up down biases
   std::vector<Buffer> scratch;           // one a thread
   std::vector<PairScratch> pair_scratch;  // of a thread
-  std::vector<float> cos, sin;            // [N, D / 2]
 
-  void rotations(const std::vector<std::int32_t>& positions);
+  void rotations(PassMemory& pass, const std::vector<std::int32_t>& positions) const;
   template <class T>
-  void reserve(const WeightView& view, std::int64_t tokens, bool is_recorded);
+  void reserve(PassMemory& pass, const WeightView& view, std::int64_t tokens, bool is_recorded);
   template <class T>
-  void forward_packed(const WeightView& view, const PackedBatch& batch, std::span<KvCache* const> caches, Tape* tape);
+  void forward_packed(PassMemory& pass, const WeightView& view, const PackedBatch& batch,
+                      std::span<KvCache* const> caches, Tape* tape);
   // What forward_layer leaves on a tape: nothing; the input; all; all but the input, which is read from the tape
   // instead.
   enum class Recording { none, input, all, again };
   template <class T>
-  void forward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, std::span<KvCache* const> caches,
-                     LayerTape* tape, Recording recording, const LowRankLayer<T>& low_rank, const Preparation<T>& next);
+  void forward_layer(PassMemory& pass, const WeightView& view, const PackedBatch& batch, std::size_t l,
+                     std::span<KvCache* const> caches, LayerTape* tape, Recording recording,
+                     const LowRankLayer<T>& low_rank, const Preparation<T>& next);
   template <class T>
-  void forward_narrow(const WeightStore& store, const PackedBatch& batch, std::span<KvCache* const> caches);
-  bool has_tape = false;  // the last forward had one: log_probabilities prepares for a backward, too
-  HeadTape head_tape;
+  void forward_narrow(PassMemory& pass, const WeightStore& store, const PackedBatch& batch,
+                      std::span<KvCache* const> caches);
   // expected [rows, C] fp32 (one branch; null: not wanted): see HeadTape.
   template <class T>
-  void log_sum_exps(const WeightView& view, std::span<const std::int64_t> rows, std::vector<double>& out,
-                    float* expected);
-  void record_head(const WeightView& view, const std::vector<std::int64_t>& rows);  // fills head_tape
+  void log_sum_exps(PassMemory& pass, const WeightView& view, std::span<const std::int64_t> rows,
+                    std::vector<double>& out, float* expected);
+  // Fills the pass's head_tape.
+  void record_head(PassMemory& pass, const WeightView& view, const std::vector<std::int64_t>& rows);
   // Backward: see decoder_backward.cpp and head_backward.cpp.
   std::unique_ptr<BackwardState> back;
   template <class T>
-  void backward_layer(const WeightView& view, const PackedBatch& batch, std::size_t l, LayerTape& tape,
-                      bool is_recorded, std::uint32_t part, Gradients& gradients);
+  void backward_layer(PassMemory& pass, const WeightView& view, const PackedBatch& batch, std::size_t l,
+                      LayerTape& tape, bool is_recorded, std::uint32_t part, Gradients& gradients);
   template <class T, class E>  // E: what is multiplied in
   void backward_attention(const PackedBatch& batch, const LayerLayout& at, const LayerTape& tape, std::int64_t root,
                           std::int64_t part, std::int64_t parts, int thread);
-  BackwardState& start_backward(
-      const WeightView& view);  // zeroes dhidden for the tokens of the last forward unless a head has run
+  // Zeroes the pass's dhidden unless a head's backward has run.
+  void start_backward(PassMemory& pass, const WeightView& view);
   // Block `index` of the head's rows, to be made where head_panel(b, index) is; nothing behind the last. Takes the
   // place of the layers' weights.
   template <class T>
@@ -159,23 +175,23 @@ struct Decoder::State {
   T* head_panel(int branch, std::int64_t index) const {
     return panels_rest.at<T>(branch, static_cast<std::size_t>(index % 2) * block_elements());
   }
-  void backward_final_norm(const WeightView& view, std::span<const std::int64_t> rows, const float* dnormed,
-                           Gradients& gradients);
+  void backward_final_norm(PassMemory& pass, const WeightView& view, std::span<const std::int64_t> rows,
+                           const float* dnormed, Gradients& gradients);
   template <class T>
-  void backward_head_weights(const WeightView& view, std::span<const Query> queries, std::span<const double> weights,
-                             const GradientSum& head);
-  void backward_head(const WeightView& view, std::span<const Query> queries, std::span<const double> weights,
-                     Gradients& gradients);
+  void backward_head_weights(PassMemory& pass, const WeightView& view, std::span<const Pass::Query> queries,
+                             std::span<const double> weights, const GradientSum& head);
+  void backward_head(PassMemory& pass, const WeightView& view, std::span<const Pass::Query> queries,
+                     std::span<const double> weights, Gradients& gradients);
 
   // The final norm of branch b's gain applied to `rows` of its hidden states.
   std::vector<float> final_gain(const WeightView& view);
   // Branch 0's `rows` after the final norm, [rows, C].
-  std::vector<float> final_rows(const WeightView& view, std::span<const std::int64_t> rows);
+  std::vector<float> final_rows(const PassMemory& pass, const WeightView& view, std::span<const std::int64_t> rows);
   // Logits of n such rows x for the words [begin, end): row i at out + i * stride. Any thread may call it.
   void word_logits(const WeightView& view, const float* x, std::int64_t n, std::int64_t begin, std::int64_t end,
                    float* out, std::size_t stride) const;
 };
 
-std::vector<std::int64_t> distinct_rows(std::span<const Decoder::Query> queries);  // rising
+std::vector<std::int64_t> distinct_rows(std::span<const Pass::Query> queries);  // rising
 
 }  // namespace frugal

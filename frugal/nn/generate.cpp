@@ -59,7 +59,7 @@ std::int32_t sample_token(std::span<const float> logits, const SamplingOptions& 
   return ids.back();
 }
 
-std::vector<std::int32_t> generate(Decoder& decoder, const WeightView& view, KvCache& cache,
+std::vector<std::int32_t> generate(Model& model, const WeightView& view, KvCache& cache,
                                    std::span<const std::int32_t> prompt, const GenerationOptions& options,
                                    const std::function<bool(std::int32_t)>& on_token) {
   if (cache.length + static_cast<std::int64_t>(prompt.size()) > cache.capacity()) {
@@ -74,8 +74,8 @@ std::vector<std::int32_t> generate(Decoder& decoder, const WeightView& view, KvC
   while (static_cast<std::int64_t>(result.size()) < options.max_new_tokens) {
     PackedBatch batch;
     batch.append(input);
-    decoder.forward(view, batch, &cache);
-    const std::int32_t token = sample_token(decoder.logits(view, batch.size() - 1), options.sampling, random);
+    const std::int32_t token =
+        sample_token(model.forward(view, batch, cache)->logits(batch.size() - 1), options.sampling, random);
     if (std::find(options.stop_tokens.begin(), options.stop_tokens.end(), token) != options.stop_tokens.end()) break;
     result.push_back(token);
     if (!on_token(token) || cache.length == cache.capacity()) break;

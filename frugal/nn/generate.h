@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "frugal/base/philox.h"
-#include "frugal/nn/decoder.h"
+#include "frugal/nn/model.h"
 
 namespace frugal {
 
@@ -31,7 +31,7 @@ struct GenerationOptions {
 // Appends to what `cache` already holds: `prompt` (not empty), then new tokens until a stop token, max_new_tokens or a
 // full cache. The cache then holds all of them but the last. on_token may return false to stop. Returns the new tokens,
 // stop token left out.
-std::vector<std::int32_t> generate(Decoder& decoder, const WeightView& view, KvCache& cache,
+std::vector<std::int32_t> generate(Model& model, const WeightView& view, KvCache& cache,
                                    std::span<const std::int32_t> prompt, const GenerationOptions& options,
                                    const std::function<bool(std::int32_t)>& on_token);
 

@@ -18,10 +18,10 @@ struct Running {
 
 class Generation {
  public:
-  Generation(Decoder& decoder, const WeightView& view, std::span<const std::vector<std::int32_t>> prompts,
+  Generation(Model& model, const WeightView& view, std::span<const std::vector<std::int32_t>> prompts,
              const ManyOptions& options)
       : answers(prompts.size() * static_cast<std::size_t>(options.continuations)),
-        decoder_(decoder),
+        model_(model),
         view_(view),
         prompts_(prompts),
         options_(options) {}
@@ -66,7 +66,7 @@ class Generation {
   std::size_t prompt_of(std::size_t answer) const { return answer / static_cast<std::size_t>(options_.continuations); }
 
   KvCache empty_cache(std::size_t prompt) const {
-    const auto length = static_cast<std::int64_t>(prompts_[prompt].size()), context = decoder_.shape().context;
+    const auto length = static_cast<std::int64_t>(prompts_[prompt].size()), context = model_.shape().context;
     if (length > context) {
       throw Error(Exit::input,
                   "prompt " + std::to_string(prompt + 1) + " has " + std::to_string(length) +
@@ -74,7 +74,7 @@ class Generation {
                   "shorten the prompt");
     }
     const std::int64_t most = options_.max_new_tokens > context - length ? context : length + options_.max_new_tokens;
-    return {decoder_.shape(), most, decoder_.compute()};
+    return {model_.shape(), most, model_.compute()};
   }
 
   Running& begin(KvCache cache) {
@@ -93,8 +93,8 @@ class Generation {
       PackedBatch batch;
       batch.append(prompts_[prompt]);
       KvCache cache = empty_cache(prompt);
-      decoder_.forward(view_, batch, &cache);
-      prefix_.emplace(Prefix{prompt, std::move(cache), decoder_.logits(view_, batch.size() - 1)});
+      std::vector<float> logits = model_.forward(view_, batch, cache)->logits(batch.size() - 1);
+      prefix_.emplace(Prefix{prompt, std::move(cache), std::move(logits)});
     }
     Running& one = begin(prefix_->cache.copy());
     take(one, sample_token(prefix_->logits, options_.sampling, one.random));
@@ -109,16 +109,16 @@ class Generation {
       caches.push_back(&sequences[s].cache);
       rows.push_back(batch.segments[s].begin + batch.segments[s].length - 1);
     }
-    decoder_.forward(view_, batch, caches);
+    const auto pass = model_.forward(view_, batch, caches);
     if (options_.sampling.temperature <= 0) {
-      const auto tokens = decoder_.likeliest(view_, rows);
+      const auto tokens = pass->likeliest(rows);
       for (std::size_t s = 0; s < sequences.size(); ++s) take(sequences[s], tokens[s]);
     } else {
       constexpr std::size_t kLogits = 8;  // rows of the whole vocabulary in memory at a time
-      const auto vocab = static_cast<std::size_t>(decoder_.shape().vocab);
+      const auto vocab = static_cast<std::size_t>(model_.shape().vocab);
       for (std::size_t s = 0; s < sequences.size(); s += kLogits) {
         const auto some = std::span(rows).subspan(s, std::min(kLogits, rows.size() - s));
-        const auto logits = decoder_.logits(view_, some);
+        const auto logits = pass->logits(some);
         for (std::size_t i = 0; i < some.size(); ++i) {
           Running& one = sequences[s + i];
           take(one, sample_token(std::span(logits).subspan(i * vocab, vocab), options_.sampling, one.random));
@@ -144,7 +144,7 @@ class Generation {
     std::erase_if(running_, [](const Running& each) { return each.last < 0; });
   }
 
-  Decoder& decoder_;
+  Model& model_;
   const WeightView& view_;
   std::span<const std::vector<std::int32_t>> prompts_;
   const ManyOptions& options_;
@@ -156,9 +156,9 @@ class Generation {
 }  // namespace
 
 std::vector<std::vector<std::int32_t>> generate_many(
-    Decoder& decoder, const WeightView& view, std::span<const std::vector<std::int32_t>> prompts,
+    Model& model, const WeightView& view, std::span<const std::vector<std::int32_t>> prompts,
     const ManyOptions& options, const std::function<void(std::size_t, std::size_t)>& after_forward) {
-  Generation all(decoder, view, prompts, options);
+  Generation all(model, view, prompts, options);
   while (!all.is_done()) {
     if (!all.admit()) all.step();
     if (after_forward) after_forward(all.ended, all.made);

@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "frugal/nn/decoder.h"
 #include "frugal/nn/generate.h"
+#include "frugal/nn/model.h"
 #include "frugal/plan/cuts.h"
 
 namespace frugal {
@@ -28,7 +28,7 @@ struct ManyOptions {
 // have ended, tokens made) is called after each forward and may throw to stop. An answer depends on the others only by
 // the rounding of products that share a forward.
 std::vector<std::vector<std::int32_t>> generate_many(
-    Decoder& decoder, const WeightView& view, std::span<const std::vector<std::int32_t>> prompts,
+    Model& model, const WeightView& view, std::span<const std::vector<std::int32_t>> prompts,
     const ManyOptions& options, const std::function<void(std::size_t, std::size_t)>& after_forward = {});
 
 }  // namespace frugal

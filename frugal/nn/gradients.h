@@ -30,6 +30,13 @@ struct LowRankSum {
   float* magnitude = nullptr;
 };
 
+// What a forward is to keep for its backward, see Tape.
+struct TapePlan {
+  std::int64_t first_layer = 0;  // layers below it are not recorded and run as in evaluation
+  bool keeps = false;            // intermediates are kept
+  std::uint32_t part = 0;        // which of a step's forwards this is, for what is drawn anew in each (dropout)
+};
+
 class Gradients {
  public:
   virtual ~Gradients() = default;
@@ -41,11 +48,11 @@ class Gradients {
   // Every gradient of layer `layer` of this backward is in, and its weights are not read again: an optimiser may step
   // now.
   virtual void layer_done(std::size_t) {}
-  // Counts the forwards whose gradients come in here since the sums were zero: the `part` of the next one's Tape.
-  std::uint32_t next_part() { return parts_++; }
+  // Of the next forward whose gradients come in here.
+  TapePlan tape_plan(bool keeps) { return {lowest_layer(), keeps, parts_++}; }
 
  protected:
-  std::uint32_t parts_ = 0;
+  std::uint32_t parts_ = 0;  // such forwards since the sums were zero
 };
 
 }  // namespace frugal

@@ -2,10 +2,10 @@
 #include <cmath>
 
 #include "frugal/core/kernels/backward.h"
-#include "frugal/nn/decoder_state.h"
+#include "frugal/nn/decoder_pass.h"
 
 namespace frugal {
-std::vector<std::int64_t> distinct_rows(std::span<const Decoder::Query> queries) {
+std::vector<std::int64_t> distinct_rows(std::span<const Pass::Query> queries) {
   std::vector<std::int64_t> rows;
   for (const auto& query : queries) rows.push_back(query.row);
   std::sort(rows.begin(), rows.end());
@@ -13,7 +13,7 @@ std::vector<std::int64_t> distinct_rows(std::span<const Decoder::Query> queries)
   return rows;
 }
 
-std::vector<float> Decoder::State::final_gain(const WeightView& view) {
+std::vector<float> DecoderState::final_gain(const WeightView& view) {
   std::vector<float> gain(static_cast<std::size_t>(view.branches() * shape.hidden));
   float* out[Preparation<float>::kMaxBranches];
   for (int b = 0; b < view.branches(); ++b) out[b] = gain.data() + b * shape.hidden;
@@ -25,8 +25,9 @@ std::vector<float> Decoder::State::final_gain(const WeightView& view) {
 // the head's row v, rescaled when the maximum rises, as attention is made block by block (arXiv:2205.14135, algorithm
 // 1); so the head's backward needs no further pass over the vocabulary.
 template <class T>
-void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::int64_t> rows, std::vector<double>& out,
-                                  float* expected) {
+void DecoderState::log_sum_exps(PassMemory& pass, const WeightView& view, std::span<const std::int64_t> rows,
+                                std::vector<double>& out, float* expected) {
+  const Hidden& hidden = pass.hidden;
   const int B = view.branches();
   const auto n = static_cast<std::int64_t>(rows.size()), C = shape.hidden, V = shape.vocab;
   const std::int64_t chunk = chunk_tokens(n, B), chunks = (n + chunk - 1) / chunk;
@@ -97,29 +98,32 @@ void Decoder::State::log_sum_exps(const WeightView& view, std::span<const std::i
   }
 }
 
-void Decoder::State::record_head(const WeightView& view, const std::vector<std::int64_t>& rows) {
+void DecoderState::record_head(PassMemory& pass, const WeightView& view, const std::vector<std::int64_t>& rows) {
+  HeadTape& head_tape = pass.head_tape;
   head_tape.rows = rows;
   head_tape.expected.grow(rows.size() * static_cast<std::size_t>(shape.hidden) * sizeof(float));
   if (compute == Compute::f32)
-    log_sum_exps<float>(view, rows, head_tape.sums, head_tape.expected.as<float>());
+    log_sum_exps<float>(pass, view, rows, head_tape.sums, head_tape.expected.as<float>());
   else
-    log_sum_exps<kernels::Bf16>(view, rows, head_tape.sums, head_tape.expected.as<float>());
+    log_sum_exps<kernels::Bf16>(pass, view, rows, head_tape.sums, head_tape.expected.as<float>());
 }
 
-std::vector<double> Decoder::log_probabilities(const WeightView& view, std::span<const Query> queries) {
-  State& s = *state_;
+std::vector<double> DecoderPass::log_probabilities(std::span<const Query> queries) {
+  DecoderState& s = state_;
+  PassMemory& pass = usable();
+  const WeightView& view = view_;
   const int B = view.branches();
   const std::int64_t C = s.shape.hidden;
   const auto count = static_cast<std::int64_t>(queries.size());
   const std::vector<std::int64_t> rows = distinct_rows(queries);
   std::vector<double> sums;
-  if (s.has_tape) {
-    s.record_head(view, rows);
-    sums = s.head_tape.sums;
+  if (pass.is_recorded) {
+    s.record_head(pass, view, rows);
+    sums = pass.head_tape.sums;
   } else if (s.compute == Compute::f32) {
-    s.log_sum_exps<float>(view, rows, sums, nullptr);
+    s.log_sum_exps<float>(pass, view, rows, sums, nullptr);
   } else {
-    s.log_sum_exps<kernels::Bf16>(view, rows, sums, nullptr);
+    s.log_sum_exps<kernels::Bf16>(pass, view, rows, sums, nullptr);
   }
   // The target's own logit is an fp32 dot product, so that a bf16 product's rounding does not reach it.
   const std::vector<float> gain = s.final_gain(view);
@@ -134,7 +138,7 @@ std::vector<double> Decoder::log_probabilities(const WeightView& view, std::span
       const auto row = std::lower_bound(rows.begin(), rows.end(), query.row) - rows.begin();
       view.rows(s.ids.head, query.target, query.target + 1, out);
       for (int b = 0; b < B; ++b) {
-        kernels::rms_norm(s.hidden.at(b, query.row), gain.data() + b * C, x.data(), 1, static_cast<std::size_t>(C),
+        kernels::rms_norm(pass.hidden.at(b, query.row), gain.data() + b * C, x.data(), 1, static_cast<std::size_t>(C),
                           static_cast<float>(s.shape.norm_eps));
         float logit = 0;
         kernels::matvec(out[b], x.data(), &logit, 1, 1, static_cast<std::size_t>(C), 1);
@@ -146,9 +150,11 @@ std::vector<double> Decoder::log_probabilities(const WeightView& view, std::span
   return result;
 }
 
-std::vector<float> Decoder::candidate_logits(const WeightView& view, std::span<const std::int64_t> rows,
-                                             std::span<const std::int32_t> candidates) {
-  State& s = *state_;
+std::vector<float> DecoderPass::candidate_logits(std::span<const std::int64_t> rows,
+                                                 std::span<const std::int32_t> candidates) {
+  DecoderState& s = state_;
+  PassMemory& pass = usable();
+  const WeightView& view = view_;
   const int B = view.branches();
   const std::int64_t C = s.shape.hidden;
   const std::size_t n = rows.size(), m = candidates.size(), c = static_cast<std::size_t>(C);
@@ -161,7 +167,7 @@ std::vector<float> Decoder::candidate_logits(const WeightView& view, std::span<c
   }
   for (int b = 0; b < B; ++b) {
     for (std::size_t i = 0; i < n; ++i) {
-      kernels::rms_norm(s.hidden.at(b, rows[i]), gain.data() + b * C, x.data(), 1, c,
+      kernels::rms_norm(pass.hidden.at(b, rows[i]), gain.data() + b * C, x.data(), 1, c,
                         static_cast<float>(s.shape.norm_eps));
       kernels::matvec(weights.data() + static_cast<std::size_t>(b) * m * c, x.data(),
                       result.data() + (static_cast<std::size_t>(b) * n + i) * m, 1, m, c, m);
@@ -170,17 +176,19 @@ std::vector<float> Decoder::candidate_logits(const WeightView& view, std::span<c
   return result;
 }
 
-std::vector<float> Decoder::State::final_rows(const WeightView& view, std::span<const std::int64_t> rows) {
+std::vector<float> DecoderState::final_rows(const PassMemory& pass, const WeightView& view,
+                                            std::span<const std::int64_t> rows) {
   const std::vector<float> gain = final_gain(view);
   const auto c = static_cast<std::size_t>(shape.hidden);
   std::vector<float> x(rows.size() * c);
   for (std::size_t i = 0; i < rows.size(); ++i)
-    kernels::rms_norm(hidden.at(0, rows[i]), gain.data(), x.data() + i * c, 1, c, static_cast<float>(shape.norm_eps));
+    kernels::rms_norm(pass.hidden.at(0, rows[i]), gain.data(), x.data() + i * c, 1, c,
+                      static_cast<float>(shape.norm_eps));
   return x;
 }
 
-void Decoder::State::word_logits(const WeightView& view, const float* x, std::int64_t n, std::int64_t begin,
-                                 std::int64_t end, float* out, std::size_t stride) const {
+void DecoderState::word_logits(const WeightView& view, const float* x, std::int64_t n, std::int64_t begin,
+                               std::int64_t end, float* out, std::size_t stride) const {
   const auto c = static_cast<std::size_t>(shape.hidden), m = static_cast<std::size_t>(end - begin),
              count = static_cast<std::size_t>(n);
   if (view.is_plain()) return view.store().matvec(ids.head, begin, end, x, count, out, stride);
@@ -196,32 +204,32 @@ namespace {
 constexpr std::int64_t kWords = 512;  // of the vocabulary in one work item
 }
 
-std::vector<float> Decoder::logits(const WeightView& view, std::span<const std::int64_t> rows) {
-  const std::int64_t V = shape().vocab, n = static_cast<std::int64_t>(rows.size());
-  const std::vector<float> x = state_->final_rows(view, rows);
+std::vector<float> DecoderPass::logits(std::span<const std::int64_t> rows) {
+  const std::int64_t V = state_.shape.vocab, n = static_cast<std::int64_t>(rows.size());
+  const std::vector<float> x = state_.final_rows(usable(), view_, rows);
   std::vector<float> result(static_cast<std::size_t>(n * V));
-  threads().run((V + kWords - 1) / kWords, [&](std::int64_t item, int) {
+  state_.threads.run((V + kWords - 1) / kWords, [&](std::int64_t item, int) {
     const std::int64_t begin = item * kWords;
-    state_->word_logits(view, x.data(), n, begin, std::min(V, begin + kWords), result.data() + begin,
-                        static_cast<std::size_t>(V));
+    state_.word_logits(view_, x.data(), n, begin, std::min(V, begin + kWords), result.data() + begin,
+                       static_cast<std::size_t>(V));
   });
   return result;
 }
 
-std::vector<std::int32_t> Decoder::likeliest(const WeightView& view, std::span<const std::int64_t> rows) {
-  const std::int64_t V = shape().vocab, items = (V + kWords - 1) / kWords;
+std::vector<std::int32_t> DecoderPass::likeliest(std::span<const std::int64_t> rows) {
+  const std::int64_t V = state_.shape.vocab, items = (V + kWords - 1) / kWords;
   const std::size_t n = rows.size();
-  const std::vector<float> x = state_->final_rows(view, rows);
+  const std::vector<float> x = state_.final_rows(usable(), view_, rows);
   struct Best {
     float logit = -INFINITY;
     std::int32_t word = 0;
   };
   std::vector<Best> best(static_cast<std::size_t>(items) * n);  // [item, row]
-  threads().run(items, [&](std::int64_t item, int) {
+  state_.threads.run(items, [&](std::int64_t item, int) {
     const std::int64_t begin = item * kWords, end = std::min(V, begin + kWords);
     const auto m = static_cast<std::size_t>(end - begin);
     std::vector<float> block(n * m);
-    state_->word_logits(view, x.data(), static_cast<std::int64_t>(n), begin, end, block.data(), m);
+    state_.word_logits(view_, x.data(), static_cast<std::int64_t>(n), begin, end, block.data(), m);
     for (std::size_t i = 0; i < n; ++i) {
       const float* row = block.data() + i * m;
       const float* most = std::max_element(row, row + m);

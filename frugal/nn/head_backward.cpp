@@ -4,41 +4,41 @@
 #include "frugal/base/error.h"
 #include "frugal/core/kernels/backward.h"
 #include "frugal/nn/decoder_backward.h"
+#include "frugal/nn/decoder_pass.h"
 
 namespace frugal {
 
-BackwardState& Decoder::State::start_backward(const WeightView& view) {
-  if (view.branches() != 1)
-    throw Error(Exit::internal, "a backward pass has one branch", "report this with the command you ran");
+void DecoderState::start_backward(PassMemory& pass, const WeightView& view) {
+  if (view.branches() != 1 || !pass.is_recorded)
+    throw Error(Exit::internal, "a backward pass has one branch and a tape", "report this with the command you ran");
   if (!back) back = std::make_unique<BackwardState>();
   back->attention.resize(static_cast<std::size_t>(threads.slots()));
-  if (back->tokens == 0) {
-    back->tokens = hidden.tokens;
-    back->dhidden.grow(static_cast<std::size_t>(hidden.tokens * shape.hidden) * sizeof(float));
-    std::fill_n(back->dhidden.as<float>(), hidden.tokens * shape.hidden, 0.0f);
-  }
-  return *back;
+  if (pass.dhidden_tokens > 0) return;
+  pass.dhidden_tokens = pass.hidden.tokens;
+  pass.dhidden.grow(static_cast<std::size_t>(pass.hidden.tokens * shape.hidden) * sizeof(float));
+  std::fill_n(pass.dhidden.as<float>(), pass.hidden.tokens * shape.hidden, 0.0f);
 }
 
 // From the gradient of the normed rows to that of the hidden states and of the norm's gain.
-void Decoder::State::backward_final_norm(const WeightView& view, std::span<const std::int64_t> rows,
-                                         const float* dnormed, Gradients& gradients) {
+void DecoderState::backward_final_norm(PassMemory& pass, const WeightView& view, std::span<const std::int64_t> rows,
+                                       const float* dnormed, Gradients& gradients) {
   const std::vector<float> gain = final_gain(view);
   const auto C = static_cast<std::size_t>(shape.hidden);
   float* dgain = gradients.of(ids.norm).sum;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::int64_t at = rows[i] * shape.hidden;
-    kernels::rms_norm_backward(hidden.at(0, rows[i]), gain.data(), dnormed + i * C, back->dhidden.as<float>() + at,
+    kernels::rms_norm_backward(pass.hidden.at(0, rows[i]), gain.data(), dnormed + i * C, pass.dhidden.as<float>() + at,
                                dgain, 1, C, static_cast<float>(shape.norm_eps));
   }
 }
 
 // d/dx of -sum_i w_i log p(target_i) at the normed row x is the sum of w_i times (the mean of the head's rows under the
 // softmax, less the target's row).
-void Decoder::State::backward_head(const WeightView& view, std::span<const Query> queries,
-                                   std::span<const double> weights, Gradients& gradients) {
+void DecoderState::backward_head(PassMemory& pass, const WeightView& view, std::span<const Pass::Query> queries,
+                                 std::span<const double> weights, Gradients& gradients) {
   const std::vector<std::int64_t> rows = distinct_rows(queries);
-  if (head_tape.rows != rows) record_head(view, rows);
+  HeadTape& head_tape = pass.head_tape;
+  if (head_tape.rows != rows) record_head(pass, view, rows);
   const auto C = static_cast<std::size_t>(shape.hidden);
   std::vector<double> row_weights(rows.size(), 0);
   std::vector<std::size_t> order(queries.size()), row_of(queries.size());
@@ -69,17 +69,18 @@ void Decoder::State::backward_head(const WeightView& view, std::span<const Query
   });
   if (const GradientSum head = gradients.of(ids.head); head.sum != nullptr) {
     if (compute == Compute::f32)
-      backward_head_weights<float>(view, queries, weights, head);
+      backward_head_weights<float>(pass, view, queries, weights, head);
     else
-      backward_head_weights<kernels::Bf16>(view, queries, weights, head);
+      backward_head_weights<kernels::Bf16>(pass, view, queries, weights, head);
   }
-  backward_final_norm(view, rows, dnormed.as<float>(), gradients);
+  backward_final_norm(pass, view, rows, dnormed.as<float>(), gradients);
 }
 
 // The gradient of the head's rows, block by block of the vocabulary: the logits are made again.
 template <class T>
-void Decoder::State::backward_head_weights(const WeightView& view, std::span<const Query> queries,
-                                           std::span<const double> weights, const GradientSum& head) {
+void DecoderState::backward_head_weights(PassMemory& pass, const WeightView& view, std::span<const Pass::Query> queries,
+                                         std::span<const double> weights, const GradientSum& head) {
+  const HeadTape& head_tape = pass.head_tape;
   const std::vector<std::int64_t>& rows = head_tape.rows;
   const auto n = static_cast<std::int64_t>(rows.size()), C = shape.hidden, V = shape.vocab;
   const std::int64_t chunk = chunk_tokens(n, 1), chunks = (n + chunk - 1) / chunk;
@@ -101,7 +102,7 @@ void Decoder::State::backward_head_weights(const WeightView& view, std::span<con
   Buffer x(static_cast<std::size_t>(n * C) * sizeof(T)),
       dlogits(static_cast<std::size_t>(n * kVocabularyBlock) * sizeof(T));
   for (std::int64_t i = 0; i < n; ++i) {
-    kernels::rms_norm(hidden.at(0, rows[static_cast<std::size_t>(i)]), gain.data(), x.as<T>() + i * C, 1,
+    kernels::rms_norm(pass.hidden.at(0, rows[static_cast<std::size_t>(i)]), gain.data(), x.as<T>() + i * C, 1,
                       static_cast<std::size_t>(C), static_cast<float>(shape.norm_eps));
   }
   const Preparation<T> first = head_block<T>(view, 0);
@@ -135,17 +136,18 @@ void Decoder::State::backward_head_weights(const WeightView& view, std::span<con
   }
 }
 
-void Decoder::backward_log_probabilities(const WeightView& view, std::span<const Query> queries,
-                                         std::span<const double> weights, Gradients& gradients) {
-  state_->start_backward(view);
-  state_->backward_head(view, queries, weights, gradients);
+void DecoderPass::backward_log_probabilities(std::span<const Query> queries, std::span<const double> weights,
+                                             Gradients& gradients) {
+  state_.start_backward(usable(), view_);
+  state_.backward_head(*memory_, view_, queries, weights, gradients);
 }
 
-void Decoder::backward_candidates(const WeightView& view, std::span<const std::int64_t> rows,
-                                  std::span<const std::int32_t> candidates, std::span<const float> gradient,
-                                  Gradients& gradients) {
-  State& s = *state_;
-  s.start_backward(view);
+void DecoderPass::backward_candidates(std::span<const std::int64_t> rows, std::span<const std::int32_t> candidates,
+                                      std::span<const float> gradient, Gradients& gradients) {
+  DecoderState& s = state_;
+  PassMemory& pass = usable();
+  const WeightView& view = view_;
+  s.start_backward(pass, view);
   const auto C = static_cast<std::size_t>(s.shape.hidden);
   const std::vector<float> gain = s.final_gain(view);
   std::vector<float> dnormed(rows.size() * C, 0), weights(C), x(C), part(C);
@@ -157,12 +159,12 @@ void Decoder::backward_candidates(const WeightView& view, std::span<const std::i
       const float g = gradient[i * candidates.size() + c];
       for (std::size_t j = 0; j < C; ++j) dnormed[i * C + j] += g * weights[j];
       if (head.sum == nullptr) continue;
-      kernels::rms_norm(s.hidden.at(0, rows[i]), gain.data(), x.data(), 1, C, static_cast<float>(s.shape.norm_eps));
+      kernels::rms_norm(pass.hidden.at(0, rows[i]), gain.data(), x.data(), 1, C, static_cast<float>(s.shape.norm_eps));
       float* to = head.sum + static_cast<std::size_t>(candidates[c]) * C;
       for (std::size_t j = 0; j < C; ++j) to[j] += g * x[j];
     }
   }
-  s.backward_final_norm(view, rows, dnormed.data(), gradients);
+  s.backward_final_norm(pass, view, rows, dnormed.data(), gradients);
 }
 
 }  // namespace frugal

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "frugal/core/buffer.h"
+#include "frugal/nn/gradients.h"
 
 namespace frugal {
 
@@ -17,33 +18,26 @@ struct LayerTape {
   Buffer gate_up;   // [N, 2F] T, before the activation
 };
 
+// With plan.keeps intermediates are kept, which spares the backward a second forward of each layer (checkpointing,
+// arXiv:1604.06174, is the default) for about 10 times the memory.
 class Tape {
  public:
-  // first_layer: layers below it are not recorded and run as in evaluation. keeps: intermediates are kept, which spares
-  // the backward a second forward of each layer (checkpointing, arXiv:1604.06174, is the default) for about 10 times
-  // the memory. part: which of a step's forwards this is, for what is drawn anew in each (dropout).
-  Tape(std::int64_t first_layer, bool keeps, std::uint32_t part = 0) { begin(first_layer, keeps, part); }
-  Tape() : Tape(0, false) {}
   // For the next forward; what was recorded is lost.
-  void begin(std::int64_t first_layer, bool keeps, std::uint32_t part = 0) {
-    first_ = first_layer < 0 ? 0 : first_layer;
-    keeps_ = keeps;
-    part_ = part;
+  void begin(const TapePlan& plan) {
+    plan_ = plan;
     // Layers below hold nothing: a backward that stops higher up, as BAdam's do, needs no memory for them.
     for (std::size_t layer = 0; layer < layers_.size() && !records(layer); ++layer) layers_[layer] = {};
   }
-  bool records(std::size_t layer) const { return static_cast<std::int64_t>(layer) >= first_; }
-  bool keeps() const { return keeps_; }
-  std::uint32_t part() const { return part_; }
+  bool records(std::size_t layer) const { return static_cast<std::int64_t>(layer) >= plan_.first_layer; }
+  bool keeps() const { return plan_.keeps; }
+  std::uint32_t part() const { return plan_.part; }
   LayerTape& at(std::size_t layer) {
     if (layers_.size() <= layer) layers_.resize(layer + 1);
     return layers_[layer];
   }
 
  private:
-  std::int64_t first_;
-  bool keeps_;
-  std::uint32_t part_;
+  TapePlan plan_;
   std::vector<LayerTape> layers_;
 };
 

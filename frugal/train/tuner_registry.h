@@ -7,7 +7,7 @@
 
 #include "frugal/base/config.h"
 #include "frugal/base/error.h"
-#include "frugal/nn/decoder.h"
+#include "frugal/base/threads.h"
 #include "frugal/train/config/run.h"
 #include "frugal/train/objective/objective.h"
 #include "frugal/train/tuner.h"
@@ -16,7 +16,7 @@ namespace frugal {
 
 struct TunerContext {
   WeightStore& store;  // at the start of the run
-  Decoder& decoder;
+  Threads& threads;
   Objective* objective;  // over the training set; null: only state, result and merged_rows are called
   // What the method chose at the start of the run (rows, say): null then and filled in, kept in run.json, and given
   // back on resume.

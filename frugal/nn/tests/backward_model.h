@@ -28,9 +28,9 @@ class AllGradients : public Gradients {
   std::vector<std::vector<float>> sums_;
 };
 
-struct Model {
-  explicit Model(const std::string& name, int threads = 2, Compute compute = Compute::f32,
-                 WeightType type = WeightType::f32)
+struct SmallDecoder {
+  explicit SmallDecoder(const std::string& name, int threads = 2, Compute compute = Compute::f32,
+                        WeightType type = WeightType::f32)
       : team(threads, single_threaded_torch),
         folder(std::string(FRUGAL_SOURCE_DIR) + "/frugal/nn/tests/golden/" + name),
         source(ModelSource::open(folder)),
@@ -48,7 +48,7 @@ struct Model {
   }
   // Mean cross-entropy of every next token of `batch`, and its gradients.
   double loss_and_gradients(const WeightView& of, const PackedBatch& batch, bool keeps, Gradients& gradients) {
-    std::vector<Decoder::Query> queries;
+    std::vector<Pass::Query> queries;
     for (const Segment& s : batch.segments) {
       for (std::int64_t t = 0; t + 1 < s.length; ++t)
         queries.push_back({s.begin + t, batch.tokens[static_cast<std::size_t>(s.begin + t) + 1]});
@@ -58,13 +58,11 @@ struct Model {
       }
     }
     const std::vector<double> weights(queries.size(), 1.0 / static_cast<double>(queries.size()));
-    Tape tape(gradients.lowest_layer(), keeps);
-    decoder.forward(of, batch, nullptr, &tape);
+    const auto pass = decoder.record(of, batch, {gradients.lowest_layer(), keeps});
     double loss = 0;
-    for (const double value : decoder.log_probabilities(of, queries))
-      loss -= value / static_cast<double>(queries.size());
-    decoder.backward_log_probabilities(of, queries, weights, gradients);
-    decoder.backward(of, batch, tape, gradients);
+    for (const double value : pass->log_probabilities(queries)) loss -= value / static_cast<double>(queries.size());
+    pass->backward_log_probabilities(queries, weights, gradients);
+    pass->backward(gradients);
     return loss;
   }
 

@@ -16,7 +16,7 @@ class GoldenGradients : public testing::TestWithParam<const char*> {};
 
 // fp32 sums in another order than PyTorch's: relative 1e-4 of each tensor's norm.
 TEST_P(GoldenGradients, AgreeWithTransformers) {
-  Model m(GetParam());
+  SmallDecoder m(GetParam());
   std::ifstream in(m.folder + "/gradients.json");
   const Json golden = Json::parse(in);
   PackedBatch batch;
@@ -43,7 +43,7 @@ TEST_P(GoldenGradients, AgreeWithTransformers) {
 }
 
 TEST_P(GoldenGradients, CheckpointsThreadsAndPackingDoNotChangeThem) {
-  Model one(GetParam(), 1), three(GetParam(), 3);
+  SmallDecoder one(GetParam(), 1), three(GetParam(), 3);
   PackedBatch batch;
   for (int repeat = 0; repeat < 5; ++repeat) batch.append(one.long_sequence());
   AllGradients a(one.store), b(three.store), c(one.store), d(one.store);
@@ -63,11 +63,11 @@ TEST_P(GoldenGradients, CheckpointsThreadsAndPackingDoNotChangeThem) {
 // A prompt with two answers: gradients of the branched batch are those of the two whole sequences, scored on the
 // answers alone.
 TEST_P(GoldenGradients, AnswersThatBranchGiveTheGradientsOfWholeSequences) {
-  Model m(GetParam());
+  SmallDecoder m(GetParam());
   for (const auto& prompt : {m.sequences[2], m.long_sequence()}) {
     const std::vector<std::vector<std::int32_t>> answers = {{9, 4, 33}, {50, 7}};
     PackedBatch branched, whole;
-    std::vector<Decoder::Query> of_branched, of_whole;
+    std::vector<Pass::Query> of_branched, of_whole;
     branched.append(m.sequences[1]);
     const std::int64_t parent = branched.append(prompt);
     const auto last = static_cast<std::int64_t>(branched.size()) - 1;
@@ -83,11 +83,10 @@ TEST_P(GoldenGradients, AnswersThatBranchGiveTheGradientsOfWholeSequences) {
       }
     }
     const std::vector<double> weights = {0.5, -0.25, 1, 0.75, 0.125};
-    const auto run = [&](const PackedBatch& batch, const std::vector<Decoder::Query>& queries, Gradients& to) {
-      Tape tape(-1, false);
-      m.decoder.forward(m.view, batch, nullptr, &tape);
-      m.decoder.backward_log_probabilities(m.view, queries, weights, to);
-      m.decoder.backward(m.view, batch, tape, to);
+    const auto run = [&](const PackedBatch& batch, const std::vector<Pass::Query>& queries, Gradients& to) {
+      const auto pass = m.decoder.record(m.view, batch, {.first_layer = -1});
+      pass->backward_log_probabilities(queries, weights, to);
+      pass->backward(to);
     };
     AllGradients a(m.store), b(m.store);
     run(branched, of_branched, a);
@@ -100,20 +99,19 @@ TEST_P(GoldenGradients, AnswersThatBranchGiveTheGradientsOfWholeSequences) {
 // Attention cut by heads: gradients of a long sequence and a short one together are the sum of those alone, of which
 // only the long one's is cut.
 TEST_P(GoldenGradients, OfALongSequenceAndAShortOneAdd) {
-  Model m(GetParam());
+  SmallDecoder m(GetParam());
   const auto run = [&](const std::vector<std::vector<std::int32_t>>& sequences, Gradients& to) {
     PackedBatch batch;
-    std::vector<Decoder::Query> queries;
+    std::vector<Pass::Query> queries;
     for (const auto& sequence : sequences) {
       const std::int64_t begin = batch.size();
       batch.append(sequence);
       for (std::int64_t t = begin; t + 1 < batch.size(); ++t)
         queries.push_back({t, batch.tokens[static_cast<std::size_t>(t) + 1]});
     }
-    Tape tape(-1, true);
-    m.decoder.forward(m.view, batch, nullptr, &tape);
-    m.decoder.backward_log_probabilities(m.view, queries, std::vector<double>(queries.size(), 0.125), to);
-    m.decoder.backward(m.view, batch, tape, to);
+    const auto pass = m.decoder.record(m.view, batch, {.first_layer = -1, .keeps = true});
+    pass->backward_log_probabilities(queries, std::vector<double>(queries.size(), 0.125), to);
+    pass->backward(to);
   };
   AllGradients short_one(m.store), long_one(m.store), both(m.store);
   run({m.sequences[3]}, short_one);
@@ -127,7 +125,7 @@ TEST_P(GoldenGradients, OfALongSequenceAndAShortOneAdd) {
 }
 
 TEST_P(GoldenGradients, StopAtTheLowestLayer) {
-  Model m(GetParam());
+  SmallDecoder m(GetParam());
   PackedBatch batch;
   batch.append(m.sequences[2]);
   AllGradients all(m.store), top(m.store, 1);
@@ -146,35 +144,38 @@ TEST_P(GoldenGradients, StopAtTheLowestLayer) {
 
 // Gradients of candidate logits are those of the log-probabilities when the loss is a cross-entropy over all words.
 TEST_P(GoldenGradients, CandidatesOverTheWholeVocabularyAreTheLanguageModelLoss) {
-  Model m(GetParam());
+  SmallDecoder m(GetParam());
   PackedBatch batch;
   batch.append(m.sequences[2]);
   const std::int64_t row = batch.size() - 1, V = m.store.shape().vocab;
   std::vector<std::int32_t> words(static_cast<std::size_t>(V));
   for (std::int64_t v = 0; v < V; ++v) words[static_cast<std::size_t>(v)] = static_cast<std::int32_t>(v);
   AllGradients a(m.store), b(m.store);
-  Tape tape(-1, true), other(-1, true);
-  m.decoder.forward(m.view, batch, nullptr, &tape);
-  const std::vector<Decoder::Query> query = {{row, 5}};
-  m.decoder.backward_log_probabilities(m.view, query, std::vector<double>{1}, a);
-  m.decoder.backward(m.view, batch, tape, a);
-  m.decoder.forward(m.view, batch, nullptr, &other);
+  // Two passes at a time: neither knows of the other.
+  const auto pass = m.decoder.record(m.view, batch, {.first_layer = -1, .keeps = true}),
+             other = m.decoder.record(m.view, batch, {.first_layer = -1, .keeps = true});
+  const std::vector<Pass::Query> query = {{row, 5}};
+  pass->backward_log_probabilities(query, std::vector<double>{1}, a);
+  pass->backward(a);
+  EXPECT_THROW(pass->log_probabilities(query), Error) << "its hidden states are used up";
   const std::vector<std::int64_t> rows = {row};
-  const auto logits = m.decoder.candidate_logits(m.view, rows, words);
+  const auto logits = other->candidate_logits(rows, words);
   double sum = 0;
   for (const float x : logits) sum += std::exp(static_cast<double>(x));
   std::vector<float> gradient;
   for (std::size_t v = 0; v < logits.size(); ++v)
     gradient.push_back(static_cast<float>(std::exp(static_cast<double>(logits[v])) / sum - (v == 5)));
-  m.decoder.backward_candidates(m.view, rows, words, gradient, b);
-  m.decoder.backward(m.view, batch, other, b);
+  EXPECT_THROW(other->backward(b), Error) << "no head's gradient";
+  other->backward_candidates(rows, words, gradient, b);
+  other->backward(b);
   for (std::size_t id = 0; id < m.store.size(); ++id)
     EXPECT_LT(distance(a[id], b[id]), 1e-4 * norm(b[id]) + 1e-8) << m.store.spec(id).name;
 }
 
 // bf16 products: within a few percent of the fp32 gradient.
 TEST_P(GoldenGradients, Bf16ComputeStaysWithinItsRounding) {
-  Model exact(GetParam(), 2, Compute::f32, WeightType::bf16), rounded(GetParam(), 2, Compute::bf16, WeightType::bf16);
+  SmallDecoder exact(GetParam(), 2, Compute::f32, WeightType::bf16),
+      rounded(GetParam(), 2, Compute::bf16, WeightType::bf16);
   PackedBatch batch;
   for (const auto& s : exact.sequences) batch.append(s);
   AllGradients a(exact.store), b(rounded.store);

@@ -48,7 +48,7 @@ struct Choice {
 // all do not.
 TEST(ChosenGradients, AreThoseOfTheDenseGradient) {
   for (const Compute compute : {Compute::f32, Compute::bf16}) {
-    Model m("tied", 2, compute);
+    SmallDecoder m("tied", 2, compute);
     PackedBatch batch;
     for (const auto& s : m.sequences) batch.append(s);
     AllGradients dense(m.store);
@@ -82,13 +82,13 @@ TEST(ChosenGradients, AreThoseOfTheDenseGradient) {
 // The backward stops at the lowest layer with anything trained: the tape keeps nothing below it, no gradient is asked
 // for there, and those above are what they are without the stop.
 TEST(ChosenGradients, NothingIsKeptBelowTheActiveLayer) {
-  Model m("tied");
+  SmallDecoder m("tied");
   PackedBatch batch;
   for (const auto& s : m.sequences) batch.append(s);
   for (const bool keeps : {false, true}) {
-    Tape tape(1, keeps);
-    m.decoder.forward(m.view, batch, nullptr, &tape);
-    const LayerTape &below = tape.at(0), &active = tape.at(1);
+    Decoder fresh(m.store.shape(), m.team, Compute::f32);  // its tape has held nothing yet
+    const auto pass = fresh.record(m.view, batch, {.first_layer = 1, .keeps = keeps});
+    const LayerTape &below = pass->tape().at(0), &active = pass->tape().at(1);
     for (const Buffer* buffer : {&below.input, &below.qkv, &below.attended, &below.middle, &below.gate_up})
       EXPECT_EQ(buffer->size(), 0u);
     EXPECT_GT(active.input.size(), 0u);

@@ -50,16 +50,16 @@ TEST_P(Golden, LogitsAgreeWithTransformers) {
   Model m(GetParam());
   PackedBatch batch;
   for (std::size_t i = 0; i < m.golden["sequences"].size(); ++i) batch.append(m.sequence(i));
-  m.decoder.forward(m.view, batch);
+  const auto pass = m.decoder.forward(m.view, batch);
   for (std::size_t i = 0; i < batch.segments.size(); ++i) {
     const Segment& s = batch.segments[i];
-    const auto logits = m.decoder.logits(m.view, s.begin + s.length - 1);
+    const auto logits = pass->logits(s.begin + s.length - 1);
     for (std::size_t v = 0; v < logits.size(); ++v)
       EXPECT_NEAR(logits[v], m.golden["last"][i][v].get<double>(), 1e-4) << i << " " << v;
-    std::vector<Decoder::Query> queries;
+    std::vector<Pass::Query> queries;
     for (std::int64_t t = 0; t + 1 < s.length; ++t) queries.push_back({s.begin + t, batch.tokens[s.begin + t + 1]});
     if (queries.empty()) continue;
-    const auto found = m.decoder.log_probabilities(m.view, queries);
+    const auto found = pass->log_probabilities(queries);
     for (std::size_t t = 0; t < found.size(); ++t)
       EXPECT_NEAR(found[t], m.golden["next"][i][t].get<double>(), 1e-4) << i << " " << t;
   }
@@ -70,8 +70,8 @@ TEST_P(Golden, Bf16ComputeStaysWithinItsRounding) {
   Model m(GetParam(), 2, Compute::bf16, WeightType::bf16);
   PackedBatch batch;
   batch.append(m.sequence(3));
-  m.decoder.forward(m.view, batch);
-  const auto logits = m.decoder.logits(m.view, batch.size() - 1);
+  const auto pass = m.decoder.forward(m.view, batch);
+  const auto logits = pass->logits(batch.size() - 1);
   double error = 0, norm = 0;
   for (std::size_t v = 0; v < logits.size(); ++v) {
     const double golden = m.golden["last"][3][v];
@@ -87,8 +87,8 @@ TEST_P(Golden, ThreadsAndPackingDoNotChangeBits) {
   PackedBatch batch;
   for (int repeat = 0; repeat < 9; ++repeat) batch.append(one.sequence(3));
   batch.append(one.long_sequence());
-  const Hidden& a = one.decoder.forward(one.view, batch);
-  const Hidden& b = four.decoder.forward(four.view, batch);
+  const auto of_one = one.decoder.forward(one.view, batch), of_four = four.decoder.forward(four.view, batch);
+  const Hidden &a = of_one->hidden(), &b = of_four->hidden();
   for (std::int64_t i = 0; i < a.tokens * a.width; ++i) ASSERT_EQ(a.at(0)[i], b.at(0)[i]) << i;
 }
 
@@ -100,9 +100,9 @@ TEST_P(Golden, ALongSequenceBeginsAsItsBeginningAlone) {
     alone.append(m.sequence(3));
     together.append(m.sequence(1));
     together.append(m.long_sequence());
-    const Hidden& a = m.decoder.forward(m.view, alone);
+    const auto first = m.decoder.forward(m.view, alone), second = m.decoder.forward(m.view, together);
+    const Hidden &a = first->hidden(), &b = second->hidden();
     const std::vector<float> expected(a.at(0), a.at(0) + a.tokens * a.width);
-    const Hidden& b = m.decoder.forward(m.view, together);
     const float* found = b.at(0) + together.segments[1].begin * b.width;
     for (std::size_t i = 0; i < expected.size(); ++i)
       EXPECT_NEAR(found[i], expected[i], compute == Compute::f32 ? 1e-5 : 0.02) << i;
@@ -113,12 +113,12 @@ TEST_P(Golden, CandidateLogitsAreRowsOfTheLogits) {
   Model m(GetParam());
   PackedBatch batch;
   batch.append(m.sequence(2));
-  m.decoder.forward(m.view, batch);
+  const auto pass = m.decoder.forward(m.view, batch);
   const std::vector<std::int32_t> candidates = {60, 3, 17};
   const std::vector<std::int64_t> rows = {4, 16};
-  const auto some = m.decoder.candidate_logits(m.view, rows, candidates);
+  const auto some = pass->candidate_logits(rows, candidates);
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    const auto all = m.decoder.logits(m.view, rows[r]);
+    const auto all = pass->logits(rows[r]);
     for (std::size_t c = 0; c < candidates.size(); ++c)
       EXPECT_NEAR(some[r * 3 + c], all[static_cast<std::size_t>(candidates[c])], 1e-5);
   }
@@ -139,12 +139,11 @@ TEST_P(Golden, ContinuationsSeeTheirParent) {
       whole.append(full);
     }
     std::vector<std::vector<float>> expected;
-    m.decoder.forward(m.view, whole);
-    for (const Segment& s : whole.segments) expected.push_back(m.decoder.logits(m.view, s.begin + s.length - 1));
-    m.decoder.forward(m.view, branched);
+    const auto of_whole = m.decoder.forward(m.view, whole), pass = m.decoder.forward(m.view, branched);
+    for (const Segment& s : whole.segments) expected.push_back(of_whole->logits(s.begin + s.length - 1));
     for (std::size_t i = 0; i < 2; ++i) {
       const Segment& s = branched.segments[2 + i];
-      const auto logits = m.decoder.logits(m.view, s.begin + s.length - 1);
+      const auto logits = pass->logits(s.begin + s.length - 1);
       for (std::size_t v = 0; v < logits.size(); ++v) EXPECT_NEAR(logits[v], expected[i][v], 1e-4);
     }
   }
@@ -157,18 +156,17 @@ TEST_P(Golden, CacheAndNarrowPathAgreeWithOneForward) {
     const auto ids = m.long_sequence();
     PackedBatch all;
     all.append(ids);
-    m.decoder.forward(m.view, all);
-    const auto expected = m.decoder.logits(m.view, all.size() - 1);
+    const auto expected = m.decoder.forward(m.view, all)->logits(all.size() - 1);
     KvCache cache(m.store.shape(), 300, Compute::f32);
     std::size_t at = 0;
+    std::vector<float> logits;
     for (const std::size_t length : {270u, 22u, 3u, 1u, 1u, 1u, 1u, 1u}) {
       PackedBatch piece;
       piece.append(std::span(ids).subspan(at, length));
-      m.decoder.forward(m.view, piece, &cache);
+      logits = m.decoder.forward(m.view, piece, cache)->logits(piece.size() - 1);
       at += length;
     }
     ASSERT_EQ(at, ids.size());
-    const auto logits = m.decoder.logits(m.view, 0);
     for (std::size_t v = 0; v < logits.size(); ++v) EXPECT_NEAR(logits[v], expected[v], 1e-4);
   }
 }

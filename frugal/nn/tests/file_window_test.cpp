@@ -42,10 +42,9 @@ struct Loaded {
     std::vector<std::int32_t> tokens(24);
     for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<std::int32_t>(i * 37 % 250);
     batch.append(tokens);
-    std::vector<Decoder::Query> queries;
+    std::vector<Pass::Query> queries;
     for (std::int64_t t = 0; t < 23; ++t) queries.push_back({t, tokens[static_cast<std::size_t>(t + 1)]});
-    decoder.forward(view, batch);
-    return decoder.log_probabilities(view, queries);
+    return decoder.forward(view, batch)->log_probabilities(queries);
   }
   Threads team;
   std::shared_ptr<const ModelSource> source = model();

@@ -33,8 +33,7 @@ struct Model {
     for (std::int64_t i = 0; i < count && static_cast<std::int64_t>(ids.size()) <= store.shape().context; ++i) {
       PackedBatch batch;
       batch.append(ids);
-      decoder.forward(view, batch);
-      const auto logits = decoder.logits(view, batch.size() - 1);
+      const auto logits = decoder.forward(view, batch)->logits(batch.size() - 1);
       ids.push_back(static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
       if (ids.back() == stop) break;
       answer.push_back(ids.back());

@@ -70,7 +70,7 @@ struct Pairs : Gradients {
 // The pair's product merged into the weights gives the same loss, and da, db follow from the merged weight's gradient
 // dW: da = s b^T dW, db = s dW a^T.
 TEST(LowRank, GradientsAreThoseOfTheMergedWeights) {
-  Model m("biased"), merged("biased");
+  SmallDecoder m("biased"), merged("biased");
   Pairs pairs(m.store, 3);
   for (const std::size_t id : Pairs::DecoderIdsOf(m.store).ids) {
     auto* w = reinterpret_cast<float*>(merged.store.bytes(id).data());
@@ -109,7 +109,7 @@ TEST(LowRank, GradientsAreThoseOfTheMergedWeights) {
 // Central differences along a random change of every factor, with dropout: the mask is the same in both directions and
 // passes.
 TEST(LowRank, GradientWithDropoutIsTheSlopeOfTheLoss) {
-  Model m("tied");
+  SmallDecoder m("tied");
   PackedBatch batch;
   for (const auto& s : m.sequences) batch.append(s);
   for (const bool keeps : {false, true}) {
@@ -146,7 +146,7 @@ TEST(LowRank, GradientWithDropoutIsTheSlopeOfTheLoss) {
 // DoRA's view is the model whose rows are those of W + scale b a at the magnitudes' lengths.
 TEST(Dora, IsTheModelWithItsRowsAtTheMagnitudesLengths) {
   for (const char* name : {"tied", "biased"}) {
-    Model m(name), merged(name);
+    SmallDecoder m(name), merged(name);
     const Pairs pairs(m.store, 3, true);
     for (const std::size_t id : Pairs::DecoderIdsOf(m.store).ids) {
       auto* w = reinterpret_cast<float*>(merged.store.bytes(id).data());
@@ -170,7 +170,7 @@ TEST(Dora, IsTheModelWithItsRowsAtTheMagnitudesLengths) {
 // Central differences along a random change of factors and magnitudes. The lengths of the rows are constants in the
 // backward (as in PEFT and section 4.3 of the paper): the moved magnitudes take in what the lengths change by.
 TEST(Dora, GradientIsTheSlopeOfTheLossAtFixedLengths) {
-  Model m("biased");
+  SmallDecoder m("biased");
   PackedBatch batch;
   for (const auto& s : m.sequences) batch.append(s);
   for (const double dropout : {0.0, 0.3}) {
@@ -217,7 +217,7 @@ TEST(Dora, GradientIsTheSlopeOfTheLossAtFixedLengths) {
 
 // Another part of a step draws another dropout; the same one draws the same.
 TEST(LowRank, DropoutIsKeyedByThePartOfTheStep) {
-  Model m("tied");
+  SmallDecoder m("tied");
   Pairs pairs(m.store, 2);
   LowRankView view(m.store, pairs.pairs);
   view.set_dropout(0.3, 77);
@@ -225,8 +225,8 @@ TEST(LowRank, DropoutIsKeyedByThePartOfTheStep) {
   batch.append(m.sequences[3]);
   std::vector<float> hidden[3];
   for (const std::uint32_t part : {0u, 1u, 1u}) {
-    Tape tape(0, false, part);
-    const Hidden& found = m.decoder.forward(view, batch, nullptr, &tape);
+    const auto pass = m.decoder.record(view, batch, {.part = part});
+    const Hidden& found = pass->hidden();
     hidden[part == 0 ? 0 : hidden[1].empty() ? 1 : 2].assign(found.at(0), found.at(0) + found.tokens * found.width);
   }
   EXPECT_NE(hidden[0], hidden[1]);

@@ -8,16 +8,16 @@
 
 namespace frugal {
 
-FirstOrderTuner::FirstOrderTuner(std::unique_ptr<Parametrisation> what, Decoder& decoder, Objective* objective,
+FirstOrderTuner::FirstOrderTuner(std::unique_ptr<Parametrisation> what, Threads& threads, Objective* objective,
                                  const FirstOrderConfig& config, FirstOrderRun run,
                                  std::optional<BlockSchedule> schedule)
     : what_(std::move(what)),
-      decoder_(decoder),
+      threads_(threads),
       objective_(objective),
       config_(config),
       run_(std::move(run)),
       schedule_(std::move(schedule)) {
-  if (run_.keeps_residuals) residuals_ = std::make_unique<Residuals>(*what_, decoder_.threads());
+  if (run_.keeps_residuals) residuals_ = std::make_unique<Residuals>(*what_, threads_);
 }
 
 void FirstOrderTuner::retire(std::unique_ptr<Optimizer>& optimizer) {
@@ -28,7 +28,7 @@ void FirstOrderTuner::retire(std::unique_ptr<Optimizer>& optimizer) {
 }
 
 std::unique_ptr<Optimizer> FirstOrderTuner::fresh(const std::vector<std::size_t>& members) {
-  auto optimizer = std::make_unique<Optimizer>(*what_, members, decoder_.threads(), config_, run_.seed);
+  auto optimizer = std::make_unique<Optimizer>(*what_, members, threads_, config_, run_.seed);
   for (const std::size_t i : members) {
     if (float* master = residuals_ ? optimizer->master(i) : nullptr) residuals_->add_to(i, master);
   }
@@ -65,7 +65,8 @@ GradientBuffers& FirstOrderTuner::gradients(bool by_layer) {
   if (!buffers_ || buffers_by_layer_ != by_layer) {
     buffers_.reset();
     buffers_ = std::make_unique<GradientBuffers>(what_->parameters(), active_, what_->view().store().size(),
-                                                 static_cast<std::int64_t>(decoder_.shape().layers.size()), by_layer);
+                                                 static_cast<std::int64_t>(what_->view().store().shape().layers.size()),
+                                                 by_layer);
     buffers_by_layer_ = by_layer;
   }
   return *buffers_;
@@ -92,7 +93,7 @@ double FirstOrderTuner::squared_norm(const GradientBuffers& gradients, std::span
     for (std::int64_t at = 0; at < count; at += kTile) items.push_back({i, at, std::min(count, at + kTile)});
   }
   std::vector<double> sums(items.size());
-  decoder_.threads().run(static_cast<std::int64_t>(items.size()), [&](std::int64_t item, int) {
+  threads_.run(static_cast<std::int64_t>(items.size()), [&](std::int64_t item, int) {
     const auto& [parameter, begin, end] = items[static_cast<std::size_t>(item)];
     const float* g = gradients.sum(parameter);
     std::vector<float> gathered;

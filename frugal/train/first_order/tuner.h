@@ -4,7 +4,7 @@
 #include <memory>
 #include <optional>
 
-#include "frugal/nn/decoder.h"
+#include "frugal/base/threads.h"
 #include "frugal/train/config/first_order.h"
 #include "frugal/train/first_order/gradient_buffers.h"
 #include "frugal/train/first_order/optimizer.h"
@@ -36,7 +36,7 @@ struct BlockSchedule {
 class FirstOrderTuner : public Tuner {
  public:
   // objective null: no steps are taken. Without a schedule all parameters are trained all the time.
-  FirstOrderTuner(std::unique_ptr<Parametrisation> what, Decoder& decoder, Objective* objective,
+  FirstOrderTuner(std::unique_ptr<Parametrisation> what, Threads& threads, Objective* objective,
                   const FirstOrderConfig& config, FirstOrderRun run, std::optional<BlockSchedule> schedule = {});
   TuningStep step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) override;
   const WeightView& view() const override { return what_->view(); }
@@ -60,7 +60,7 @@ class FirstOrderTuner : public Tuner {
   double squared_norm(const GradientBuffers& gradients, std::span<const std::size_t> parameters) const;
 
   std::unique_ptr<Parametrisation> what_;
-  Decoder& decoder_;
+  Threads& threads_;
   Objective* objective_;
   const FirstOrderConfig config_;
   const FirstOrderRun run_;

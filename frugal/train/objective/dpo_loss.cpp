@@ -22,9 +22,8 @@ DpoTerm dpo_term(double margin, double label_smoothing) {
   return {(1 - s) * softplus(-margin) + s * softplus(margin), s * sigmoid(margin) - (1 - s) * sigmoid(-margin)};
 }
 
-DpoLoss::DpoLoss(Decoder& decoder, const PreferenceDataset& data, const PreferenceConfig& config,
-                 std::int64_t max_tokens)
-    : decoder_(decoder), data_(data), config_(config), max_tokens_(max_tokens) {}
+DpoLoss::DpoLoss(Model& model, const PreferenceDataset& data, const PreferenceConfig& config, std::int64_t max_tokens)
+    : model_(model), data_(data), config_(config), max_tokens_(max_tokens) {}
 
 Json DpoLoss::Sums::means() const {
   return {{"loss", loss / pairs},
@@ -74,8 +73,7 @@ template <class Take>
 void DpoLoss::each_pair(const WeightView& view, Indices examples, const Take& take) {
   for (std::size_t begin = 0; begin < examples.size();) {
     const Part part = this->part(examples, begin);
-    decoder_.forward(view, part.batch);
-    const auto values = decoder_.log_probabilities(view, part.queries);
+    const auto values = model_.forward(view, part.batch)->log_probabilities(part.queries);
     for (int b = 0; b < view.branches(); ++b) {
       const std::size_t n = part.queries.size();
       const auto sums = answers(part, std::span(values).subspan(static_cast<std::size_t>(b) * n, n));
@@ -146,9 +144,8 @@ double DpoLoss::loss_and_gradients(const WeightView& view, Indices examples, dou
   for (std::size_t begin = 0; begin < examples.size() && std::isfinite(sum);) {
     const Part part = this->part(examples, begin);
     begin += part.ends.size() / 2;
-    tape_.begin(gradients.lowest_layer(), keeps, gradients.next_part());
-    decoder_.forward(view, part.batch, nullptr, &tape_);
-    const auto found = answers(part, decoder_.log_probabilities(view, part.queries));
+    const auto pass = model_.record(view, part.batch, gradients.tape_plan(keeps));
+    const auto found = answers(part, pass->log_probabilities(part.queries));
     std::vector<double> weights;  // of -log p, for every query
     for (std::size_t i = 0; 2 * i < found.size(); ++i) {
       const DpoTerm term = judge(examples[part.begin + i], found[2 * i], found[2 * i + 1], sums_);
@@ -158,8 +155,8 @@ double DpoLoss::loss_and_gradients(const WeightView& view, Indices examples, dou
       weights.resize(part.ends[2 * i + 1], -weight);
     }
     if (!std::isfinite(sum)) return sum;
-    decoder_.backward_log_probabilities(view, part.queries, weights, gradients);
-    decoder_.backward(view, part.batch, tape_, gradients);
+    pass->backward_log_probabilities(part.queries, weights, gradients);
+    pass->backward(gradients);
   }
   return sum;
 }

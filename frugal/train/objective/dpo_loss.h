@@ -6,8 +6,7 @@
 
 #include "frugal/data/preference_config.h"
 #include "frugal/data/preference_task.h"
-#include "frugal/nn/decoder.h"
-#include "frugal/nn/tape.h"
+#include "frugal/nn/model.h"
 #include "frugal/plan/cuts.h"
 #include "frugal/train/objective/objective.h"
 
@@ -26,7 +25,7 @@ DpoTerm dpo_term(double margin, double label_smoothing);
 class DpoLoss : public Objective {
  public:
   // max_tokens: packed tokens of one forward; a longer pair goes alone. data outlives the objective.
-  DpoLoss(Decoder& decoder, const PreferenceDataset& data, const PreferenceConfig& config,
+  DpoLoss(Model& model, const PreferenceDataset& data, const PreferenceConfig& config,
           std::int64_t max_tokens = kPackedTokens);
 
   // log p_ref of chosen and rejected, [pair][2]. Until they are set, the weights themselves are the reference: those a
@@ -50,9 +49,9 @@ class DpoLoss : public Objective {
  private:
   struct Part {  // of one forward
     PackedBatch batch;
-    std::vector<Decoder::Query> queries;  // of chosen and rejected of each pair in turn
-    std::vector<std::size_t> ends;        // of each answer's queries
-    std::size_t begin = 0;                // of the examples, `ends.size() / 2` of them
+    std::vector<Pass::Query> queries;  // of chosen and rejected of each pair in turn
+    std::vector<std::size_t> ends;     // of each answer's queries
+    std::size_t begin = 0;             // of the examples, `ends.size() / 2` of them
   };
   struct Sums {
     double loss = 0, chosen = 0, rejected = 0, accuracies = 0, pairs = 0;
@@ -66,12 +65,11 @@ class DpoLoss : public Objective {
   template <class Take>
   void each_pair(const WeightView& view, Indices examples, const Take& take);
 
-  Decoder& decoder_;
+  Model& model_;
   const PreferenceDataset& data_;
   PreferenceConfig config_;
   std::int64_t max_tokens_;
   std::vector<double> reference_;
-  Tape tape_;
   Sums sums_;  // of the training losses since take_details
 };
 

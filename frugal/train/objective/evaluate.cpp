@@ -8,10 +8,9 @@
 
 namespace frugal {
 
-Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task,
-                    const std::vector<Example>& examples, const std::string& what, std::int64_t batch,
-                    const std::function<void()>& guard) {
-  LabelObjective objective(decoder, task.options());
+Evaluation evaluate(Model& model, const WeightView& view, const PromptTask& task, const std::vector<Example>& examples,
+                    const std::string& what, std::int64_t batch, const std::function<void()>& guard) {
+  LabelScores scores(model, task.options());
   Evaluation result;
   std::vector<std::int64_t> labels;
   Progress progress(examples.size(), what);
@@ -22,7 +21,7 @@ Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& 
       part.push_back(&examples[i]);
       labels.push_back(examples[i].label);
     }
-    const LabelObjective::Result scored = objective.score(view, part);
+    const LabelScores::Result scored = scores.score(view, part);
     result.loss += std::accumulate(scored.losses.begin(), scored.losses.end(), 0.0);
     result.predicted.insert(result.predicted.end(), scored.predicted.begin(), scored.predicted.end());
     if (guard) guard();

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "frugal/train/objective/label_objective.h"
+#include "frugal/train/objective/label_scores.h"
 #include "frugal/train/objective/metrics.h"
 
 namespace frugal {
@@ -16,8 +16,8 @@ struct Evaluation {
 };
 // Scores every example, `batch` of them together (progress after two seconds), and reduces. guard: called after
 // each batch; may throw.
-Evaluation evaluate(Decoder& decoder, const WeightView& view, const PromptTask& task,
-                    const std::vector<Example>& examples, const std::string& what,
-                    std::int64_t batch = kEvaluatedTogether, const std::function<void()>& guard = {});
+Evaluation evaluate(Model& model, const WeightView& view, const PromptTask& task, const std::vector<Example>& examples,
+                    const std::string& what, std::int64_t batch = kEvaluatedTogether,
+                    const std::function<void()>& guard = {});
 
 }  // namespace frugal

@@ -5,10 +5,10 @@
 
 namespace frugal {
 
-GeneratedAnswers::GeneratedAnswers(Decoder& decoder, const Tokenizer& tokenizer, const SequenceDataset& data,
-                                   Match match, ManyOptions generation)
-    : SequenceLoss(decoder, data.sequences),
-      decoder_(decoder),
+GeneratedAnswers::GeneratedAnswers(Model& model, const Tokenizer& tokenizer, const SequenceDataset& data, Match match,
+                                   ManyOptions generation)
+    : SequenceLoss(model, data.sequences),
+      model_(model),
       tokenizer_(tokenizer),
       match_(match),
       generation_(std::move(generation)),
@@ -22,7 +22,7 @@ Json GeneratedAnswers::evaluate(const WeightView& view, const std::string& what)
   Progress progress(examples_.prompts.size(), "answers");
   std::size_t new_tokens = 0;
   const auto found =
-      generate_many(decoder_, view, examples_.prompts, generation_, [&](std::size_t ended, std::size_t made) {
+      generate_many(model_, view, examples_.prompts, generation_, [&](std::size_t ended, std::size_t made) {
         throw_if_interrupted();
         guard();
         new_tokens = made;

@@ -13,7 +13,7 @@ class GeneratedAnswers : public SequenceLoss {
  public:
   // data: with the loss on answers alone; see answer_examples. An answer ends at the stop tokens of `generation` and at
   // those that end references. tokenizer and data outlive the objective.
-  GeneratedAnswers(Decoder& decoder, const Tokenizer& tokenizer, const SequenceDataset& data, Match match,
+  GeneratedAnswers(Model& model, const Tokenizer& tokenizer, const SequenceDataset& data, Match match,
                    ManyOptions generation);
 
   // Those of SequenceLoss; means over the examples: exact_match, f1 and rougeL, see answer_metrics.h; new_tokens.
@@ -21,7 +21,7 @@ class GeneratedAnswers : public SequenceLoss {
   const std::vector<WrittenAnswer>& answers() const { return examples_.answers; }  // of the last evaluate
 
  private:
-  Decoder& decoder_;
+  Model& model_;
   const Tokenizer& tokenizer_;
   Match match_;
   ManyOptions generation_;

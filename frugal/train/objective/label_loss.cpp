@@ -4,12 +4,8 @@
 
 namespace frugal {
 
-LabelLoss::LabelLoss(Decoder& decoder, const PromptTask& task, const Dataset& data, bool decides_balanced)
-    : decoder_(decoder),
-      task_(task),
-      data_(data),
-      scores_(decoder, task.options()),
-      decides_balanced_(decides_balanced) {}
+LabelLoss::LabelLoss(Model& model, const PromptTask& task, const Dataset& data, bool decides_balanced)
+    : model_(model), task_(task), data_(data), scores_(model, task.options()), decides_balanced_(decides_balanced) {}
 
 std::vector<std::int32_t> LabelLoss::classes() const {
   std::vector<std::int32_t> labels;
@@ -53,7 +49,7 @@ double LabelLoss::loss_and_gradients(const WeightView& view, Indices examples, d
 
 Json LabelLoss::evaluate(const WeightView& view, const std::string& what) {
   const Evaluation found =
-      frugal::evaluate(decoder_, view, task_, data_.examples, what, kEvaluatedTogether, [this] { guard(); });
+      frugal::evaluate(model_, view, task_, data_.examples, what, kEvaluatedTogether, [this] { guard(); });
   return {{"accuracy", found.metrics.accuracy},
           {"balanced_accuracy", found.metrics.balanced_accuracy},
           {"f1", found.metrics.f1},

@@ -1,6 +1,6 @@
 // Classification by label words as an objective over a data set.
 #pragma once
-#include "frugal/train/objective/label_objective.h"
+#include "frugal/train/objective/label_scores.h"
 #include "frugal/train/objective/objective.h"
 
 namespace frugal {
@@ -9,7 +9,7 @@ class LabelLoss : public Objective {
  public:
   // decides_balanced: balanced accuracy says which weights are best, else plain accuracy. task and data outlive the
   // objective.
-  LabelLoss(Decoder& decoder, const PromptTask& task, const Dataset& data, bool decides_balanced);
+  LabelLoss(Model& model, const PromptTask& task, const Dataset& data, bool decides_balanced);
 
   std::size_t size() const override { return data_.examples.size(); }
   std::vector<std::int32_t> classes() const override;
@@ -24,10 +24,10 @@ class LabelLoss : public Objective {
 
  private:
   std::vector<const Example*> chosen(Indices examples) const;
-  Decoder& decoder_;
+  Model& model_;
   const PromptTask& task_;
   const Dataset& data_;
-  LabelObjective scores_;
+  LabelScores scores_;
   bool decides_balanced_;
 };
 

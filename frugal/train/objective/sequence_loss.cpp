@@ -10,8 +10,8 @@
 
 namespace frugal {
 
-SequenceLoss::SequenceLoss(Decoder& decoder, const std::vector<Sequence>& sequences, std::int64_t max_tokens)
-    : decoder_(decoder), sequences_(sequences), max_tokens_(max_tokens) {}
+SequenceLoss::SequenceLoss(Model& model, const std::vector<Sequence>& sequences, std::int64_t max_tokens)
+    : model_(model), sequences_(sequences), max_tokens_(max_tokens) {}
 
 void SequenceLoss::each_part(Indices examples, const std::function<void(const Part&)>& run) const {
   for (std::size_t begin = 0; begin < examples.size();) {
@@ -47,8 +47,7 @@ std::size_t SequenceLoss::forwards(Indices examples) const {
 std::vector<double> SequenceLoss::loss_sums(const WeightView& view, Indices examples) {
   std::vector<double> sums(static_cast<std::size_t>(view.branches()), 0);
   each_part(examples, [&](const Part& part) {
-    decoder_.forward(view, part.batch);
-    const auto values = decoder_.log_probabilities(view, part.queries);
+    const auto values = model_.forward(view, part.batch)->log_probabilities(part.queries);
     for (std::size_t i = 0; i < values.size(); ++i) sums[i / part.queries.size()] -= values[i];
   });
   return sums;
@@ -64,12 +63,11 @@ double SequenceLoss::loss_and_gradients(const WeightView& view, Indices examples
   double sum = 0;
   each_part(examples, [&](const Part& part) {
     if (!std::isfinite(sum)) return;
-    tape_.begin(gradients.lowest_layer(), keeps, gradients.next_part());
-    decoder_.forward(view, part.batch, nullptr, &tape_);
-    for (const double value : decoder_.log_probabilities(view, part.queries)) sum -= value;
+    const auto pass = model_.record(view, part.batch, gradients.tape_plan(keeps));
+    for (const double value : pass->log_probabilities(part.queries)) sum -= value;
     if (!std::isfinite(sum)) return;
-    decoder_.backward_log_probabilities(view, part.queries, std::vector<double>(part.queries.size(), scale), gradients);
-    decoder_.backward(view, part.batch, tape_, gradients);
+    pass->backward_log_probabilities(part.queries, std::vector<double>(part.queries.size(), scale), gradients);
+    pass->backward(gradients);
   });
   return sum;
 }

@@ -1,8 +1,7 @@
 // The language-model loss on the target tokens of sequences: supervised fine-tuning, and plain text.
 #pragma once
 #include "frugal/data/sequence_task.h"
-#include "frugal/nn/decoder.h"
-#include "frugal/nn/tape.h"
+#include "frugal/nn/model.h"
 #include "frugal/plan/cuts.h"
 #include "frugal/train/objective/objective.h"
 
@@ -11,7 +10,7 @@ namespace frugal {
 class SequenceLoss : public Objective {
  public:
   // max_tokens: packed tokens of one forward; a longer sequence goes alone. sequences outlive the objective.
-  SequenceLoss(Decoder& decoder, const std::vector<Sequence>& sequences, std::int64_t max_tokens = kPackedTokens);
+  SequenceLoss(Model& model, const std::vector<Sequence>& sequences, std::int64_t max_tokens = kPackedTokens);
 
   std::size_t size() const override { return sequences_.size(); }
   std::vector<std::int32_t> classes() const override { return std::vector<std::int32_t>(sequences_.size(), 0); }
@@ -30,14 +29,13 @@ class SequenceLoss : public Objective {
  private:
   struct Part {
     PackedBatch batch;
-    std::vector<Decoder::Query> queries;
+    std::vector<Pass::Query> queries;
   };
   // Calls run with each forward's packed sequences.
   void each_part(Indices examples, const std::function<void(const Part&)>& run) const;
-  Decoder& decoder_;
+  Model& model_;
   const std::vector<Sequence>& sequences_;
   std::int64_t max_tokens_;
-  Tape tape_;
   std::size_t together_ = 16;
 };
 

@@ -2,7 +2,6 @@
 #pragma once
 #include <memory>
 
-#include "frugal/nn/decoder.h"
 #include "frugal/train/objective/objective.h"
 #include "frugal/train/tuner.h"
 #include "frugal/train/zeroth_order/engine.h"

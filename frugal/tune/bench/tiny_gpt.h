@@ -119,7 +119,7 @@ struct Bench {
   std::unique_ptr<Tuner> tuner(const std::string& method, Json settings) {
     settings["batch"] = kBatch;
     settings["weights"] = "f32";
-    TunerContext context{store, decoder, &loss, chosen, run_settings(settings)};
+    TunerContext context{store, team, &loss, chosen, run_settings(settings)};
     return registry.at(method)(settings, context);
   }
   // `steps` steps of the cosine schedule on windows drawn by seed; after_step(step) when one is done.

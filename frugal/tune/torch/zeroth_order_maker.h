@@ -10,7 +10,7 @@ namespace frugal {
 inline std::unique_ptr<Tuner> make_zeroth_order(const ZerothOrderConfig& config, TunerContext& context,
                                                 const MaskConfig& mask = {}) {
   const LoggedEngine engine{config, mask, context.run.seed};
-  Threads& threads = context.decoder.threads();
+  Threads& threads = context.threads;
   return std::make_unique<ZerothOrderTuner>(trained_parts(config.trained, engine.seed, context.store, threads), threads,
                                             context.objective, engine, describe_trained(config.trained));
 }
@@ -22,7 +22,7 @@ inline std::unique_ptr<Tuner> replay_zeroth_order(const Json& header, TunerConte
   validate(trained);
   const Json description = describe_trained(trained);
   require_same_adapter(trained, description, header);
-  Threads& threads = context.decoder.threads();
+  Threads& threads = context.threads;
   return std::make_unique<ZerothOrderTuner>(trained_parts(trained, engine.seed, context.store, threads), threads,
                                             nullptr, engine, description);
 }

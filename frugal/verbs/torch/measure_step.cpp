@@ -72,7 +72,7 @@ Json measure_step(const MeasuredStep& c, const Json& settings) {
   if (c.method != "forward") {
     TunerRegistry tuners;
     register_tuners(tuners);
-    TunerContext context{session.store, session.decoder, &objective, chosen, run_settings(settings)};
+    TunerContext context{session.store, session.threads, &objective, chosen, run_settings(settings)};
     tuner = tuners.at(c.method)(settings, context);
   }
   double loss = 0;

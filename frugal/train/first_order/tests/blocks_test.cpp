@@ -102,7 +102,7 @@ struct Blocks {
     schedule.active = [order, every](std::uint64_t step) { return order[step / every % order.size()]; };
     schedule.turn = [every](std::uint64_t step) { return step / every; };
     schedule.resets_always = resets_always;
-    tuner = std::make_unique<FirstOrderTuner>(std::move(what), f.decoder, &objective, config, FirstOrderRun(),
+    tuner = std::make_unique<FirstOrderTuner>(std::move(what), f.team, &objective, config, FirstOrderRun(),
                                               std::move(schedule));
   }
   std::vector<double> x() const { return objective.at(tuner->view()); }
@@ -223,7 +223,7 @@ TEST(Blocks, AccumulationIsTheBigBatchOverSwitches) {
     FirstOrderConfig config;
     config.step.accumulation = parts;
     config.adam_epsilon = 1e-3;  // gradients near 0 differ by the order of their sums
-    FirstOrderTuner tuner(std::move(what), f.decoder, f.loss.get(), config, FirstOrderRun(), std::move(schedule));
+    FirstOrderTuner tuner(std::move(what), f.team, f.loss.get(), config, FirstOrderRun(), std::move(schedule));
     for (std::uint64_t step = 0; step < 30; ++step) tuner.step(step, 1e-3, f.all);
   };
   Fixture whole, parts;

@@ -73,15 +73,14 @@ TEST(Nf4Base, OneTokenAtATimeSeesTheSameWeights) {
   const auto& tokens = f.data[0].tokens;
   PackedBatch whole;
   whole.append(tokens);
-  f.decoder.forward(view, whole);
-  const auto expected = f.decoder.logits(view, whole.size() - 1);
+  const auto expected = f.decoder.forward(view, whole)->logits(whole.size() - 1);
   KvCache cache(f.store.shape(), 16, Compute::f32);
+  std::vector<float> found;
   for (const std::int32_t token : tokens) {
     PackedBatch one;
     one.append(std::vector<std::int32_t>{token});
-    f.decoder.forward(view, one, &cache);
+    found = f.decoder.forward(view, one, cache)->logits(0);
   }
-  const auto found = f.decoder.logits(view, 0);
   for (std::size_t v = 0; v < found.size(); ++v) ASSERT_NEAR(found[v], expected[v], 1e-4) << v;
 }
 
@@ -93,7 +92,7 @@ TEST(Nf4Base, PairsTrainOverIt) {
     LowRankConfig pairs;
     pairs.rank = 2;
     pairs.dora = dora;
-    FirstOrderTuner tuner(std::make_unique<LowRankPairs>(f.store, pairs), f.decoder, f.loss.get(), FirstOrderConfig(),
+    FirstOrderTuner tuner(std::make_unique<LowRankPairs>(f.store, pairs), f.team, f.loss.get(), FirstOrderConfig(),
                           FirstOrderRun());
     const double start = f.loss->loss_sums(tuner.view(), f.all)[0];
     EXPECT_NEAR(start, f.loss->loss_sums(BaseView(f.store), f.all)[0], 1e-3);

@@ -45,16 +45,16 @@ TEST_P(PeftAdapter, GivesItsLogits) {
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     PackedBatch batch;
     batch.append(sequences[i]);
-    f.decoder.forward(f.pairs.view(), batch);
-    const auto logits = f.decoder.logits(f.pairs.view(), batch.size() - 1);
+    const auto pass = f.decoder.forward(f.pairs.view(), batch);
+    const auto logits = pass->logits(batch.size() - 1);
     const auto expected = golden["last"][i].get<std::vector<double>>();
     ASSERT_EQ(logits.size(), expected.size());
     for (std::size_t v = 0; v < logits.size(); ++v) EXPECT_NEAR(logits[v], expected[v], 1e-4) << i << " " << v;
-    std::vector<Decoder::Query> queries;
+    std::vector<Pass::Query> queries;
     for (std::int64_t t = 0; t + 1 < batch.size(); ++t)
       queries.push_back({t, sequences[i][static_cast<std::size_t>(t) + 1]});
     if (queries.empty()) continue;
-    const auto found = f.decoder.log_probabilities(f.pairs.view(), queries);
+    const auto found = pass->log_probabilities(queries);
     for (std::size_t t = 0; t < found.size(); ++t)
       EXPECT_NEAR(found[t], golden["next"][i][t].get<double>(), 1e-4) << i << " " << t;
   }

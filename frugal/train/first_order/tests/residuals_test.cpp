@@ -26,7 +26,7 @@ std::unique_ptr<FirstOrderTuner> one_matrix(Fixture& f, bool keeps_residuals, st
   schedule.turn = [every](std::uint64_t step) { return step / every; };
   const FirstOrderConfig config{.update = "master"};
   const FirstOrderRun run{.keeps_residuals = keeps_residuals};
-  return std::make_unique<FirstOrderTuner>(std::move(what), f.decoder, f.loss.get(), config, run, std::move(schedule));
+  return std::make_unique<FirstOrderTuner>(std::move(what), f.team, f.loss.get(), config, run, std::move(schedule));
 }
 
 // The masters of the active matrix of n numbers: behind the header and two moments.

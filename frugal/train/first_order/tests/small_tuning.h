@@ -34,7 +34,7 @@ struct Fixture : SmallTuning {
       }
       trained = std::make_unique<SelectedRows>(store, rows, what == "columns");
     }
-    return std::make_unique<FirstOrderTuner>(std::move(trained), decoder, loss.get(), config, FirstOrderRun());
+    return std::make_unique<FirstOrderTuner>(std::move(trained), team, loss.get(), config, FirstOrderRun());
   }
   Bits weights() {
     Bits bits;

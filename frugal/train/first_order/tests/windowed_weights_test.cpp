@@ -34,7 +34,7 @@ struct Tuned {
     std::iota(schedule.blocks[0].begin(), schedule.blocks[0].end(), std::size_t{0});
     schedule.active = [](std::uint64_t) { return std::size_t{0}; };
     schedule.turn = [](std::uint64_t step) { return step / kEvery; };
-    tuner = std::make_unique<FirstOrderTuner>(std::move(what), f.decoder, f.loss.get(), config, FirstOrderRun(),
+    tuner = std::make_unique<FirstOrderTuner>(std::move(what), f.team, f.loss.get(), config, FirstOrderRun(),
                                               std::move(schedule));
   }
   WindowedWeights* windows;
@@ -177,7 +177,7 @@ TEST_P(EveryOrder, SameBitsForEveryNumberOfThreadsAndAfterResume) {
 TEST_P(EveryOrder, TheWholeRatioIsPlainAdamW) {
   Fixture f, plain;
   Tuned tuned(f, GetParam(), 1);
-  FirstOrderTuner whole(std::make_unique<WholeWeights>(plain.store, plain.team, layers_of(plain.store)), plain.decoder,
+  FirstOrderTuner whole(std::make_unique<WholeWeights>(plain.store, plain.team, layers_of(plain.store)), plain.team,
                         plain.loss.get(), usual, FirstOrderRun());
   for (std::uint64_t step = 0; step < kEvery; ++step) {
     tuned.tuner->step(step, 1e-3, f.all);

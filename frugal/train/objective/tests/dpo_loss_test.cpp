@@ -83,12 +83,11 @@ struct Fixture {
   double answer(const Sequence& sequence) {
     PackedBatch batch;
     batch.append(sequence.tokens);
-    decoder.forward(view, batch);
-    std::vector<Decoder::Query> queries;
+    std::vector<Pass::Query> queries;
     for (std::size_t t = 1; t < sequence.tokens.size(); ++t) {
       if (sequence.is_target[t] != 0) queries.push_back({static_cast<std::int64_t>(t) - 1, sequence.tokens[t]});
     }
-    const auto values = decoder.log_probabilities(view, queries);
+    const auto values = decoder.forward(view, batch)->log_probabilities(queries);
     return std::accumulate(values.begin(), values.end(), 0.0);
   }
   // Every weight of a matrix moved along `by`, times `scale`.

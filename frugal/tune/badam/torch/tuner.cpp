@@ -15,13 +15,13 @@ std::unique_ptr<Parametrisation> windows(const BadamConfig& config, TunerContext
   const auto order = config.mask == "scatter"         ? WindowOptions::Order::scatter
                      : config.mask == "adjacent_rows" ? WindowOptions::Order::adjacent_rows
                                                       : WindowOptions::Order::adjacent;
-  return std::make_unique<WindowedWeights>(context.store, context.decoder.threads(), in_turns(tensors, config),
+  return std::make_unique<WindowedWeights>(context.store, context.threads, in_turns(tensors, config),
                                            WindowOptions{order, config.ratio, context.run.seed});
 }
 
 std::unique_ptr<Parametrisation> trained(const BadamConfig& config, TunerContext& context) {
   if (config.ratio > 0) return windows(config, context);
-  return trained_parts(config.trained, context.run.seed, context.store, context.decoder.threads());
+  return trained_parts(config.trained, context.run.seed, context.store, context.threads);
 }
 
 // Blocks of the parameters; those of pairs are the blocks of the weights they stand beside.
@@ -76,7 +76,7 @@ std::unique_ptr<Tuner> make(const BadamConfig& config, TunerContext& context) {
   FirstOrderRun run = first_order_run(config.first_order, context.run);
   run.keeps_residuals = config.keep_residual;
   if (config.trained.is_lora()) run.likely_rates = {1e-4, 3e-4, 1e-3, 3e-3};
-  return std::make_unique<FirstOrderTuner>(std::move(what), context.decoder, context.objective, config.first_order, run,
+  return std::make_unique<FirstOrderTuner>(std::move(what), context.threads, context.objective, config.first_order, run,
                                            std::move(schedule));
 }
 

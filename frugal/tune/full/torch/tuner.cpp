@@ -5,9 +5,9 @@ namespace frugal {
 namespace {
 
 std::unique_ptr<Tuner> make(const FullConfig& config, TunerContext& context) {
-  auto all = std::make_unique<WholeWeights>(context.store, context.decoder.threads(),
-                                            std::vector<bool>(context.store.size(), true));
-  return std::make_unique<FirstOrderTuner>(std::move(all), context.decoder, context.objective, config.first_order,
+  auto all =
+      std::make_unique<WholeWeights>(context.store, context.threads, std::vector<bool>(context.store.size(), true));
+  return std::make_unique<FirstOrderTuner>(std::move(all), context.threads, context.objective, config.first_order,
                                            first_order_run(config.first_order, context.run));
 }
 

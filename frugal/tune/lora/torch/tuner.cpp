@@ -8,7 +8,7 @@ namespace {
 std::unique_ptr<Tuner> make(const LoraConfig& config, TunerContext& context) {
   FirstOrderRun run = first_order_run(config.first_order, context.run);
   run.likely_rates = {1e-4, 3e-4, 1e-3, 3e-3};
-  return std::make_unique<FirstOrderTuner>(low_rank_pairs(config.low_rank, run.seed, context.store), context.decoder,
+  return std::make_unique<FirstOrderTuner>(low_rank_pairs(config.low_rank, run.seed, context.store), context.threads,
                                            context.objective, config.first_order, run);
 }
 

@@ -63,7 +63,7 @@ void expect_near(const Scores& found, const Scores& expected, const std::string&
 }
 
 Scores scores_of(Fixture& f, SpruftConfig config, std::int64_t batch, Objective* objective = nullptr) {
-  return row_scores(config, batch, 3, f.store, f.decoder, objective == nullptr ? *f.loss : *objective,
+  return row_scores(config, batch, 3, f.store, f.team, objective == nullptr ? *f.loss : *objective,
                     linears_of(f.store));
 }
 
@@ -111,8 +111,8 @@ TEST(SpruftScores, WandaWeighsByTheSizeOfInputs) {
   const Scores found = scores_of(f, config, 3);
   PackedBatch batch;
   for (const Sequence& s : f.data) batch.append(s.tokens);
-  Tape tape(0, true);
-  f.decoder.forward(BaseView(f.store), batch, nullptr, &tape);
+  const BaseView view(f.store);
+  const auto pass = f.decoder.record(view, batch, {.keeps = true});
   const DecoderIds ids(f.store.shape());
   const std::int64_t C = f.store.shape().hidden, N = batch.size();
   std::vector<double> q_inputs(static_cast<std::size_t>(C)), o_inputs(32);
@@ -126,7 +126,8 @@ TEST(SpruftScores, WandaWeighsByTheSizeOfInputs) {
       q_inputs[static_cast<std::size_t>(j)] += x * x / static_cast<double>(N);
     }
     for (std::size_t j = 0; j < o_inputs.size(); ++j) {
-      const double x = static_cast<double>(tape.at(1).attended.as<float>()[static_cast<std::size_t>(t) * 32 + j]);
+      const double x =
+          static_cast<double>(pass->tape().at(1).attended.as<float>()[static_cast<std::size_t>(t) * 32 + j]);
       o_inputs[j] += x * x / static_cast<double>(N);
     }
   }
@@ -272,7 +273,7 @@ TEST(SpruftScores, TaylorFindsPlantedRowsAndMagnitudeDoesNot) {
       config.rows = 8;
       config.score = score;
       config.score_batches = 4;
-      const auto rows = select_rows(config, {"up"}, row_scores(config, 16, seed, f.store, f.decoder, task, {id}))[0];
+      const auto rows = select_rows(config, {"up"}, row_scores(config, 16, seed, f.store, f.team, task, {id}))[0];
       std::vector<std::int32_t> both;
       std::set_intersection(rows.begin(), rows.end(), task.planted.begin(), task.planted.end(),
                             std::back_inserter(both));

@@ -74,16 +74,16 @@ std::vector<std::uint32_t> drawn(std::vector<std::uint32_t> from, std::size_t co
 
 class Scorer {
  public:
-  Scorer(const SpruftConfig& config, std::int64_t batch, std::uint64_t seed, WeightStore& store, Decoder& decoder,
+  Scorer(const SpruftConfig& config, std::int64_t batch, std::uint64_t seed, WeightStore& store, Threads& threads,
          Objective& objective, const std::vector<std::size_t>& linears)
       : config_(config),
         batch_(static_cast<std::size_t>(batch)),
         seed_(seed),
         store_(store),
-        decoder_(decoder),
+        threads_(threads),
         objective_(objective),
         view_(store),
-        lines_(store, decoder.threads(), config.axis == "in"),
+        lines_(store, threads, config.axis == "in"),
         linears_(linears) {
     for (const std::size_t id : linears) scores_.emplace_back(lines_.count(id), 0.0);
   }
@@ -153,8 +153,8 @@ class Scorer {
   Scores of_forward_passes() {
     const std::uint64_t seed = philox_key(seed_, 0, kProbeSample);
     const ZerothOrderConfig config;
-    WholeWeights whole(store_, decoder_.threads(), std::vector<bool>(store_.size(), true));
-    ZerothOrderEngine engine(whole, decoder_.threads(), config, seed);
+    WholeWeights whole(store_, threads_, std::vector<bool>(store_.size(), true));
+    ZerothOrderEngine engine(whole, threads_, config, seed);
     const auto n = static_cast<std::size_t>(config_.zo_directions);
     const auto batches = calibration();
     std::vector<float> slopes;
@@ -292,7 +292,7 @@ class Scorer {
   std::size_t batch_;
   std::uint64_t seed_;
   WeightStore& store_;
-  Decoder& decoder_;
+  Threads& threads_;
   Objective& objective_;
   BaseView view_;
   LineSums lines_;
@@ -305,9 +305,9 @@ class Scorer {
 }  // namespace
 
 std::vector<std::vector<double>> row_scores(const SpruftConfig& config, std::int64_t batch, std::uint64_t seed,
-                                            WeightStore& store, Decoder& decoder, Objective& objective,
+                                            WeightStore& store, Threads& threads, Objective& objective,
                                             const std::vector<std::size_t>& linears) {
-  Scorer scorer(config, batch, seed, store, decoder, objective, linears);
+  Scorer scorer(config, batch, seed, store, threads, objective, linears);
   if (config.score == "magnitude") return scorer.of_weights();
   if (config.score == "random") return scorer.of_chance();
   if (config.score == "wanda") return scorer.of_inputs();

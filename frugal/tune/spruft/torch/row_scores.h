@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "frugal/nn/decoder.h"
+#include "frugal/nn/weight_store.h"
 #include "frugal/train/objective/objective.h"
 #include "frugal/tune/spruft/config.h"
 
@@ -20,7 +20,7 @@ namespace frugal {
 // Error(Exit::usage): qm-taylor without labels, or a label without an example; a score that needs gradients without an
 // objective.
 std::vector<std::vector<double>> row_scores(const SpruftConfig& config, std::int64_t batch, std::uint64_t seed,
-                                            WeightStore& store, Decoder& decoder, Objective& objective,
+                                            WeightStore& store, Threads& threads, Objective& objective,
                                             const std::vector<std::size_t>& linears);
 
 }  // namespace frugal

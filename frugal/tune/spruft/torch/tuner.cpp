@@ -54,7 +54,7 @@ std::vector<std::vector<std::int32_t>> rows_of(const SpruftConfig& config, Tuner
       names.push_back(store.spec(id).name);
     }
     const auto scores =
-        row_scores(config, context.run.batch, context.run.seed, store, context.decoder, *context.objective, linears);
+        row_scores(config, context.run.batch, context.run.seed, store, context.threads, *context.objective, linears);
     const auto rows = select_rows(config, names, scores);
     context.chosen = {{"score", config.score}, {"rows", Json::object()}};
     for (std::size_t l = 0; l < names.size(); ++l) {
@@ -86,7 +86,7 @@ std::unique_ptr<Tuner> make(const SpruftConfig& given, TunerContext& context) {
   }
   FirstOrderRun run = first_order_run(config.first_order, context.run);
   run.likely_rates = {3e-5, 1e-4, 3e-4, 1e-3};
-  return std::make_unique<FirstOrderTuner>(std::move(rows), context.decoder, context.objective, config.first_order,
+  return std::make_unique<FirstOrderTuner>(std::move(rows), context.threads, context.objective, config.first_order,
                                            run);
 }
 

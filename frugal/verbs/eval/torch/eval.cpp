@@ -90,7 +90,7 @@ Json perplexity(Session& session, const EvalConfig& config, BudgetGuard& guard) 
   for (std::size_t begin = 0; begin < windows.size();) {
     throw_if_interrupted();
     PackedBatch batch;
-    std::vector<Decoder::Query> queries;
+    std::vector<Pass::Query> queries;
     do {
       const auto& window = windows[begin++];
       const std::int64_t first = batch.size();
@@ -99,8 +99,7 @@ Json perplexity(Session& session, const EvalConfig& config, BudgetGuard& guard) 
         queries.push_back({first + static_cast<std::int64_t>(t), window[t + 1]});
     } while (begin < windows.size() && static_cast<std::int64_t>(batch.segments.size()) < together &&
              batch.size() + static_cast<std::int64_t>(windows[begin].size()) <= kTextTokens);
-    session.decoder.forward(session.view, batch);
-    for (const double value : session.decoder.log_probabilities(session.view, queries)) sum -= value;
+    for (const double value : session.decoder.forward(session.view, batch)->log_probabilities(queries)) sum -= value;
     predicted += static_cast<std::int64_t>(queries.size());
     guard.check("a forward");
     progress.update(begin);

@@ -108,7 +108,7 @@ std::unique_ptr<Tuner> tuner_of(const Json& record, const Trajectory* trajectory
   register_tuners(tuners);
   Json chosen = record.value("chosen", Json());
   const Json settings = record.value("settings", Json::object());
-  TunerContext context{session.store, session.decoder, nullptr, chosen, run_settings(settings)};
+  TunerContext context{session.store, session.threads, nullptr, chosen, run_settings(settings)};
   const std::string method = settings.value("method", "");
   if (trajectory != nullptr) return tuners.replay_of(method)(trajectory->header, context);
   return tuners.at(method)(settings, context);

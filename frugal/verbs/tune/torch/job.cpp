@@ -40,7 +40,7 @@ class TuneJob : public Job, private Replay {
         guard_(config_.memory, kBudgetFix) {
     TunerRegistry tuners;
     register_tuners(tuners);
-    TunerContext made{session_.store, session_.decoder, &data_.train(), chosen_, run_settings(settings)};
+    TunerContext made{session_.store, session_.threads, &data_.train(), chosen_, run_settings(settings)};
     tuner_ = tuners.at(config_.method)(settings, made);
     batcher_ = std::make_unique<Batcher>(data_.train().classes(), config_.batch,
                                          static_cast<std::uint64_t>(config_.seed), config_.balance);

@@ -5,17 +5,15 @@
 #include <vector>
 
 #include "frugal/data/prompt_task.h"
-#include "frugal/nn/decoder.h"
-#include "frugal/nn/tape.h"
+#include "frugal/nn/model.h"
 #include "frugal/plan/cuts.h"
 
 namespace frugal {
 
-class LabelObjective {
+class LabelScores {
  public:
   // options: the tokens of each label word, none empty, at least two. max_tokens: packed tokens of one forward.
-  LabelObjective(Decoder& decoder, std::vector<std::vector<std::int32_t>> options,
-                 std::int64_t max_tokens = kPackedTokens);
+  LabelScores(Model& model, std::vector<std::vector<std::int32_t>> options, std::int64_t max_tokens = kPackedTokens);
 
   struct Result {                         // [branch * examples + i]
     std::vector<double> losses;           // nats: cross-entropy over the options' scores
@@ -32,21 +30,20 @@ class LabelObjective {
   std::size_t part(std::span<const Example* const> examples, std::size_t begin) const;
 
  private:
-  struct Scored {
-    std::vector<double> scores;  // [branch][example][option]
+  struct Part {  // of one forward
     PackedBatch batch;
-    std::vector<std::int64_t> last;       // row after which an example's options are scored
-    std::vector<Decoder::Query> queries;  // of options of several tokens
+    std::vector<std::int64_t> last;    // row after which an example's options are scored
+    std::vector<Pass::Query> queries;  // of options of several tokens
   };
-  Scored option_scores(const WeightView& view, std::span<const Example* const> examples, Tape* tape);
+  Part pack(std::span<const Example* const> examples) const;
+  std::vector<double> option_scores(Pass& pass, const Part& part) const;  // [branch][example][option]
   // Loss of one row of scores; probabilities: softmax of the scores.
   double loss_of(std::span<const double> scores, std::int32_t label, std::vector<double>& probabilities) const;
   std::vector<std::int32_t> words() const;  // the options' first tokens
-  Decoder& decoder_;
+  Model& model_;
   std::vector<std::vector<std::int32_t>> options_;
   std::int64_t max_tokens_;
   bool single_ = true;
-  Tape tape_;
 };
 
 }  // namespace frugal
