@@ -52,9 +52,9 @@ auto named(const char* key, const Call& call) {
 
 }  // namespace
 
-std::size_t longest_pair(const PreferenceDataset& data) {
+std::size_t longest_preference(const PreferenceDataset& data) {
   std::size_t longest = 0;
-  for (const PreferencePair& pair : data.pairs) longest = std::max(longest, pair.packed_tokens());
+  for (const Preference& pair : data.preferences) longest = std::max(longest, pair.packed_tokens());
   return longest;
 }
 
@@ -98,8 +98,8 @@ std::optional<Sequence> PreferenceTask::encode_chat(const ChatRenderer& renderer
   return chats_.encode_answers(renderer, messages, answers_before);
 }
 
-std::optional<PreferencePair> PreferenceTask::encode_row(const ChatRecords& records, std::size_t row,
-                                                         std::optional<ChatRenderer>& renderer) const {
+std::optional<Preference> PreferenceTask::encode_row(const ChatRecords& records, std::size_t row,
+                                                     std::optional<ChatRenderer>& renderer) const {
   const Records& table = records.table;
   const ChatRecords::Lists none, &lists = records.lists.empty() ? none : records.lists[row];
   const std::string* texts[] = {text_at(table, row, "chosen"), text_at(table, row, "rejected")};
@@ -136,7 +136,7 @@ std::optional<PreferencePair> PreferenceTask::encode_row(const ChatRecords& reco
     refuse("'chosen' and 'rejected' are the same " + std::to_string(chosen->tokens.size() - first_target(*chosen)) +
                " tokens, so neither is preferred",
            "leave the record out");
-  PreferencePair pair{std::move(*chosen), std::move(*rejected), 0};
+  Preference pair{std::move(*chosen), std::move(*rejected), 0};
   const std::size_t most = std::min(first_target(pair.chosen), first_target(pair.rejected));
   while (pair.prompt < most && pair.chosen.tokens[pair.prompt] == pair.rejected.tokens[pair.prompt]) ++pair.prompt;
   if (pair.prompt == 0) refuse("the prompt has no token", "give it some text, or leave the record out");
@@ -163,9 +163,9 @@ PreferenceDataset PreferenceTask::encode(const ChatRecords& records) const {
     data.tokens += pair->packed_tokens();
     for (const Sequence* side : {&pair->chosen, &pair->rejected})
       data.targets += static_cast<std::uint64_t>(std::count(side->is_target.begin(), side->is_target.end(), 1));
-    data.pairs.push_back(std::move(*pair));
+    data.preferences.push_back(std::move(*pair));
   }
-  if (data.pairs.empty()) {
+  if (data.preferences.empty()) {
     refuse(data.name + " has no pair that fits into --max-length " + std::to_string(max_length_) + " (" +
                std::to_string(data.dropped) + " dropped)",
            "raise --max-length");
@@ -185,11 +185,11 @@ std::string PreferenceTask::part_text(const Sequence& sequence, std::size_t begi
 
 Json PreferenceTask::describe(const PreferenceDataset& data) const {
   std::vector<std::size_t> lengths;
-  for (const auto& pair : data.pairs) lengths.push_back(pair.packed_tokens());
-  const PreferencePair& first = data.pairs.front();
+  for (const auto& pair : data.preferences) lengths.push_back(pair.packed_tokens());
+  const Preference& first = data.preferences.front();
   return {{"file", data.name},
           {"format", "preferences"},
-          {"pairs", data.pairs.size()},
+          {"pairs", data.preferences.size()},
           {"tokens", data.tokens},
           {"targets", data.targets},
           {"dropped", data.dropped},
@@ -204,12 +204,12 @@ std::string PreferenceTask::describe_text(const PreferenceDataset& data) const {
   const Json json = describe(data);
   const auto part = [&](const char* key) { return indented(json["first"][key].get<std::string>()); };
   std::vector<std::size_t> lengths;
-  for (const auto& pair : data.pairs) lengths.push_back(pair.packed_tokens());
-  std::string text = data.name + ": " + grouped(data.pairs.size()) + " pairs (preferences); the first one\nprompt:\n" +
-                     part("prompt") + "\nchosen, to become likelier than the other:\n" + part("chosen") +
-                     "\nrejected:\n" + part("rejected") + "\ntokens: " + grouped(data.tokens) +
-                     " (prompts once a pair), of answers: " + grouped(data.targets) + " (" +
-                     percent(data.targets, data.tokens) + ")";
+  for (const auto& pair : data.preferences) lengths.push_back(pair.packed_tokens());
+  std::string text =
+      data.name + ": " + grouped(data.preferences.size()) + " pairs (preferences); the first one\nprompt:\n" +
+      part("prompt") + "\nchosen, to become likelier than the other:\n" + part("chosen") + "\nrejected:\n" +
+      part("rejected") + "\ntokens: " + grouped(data.tokens) +
+      " (prompts once a pair), of answers: " + grouped(data.targets) + " (" + percent(data.targets, data.tokens) + ")";
   return text + lengths_text("pair", lengths, data.dropped, max_length_);
 }
 

@@ -13,7 +13,7 @@ namespace frugal {
 // A record has prompt, chosen and rejected, as TRL's preference data sets have: all three texts, or all three lists of
 // messages. Where chosen and rejected are lists and prompt is a text or absent, the prompt is the messages both begin
 // with.
-struct PreferencePair {
+struct Preference {
   Sequence chosen, rejected;  // prompt and answer each; targets are tokens of the answer
   std::size_t prompt = 0;     // tokens that both begin with, at least one and none a target
   std::size_t packed_tokens() const { return chosen.tokens.size() + rejected.tokens.size() - prompt; }
@@ -21,10 +21,10 @@ struct PreferencePair {
 
 struct PreferenceDataset {
   std::string name;  // the file
-  std::vector<PreferencePair> pairs;
+  std::vector<Preference> preferences;
   std::uint64_t tokens = 0, targets = 0, dropped = 0;  // tokens: with the prompt once a pair
 };
-std::size_t longest_pair(const PreferenceDataset& data);  // packed tokens
+std::size_t longest_preference(const PreferenceDataset& data);  // packed tokens
 
 class PreferenceTask {
  public:
@@ -46,8 +46,8 @@ class PreferenceTask {
   std::string describe_text(const PreferenceDataset& data) const;
 
  private:
-  std::optional<PreferencePair> encode_row(const ChatRecords& records, std::size_t row,
-                                           std::optional<ChatRenderer>& renderer) const;
+  std::optional<Preference> encode_row(const ChatRecords& records, std::size_t row,
+                                       std::optional<ChatRenderer>& renderer) const;
   std::optional<Sequence> encode_chat(const ChatRenderer& renderer, std::vector<Message> messages,
                                       std::size_t prompt) const;
   std::string part_text(const Sequence& sequence, std::size_t begin, std::size_t end) const;

@@ -6,7 +6,7 @@
 #include "frugal/core/attention_backward.h"
 #include "frugal/core/kernels/backward.h"
 #include "frugal/nn/decoder_pass.h"
-#include "frugal/nn/low_rank_backward.h"
+#include "frugal/nn/pairs_backward.h"
 
 namespace frugal {
 
@@ -61,6 +61,13 @@ void DecoderState::backward_attention(const PackedBatch& batch, const LayerLayou
   write(parent, 0);
 }
 
+// With h the layer's input, m what attention leaves and y its output (forward_layer has the formulas), dhidden goes
+// from dy to dh in place, d. being the loss's gradient by it:
+//   feed-forward: dp = dy Wd, p = silu(g) * u; dg, du by silu's derivative; dx = dg Wg + du Wu; dm = dy + norm's of dx
+//   attention: da = dm Wo; dq, dk, dv from da and the scores made again, turned back; dx = dq Wq + dk Wk + dv Wv;
+//   dh = dm + norm's of dx
+// and where they are wanted dW = dy^T x of each linear (its output's gradient, its input), db = sums of dy, and those
+// of the norms' gains. Gate and up on the tape become their gradients.
 template <class T>
 void DecoderState::backward_layer(PassMemory& pass, const WeightView& view, const PackedBatch& batch, std::size_t l,
                                   LayerTape& tape, bool is_recorded, std::uint32_t part, Gradients& gradients) {
@@ -80,7 +87,7 @@ void DecoderState::backward_layer(PassMemory& pass, const WeightView& view, cons
       item < first ? qkv_panels.run(view, item) : rest.run(view, item - first);
     });
   }
-  const LowRankLayer<T> low_rank(view, id, at, threads, part);
+  const LayerPairs<T> low_rank(view, id, at, threads, part);
   if (is_recorded) {
     read_vector(view, id.input_norm, gains, 0);
     read_vector(view, id.post_norm, gains, static_cast<std::size_t>(C));

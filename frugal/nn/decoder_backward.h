@@ -3,7 +3,7 @@
 #include <array>
 #include <vector>
 
-#include "frugal/nn/low_rank_layer.h"
+#include "frugal/nn/layer_pairs.h"
 #include "frugal/nn/tape.h"
 
 namespace frugal {

@@ -1,7 +1,7 @@
 // The forward of a packed batch: see decoder.h for the plan of work, decoder_state.h for the letters.
 #include <cstring>
 
-#include "frugal/nn/low_rank_layer.h"
+#include "frugal/nn/layer_pairs.h"
 
 namespace frugal {
 namespace {
@@ -74,8 +74,8 @@ void DecoderState::forward_packed(PassMemory& pass, const WeightView& view, cons
     LayerTape* record = tape != nullptr && tape->records(l) ? &tape->at(l) : nullptr;
     const bool keeps = record != nullptr && tape->keeps();
     if (record != nullptr) record->input.grow(static_cast<std::size_t>(N * shape.hidden) * sizeof(float));
-    const LowRankLayer<T> low_rank(view, ids.layers[l], {shape, shape.layers[l]}, threads,
-                                   tape == nullptr ? 0 : tape->part());
+    const LayerPairs<T> low_rank(view, ids.layers[l], {shape, shape.layers[l]}, threads,
+                                 tape == nullptr ? 0 : tape->part());
     forward_layer<T>(pass, view, batch, l, caches, record,
                      keeps               ? Recording::all
                      : record != nullptr ? Recording::input
@@ -84,12 +84,17 @@ void DecoderState::forward_packed(PassMemory& pass, const WeightView& view, cons
   }
 }
 
+// One layer over the hidden states h [N, C] of every branch:
+//   x = norm(h);  q, k, v = x Wq^T + bq, ... , q and k turned by their positions
+//   a = softmax(q k^T / sqrt(D)) v, each head of queries with its head of keys, tokens seeing those before them
+//   m = h + a Wo^T + bo;  x = norm(m);  h <- m + (silu(x Wg^T + bg) * (x Wu^T + bu)) Wd^T + bd
+// and beside every linear what its low-rank pair makes of the same input.
 // Expects the layer's q k v weights in panels_qkv, and leaves its other weights in panels_rest. Recording::again starts
 // from the recorded input instead of the hidden states and stops before the down projection.
 template <class T>
 void DecoderState::forward_layer(PassMemory& pass, const WeightView& view, const PackedBatch& batch, std::size_t l,
                                  std::span<KvCache* const> caches, LayerTape* tape, Recording recording,
-                                 const LowRankLayer<T>& low_rank, const Preparation<T>& next) {
+                                 const LayerPairs<T>& low_rank, const Preparation<T>& next) {
   const Hidden& hidden = pass.hidden;
   const int B = view.branches();
   const std::int64_t N = batch.size(), C = shape.hidden, D = shape.head_dim;
@@ -249,9 +254,9 @@ template void DecoderState::forward_packed<Bf16>(PassMemory&, const WeightView&,
                                                  std::span<KvCache* const>, Tape*);
 template void DecoderState::forward_layer<float>(PassMemory&, const WeightView&, const PackedBatch&, std::size_t,
                                                  std::span<KvCache* const>, LayerTape*, Recording,
-                                                 const LowRankLayer<float>&, const Preparation<float>&);
+                                                 const LayerPairs<float>&, const Preparation<float>&);
 template void DecoderState::forward_layer<Bf16>(PassMemory&, const WeightView&, const PackedBatch&, std::size_t,
                                                 std::span<KvCache* const>, LayerTape*, Recording,
-                                                const LowRankLayer<Bf16>&, const Preparation<Bf16>&);
+                                                const LayerPairs<Bf16>&, const Preparation<Bf16>&);
 
 }  // namespace frugal

@@ -101,7 +101,7 @@ struct PassMemory {
 };
 
 template <class T>
-class LowRankLayer;
+class LayerPairs;
 template <class T>
 class WeightGradients;
 
@@ -138,7 +138,7 @@ struct DecoderState {
   template <class T>
   void forward_layer(PassMemory& pass, const WeightView& view, const PackedBatch& batch, std::size_t l,
                      std::span<KvCache* const> caches, LayerTape* tape, Recording recording,
-                     const LowRankLayer<T>& low_rank, const Preparation<T>& next);
+                     const LayerPairs<T>& low_rank, const Preparation<T>& next);
   template <class T>
   void forward_narrow(PassMemory& pass, const WeightStore& store, const PackedBatch& batch,
                       std::span<KvCache* const> caches);

@@ -24,7 +24,7 @@ struct GradientSum {
 };
 
 // Gradients of a low-rank pair's factors, a [rank, in], b [out, rank], and of its magnitude [out].
-struct LowRankSum {
+struct PairSum {
   float* a = nullptr;
   float* b = nullptr;
   float* magnitude = nullptr;
@@ -44,7 +44,7 @@ class Gradients {
   // of layers when nothing below the head is.
   virtual std::int64_t lowest_layer() const = 0;
   virtual GradientSum of(std::size_t id) = 0;
-  virtual LowRankSum of_low_rank(std::size_t) { return {}; }
+  virtual PairSum of_low_rank(std::size_t) { return {}; }
   // Every gradient of layer `layer` of this backward is in, and its weights are not read again: an optimiser may step
   // now.
   virtual void layer_done(std::size_t) {}

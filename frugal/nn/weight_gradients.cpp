@@ -3,6 +3,8 @@
 
 namespace frugal {
 
+// sum += dy^T x as items of at most kTile rows of the weight: whole; of chosen rows that lie together, the same from
+// their first row on; of chosen columns, x taken apart.
 template <class T>
 void WeightGradients<T>::add(const GradientSum& to, const T* dy, std::int64_t dy_stride, const T* x,
                              std::int64_t x_stride, std::int64_t tokens, std::int64_t m, std::int64_t k) {

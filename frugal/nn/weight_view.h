@@ -10,7 +10,7 @@
 namespace frugal {
 
 enum class PairPart { a, b, magnitude };
-// A product of two factors beside a linear, fp32; see low_rank.h.
+// A product of two factors beside a linear, fp32; see pairs_view.h.
 struct LowRankPair {
   std::int64_t rank = 0;
   float scale = 1;

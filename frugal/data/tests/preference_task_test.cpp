@@ -29,14 +29,14 @@ TEST(PreferenceTask, TextsAreAPromptAndTwoCompletions) {
   const PreferenceTask task({}, t, "");
   const PreferenceDataset data =
       task.encode(records(R"({"prompt": "Sky?", "chosen": "It is blue.", "rejected": " Green"})"));
-  ASSERT_EQ(data.pairs.size(), 1u);
-  const PreferencePair& pair = data.pairs[0];
+  ASSERT_EQ(data.preferences.size(), 1u);
+  const Preference& pair = data.preferences[0];
   EXPECT_EQ(answer_of(t, pair.chosen), " It is blue.<|im_end|>");
   EXPECT_EQ(answer_of(t, pair.rejected), " Green<|im_end|>");
   EXPECT_EQ(pair.prompt, t.encode("Sky?").size());
   EXPECT_EQ(pair.packed_tokens(), pair.chosen.tokens.size() + pair.rejected.tokens.size() - pair.prompt);
   EXPECT_EQ(data.tokens, pair.packed_tokens());
-  EXPECT_EQ(longest_pair(data), pair.packed_tokens());
+  EXPECT_EQ(longest_preference(data), pair.packed_tokens());
   // The same tokens as supervised tuning has for the prompt with one of the answers.
   SequenceConfig config;
   config.prompt_template = "{prompt}";
@@ -50,7 +50,7 @@ TEST(PreferenceTask, TextsAreAPromptAndTwoCompletions) {
   SequenceConfig asked;
   asked.prompt_template = "Q: {q}\nA:";
   const auto templated = PreferenceTask(asked, t, "").encode(records(R"({"q": "x", "chosen": "a", "rejected": "b"})"));
-  EXPECT_EQ(t.decode(templated.pairs[0].chosen.tokens, false), "Q: x\nA: a<|im_end|>");
+  EXPECT_EQ(t.decode(templated.preferences[0].chosen.tokens, false), "Q: x\nA: a<|im_end|>");
 }
 
 // A prompt as a list, none with lists that begin alike, or a text beside such lists: one conversation.
@@ -70,7 +70,7 @@ TEST(PreferenceTask, ListsOfMessagesAreConversations) {
                            .encode(parse_chat_records(Json{{"messages", long_chosen}}.dump(), "f"))
                            .sequences.at(0);
   for (const std::string& form : forms) {
-    const PreferencePair pair = task.encode(records(form)).pairs.at(0);
+    const Preference pair = task.encode(records(form)).preferences.at(0);
     EXPECT_EQ(answer_of(t, pair.chosen), "good<|im_end|>") << form;  // not the answer inside the prompt
     EXPECT_EQ(answer_of(t, pair.rejected), "bad<|im_end|>") << form;
     EXPECT_EQ(pair.chosen.tokens, sft.tokens);
@@ -132,7 +132,7 @@ TEST(PreferenceTask, NothingIsCut) {
   config.overlong = "drop";
   const PreferenceTask drops(config, t, "");
   const PreferenceDataset data = drops.encode(records(good + std::string("\n") + longer));
-  EXPECT_EQ(data.pairs.size(), 1u);
+  EXPECT_EQ(data.preferences.size(), 1u);
   EXPECT_EQ(data.dropped, 1u);
   EXPECT_EQ(refusal([&] { drops.encode(records(longer)); }).code(), Exit::input);
   const std::string chat = Json{{"prompt", {message("user", words)}},

@@ -1,12 +1,12 @@
 // Low-rank pairs and magnitudes under the decoder: against merged weights and against differences of the loss.
-#include "frugal/nn/low_rank.h"
+#include "frugal/nn/pairs_view.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "frugal/base/philox.h"
-#include "frugal/nn/low_rank_layer.h"
+#include "frugal/nn/layer_pairs.h"
 #include "frugal/nn/tests/backward_model.h"
 
 namespace frugal {
@@ -60,7 +60,7 @@ struct Pairs : Gradients {
   }
   std::int64_t lowest_layer() const override { return 0; }
   GradientSum of(std::size_t) override { return {}; }
-  LowRankSum of_low_rank(std::size_t id) override {
+  PairSum of_low_rank(std::size_t id) override {
     return {da[id].data(), db[id].data(), dm[id].empty() ? nullptr : dm[id].data()};
   }
   std::vector<LowRankPair> pairs;
@@ -86,7 +86,7 @@ TEST(LowRank, GradientsAreThoseOfTheMergedWeights) {
   PackedBatch batch;
   for (const auto& s : m.sequences) batch.append(s);
   AllGradients dense(merged.store);
-  const LowRankView view(m.store, pairs.pairs);
+  const PairsView view(m.store, pairs.pairs);
   const double loss = m.loss_and_gradients(view, batch, false, pairs);
   EXPECT_NEAR(loss, merged.loss_and_gradients(merged.view, batch, false, dense), 1e-5);
   for (const std::size_t id : Pairs::DecoderIdsOf(m.store).ids) {
@@ -114,10 +114,10 @@ TEST(LowRank, GradientWithDropoutIsTheSlopeOfTheLoss) {
   for (const auto& s : m.sequences) batch.append(s);
   for (const bool keeps : {false, true}) {
     Pairs pairs(m.store, 2);
-    LowRankView view(m.store, pairs.pairs);
+    PairsView view(m.store, pairs.pairs);
     view.set_dropout(0.3, 77);
     const double loss = m.loss_and_gradients(view, batch, keeps, pairs);
-    LowRankView plain(m.store, pairs.pairs);
+    PairsView plain(m.store, pairs.pairs);
     Pairs ignored(m.store, 2);
     EXPECT_GT(std::abs(loss - m.loss_and_gradients(plain, batch, keeps, ignored)), 1e-4);
     PhiloxSequence random(5, Stream::initial);
@@ -162,7 +162,7 @@ TEST(Dora, IsTheModelWithItsRowsAtTheMagnitudesLengths) {
     for (const auto& s : m.sequences) batch.append(s);
     AllGradients ignored(merged.store);
     Pairs sums(m.store, 3, true);
-    EXPECT_NEAR(m.loss_and_gradients(LowRankView(m.store, pairs.pairs), batch, false, sums),
+    EXPECT_NEAR(m.loss_and_gradients(PairsView(m.store, pairs.pairs), batch, false, sums),
                 merged.loss_and_gradients(merged.view, batch, false, ignored), 1e-5);
   }
 }
@@ -176,7 +176,7 @@ TEST(Dora, GradientIsTheSlopeOfTheLossAtFixedLengths) {
   for (const double dropout : {0.0, 0.3}) {
     for (const bool keeps : {false, true}) {
       Pairs pairs(m.store, 2, true);
-      LowRankView view(m.store, pairs.pairs);
+      PairsView view(m.store, pairs.pairs);
       view.set_dropout(dropout, 77);
       m.loss_and_gradients(view, batch, keeps, pairs);
       const Pairs start = pairs;
@@ -219,7 +219,7 @@ TEST(Dora, GradientIsTheSlopeOfTheLossAtFixedLengths) {
 TEST(LowRank, DropoutIsKeyedByThePartOfTheStep) {
   SmallDecoder m("tied");
   Pairs pairs(m.store, 2);
-  LowRankView view(m.store, pairs.pairs);
+  PairsView view(m.store, pairs.pairs);
   view.set_dropout(0.3, 77);
   PackedBatch batch;
   batch.append(m.sequences[3]);

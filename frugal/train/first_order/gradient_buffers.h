@@ -25,7 +25,7 @@ class GradientBuffers : public Gradients {
 
   std::int64_t lowest_layer() const override { return lowest_; }
   GradientSum of(std::size_t id) override { return sums_[id]; }
-  LowRankSum of_low_rank(std::size_t id) override { return pairs_[id]; }
+  PairSum of_low_rank(std::size_t id) override { return pairs_[id]; }
   void layer_done(std::size_t layer) override;
 
  private:
@@ -36,7 +36,7 @@ class GradientBuffers : public Gradients {
   std::vector<std::size_t> places_;  // in floats, by parameter
   std::size_t turns_ = 0;            // floats at the front that the layers share
   std::vector<GradientSum> sums_;
-  std::vector<LowRankSum> pairs_;
+  std::vector<PairSum> pairs_;
   Buffer memory_;
 };
 

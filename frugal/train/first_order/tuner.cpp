@@ -109,6 +109,9 @@ double FirstOrderTuner::squared_norm(const GradientBuffers& gradients, std::span
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
+// Gradients of the batch's mean loss, part by part, and one update of every active parameter by them, scaled down to
+// max_grad_norm where they are longer. A step whose loss or gradient is not finite is skipped; layers that have stepped
+// before it was seen have.
 TuningStep FirstOrderTuner::step(std::uint64_t step, double lr, std::span<const std::uint32_t> batch) {
   activate_for(step);
   const std::size_t n = batch.size(),

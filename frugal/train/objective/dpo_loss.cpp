@@ -13,7 +13,7 @@ namespace {
 double softplus(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
 double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
 
-constexpr std::size_t kTogether = 16;  // pairs of one call of an evaluation
+constexpr std::size_t kTogether = 16;  // preferences of one call of an evaluation
 
 }  // namespace
 
@@ -26,18 +26,18 @@ DpoLoss::DpoLoss(Model& model, const PreferenceDataset& data, const PreferenceCo
     : model_(model), data_(data), config_(config), max_tokens_(max_tokens) {}
 
 Json DpoLoss::Sums::means() const {
-  return {{"loss", loss / pairs},
-          {"rewards/chosen", chosen / pairs},
-          {"rewards/rejected", rejected / pairs},
-          {"rewards/accuracies", accuracies / pairs},
-          {"rewards/margins", (chosen - rejected) / pairs}};
+  return {{"loss", loss / count},
+          {"rewards/chosen", chosen / count},
+          {"rewards/rejected", rejected / count},
+          {"rewards/accuracies", accuracies / count},
+          {"rewards/margins", (chosen - rejected) / count}};
 }
 
 DpoLoss::Part DpoLoss::part(Indices examples, std::size_t begin) const {
   Part part;
   part.begin = begin;
   for (std::size_t i = begin; i < examples.size(); ++i) {
-    const PreferencePair& pair = data_.pairs[examples[i]];
+    const Preference& pair = data_.preferences[examples[i]];
     if (i > begin && part.batch.size() + static_cast<std::int64_t>(pair.packed_tokens()) > max_tokens_) break;
     const std::int64_t prompt = part.batch.append(std::span(pair.chosen.tokens).first(pair.prompt));
     const std::int64_t prompt_end = part.batch.size();
@@ -70,7 +70,7 @@ std::vector<double> DpoLoss::answers(const Part& part, std::span<const double> l
 }
 
 template <class Take>
-void DpoLoss::each_pair(const WeightView& view, Indices examples, const Take& take) {
+void DpoLoss::each_preference(const WeightView& view, Indices examples, const Take& take) {
   for (std::size_t begin = 0; begin < examples.size();) {
     const Part part = this->part(examples, begin);
     const auto values = model_.forward(view, part.batch)->log_probabilities(part.queries);
@@ -92,7 +92,7 @@ DpoTerm DpoLoss::judge(std::uint32_t pair, double chosen, double rejected, Sums&
   sums.chosen += reward_chosen;
   sums.rejected += reward_rejected;
   sums.accuracies += reward_chosen > reward_rejected;
-  sums.pairs += 1;
+  sums.count += 1;
   return term;
 }
 
@@ -104,7 +104,7 @@ std::vector<double> DpoLoss::reference_of(const WeightView& view, const std::str
   for (std::size_t begin = 0; begin < all.size(); begin += kTogether) {
     throw_if_interrupted();
     const Indices some = std::span(all).subspan(begin, std::min(kTogether, all.size() - begin));
-    each_pair(view, some, [&](int, std::size_t i, double chosen, double rejected) {
+    each_preference(view, some, [&](int, std::size_t i, double chosen, double rejected) {
       values[2 * (begin + i)] = chosen;
       values[2 * (begin + i) + 1] = rejected;
     });
@@ -122,7 +122,7 @@ std::size_t DpoLoss::forwards(Indices examples) const {
 
 std::vector<double> DpoLoss::loss_sums(const WeightView& view, Indices examples) {
   std::vector<double> sums(static_cast<std::size_t>(view.branches()), 0);
-  each_pair(view, examples, [&](int b, std::size_t i, double chosen, double rejected) {
+  each_preference(view, examples, [&](int b, std::size_t i, double chosen, double rejected) {
     sums[static_cast<std::size_t>(b)] += judge(examples[i], chosen, rejected, sums_).loss;
   });
   return sums;
@@ -130,7 +130,7 @@ std::vector<double> DpoLoss::loss_sums(const WeightView& view, Indices examples)
 
 std::vector<double> DpoLoss::error_sums(const WeightView& view, Indices examples) {
   std::vector<double> sums(static_cast<std::size_t>(view.branches()), 0);
-  each_pair(view, examples, [&](int b, std::size_t i, double chosen, double rejected) {
+  each_preference(view, examples, [&](int b, std::size_t i, double chosen, double rejected) {
     Sums one;
     judge(examples[i], chosen, rejected, one);
     sums[static_cast<std::size_t>(b)] += 1 - one.accuracies;
@@ -169,8 +169,9 @@ Json DpoLoss::evaluate(const WeightView& view, const std::string& what) {
   for (std::size_t begin = 0; begin < all.size(); begin += kTogether) {
     throw_if_interrupted();
     const Indices some = std::span(all).subspan(begin, std::min(kTogether, all.size() - begin));
-    each_pair(view, some,
-              [&](int, std::size_t i, double chosen, double rejected) { judge(some[i], chosen, rejected, sums); });
+    each_preference(view, some, [&](int, std::size_t i, double chosen, double rejected) {
+      judge(some[i], chosen, rejected, sums);
+    });
     guard();
     progress.update(begin + some.size());
   }
@@ -180,7 +181,7 @@ Json DpoLoss::evaluate(const WeightView& view, const std::string& what) {
 }
 
 Json DpoLoss::take_details() {
-  if (sums_.pairs == 0) return Json::object();
+  if (sums_.count == 0) return Json::object();
   Json means = sums_.means();
   means.erase("loss");  // the step's own is that of the batch
   sums_ = {};

@@ -12,7 +12,7 @@
 
 namespace frugal {
 
-// The loss of a pair in nats, and its slope by `margin`, the pair's reward margin beta * ((log p(chosen) - log
+// The loss of a preference in nats, and its slope by `margin`, its reward margin beta * ((log p(chosen) - log
 // p_ref(chosen)) - (log p(rejected) - log p_ref(rejected))): -(1 - s) log sigmoid(margin) - s log sigmoid(-margin) with
 // the label smoothing s (conservative DPO; 0 is the paper's loss).
 struct DpoTerm {
@@ -20,28 +20,29 @@ struct DpoTerm {
 };
 DpoTerm dpo_term(double margin, double label_smoothing);
 
-// A term of the loss is a pair. log p of an answer is the sum over its tokens. Prompt and both answers of a pair go
+// A term of the loss is a preference. log p of an answer is the sum over its tokens. Prompt and both answers of one go
 // through one forward, the prompt once.
 class DpoLoss : public Objective {
  public:
-  // max_tokens: packed tokens of one forward; a longer pair goes alone. data outlives the objective.
+  // max_tokens: packed tokens of one forward; a longer one goes alone. data outlives the objective.
   DpoLoss(Model& model, const PreferenceDataset& data, const PreferenceConfig& config,
           std::int64_t max_tokens = kPackedTokens);
 
-  // log p_ref of chosen and rejected, [pair][2]. Until they are set, the weights themselves are the reference: those a
-  // run begins with, whose margin is 0.
+  // log p_ref of chosen and rejected, [preference][2]. Until they are set, the weights themselves are the reference:
+  // those a run begins with, whose margin is 0.
   std::vector<double> reference_of(const WeightView& view, const std::string& what);  // progress under that name
   void set_reference(std::vector<double> values) { reference_ = std::move(values); }
 
-  std::size_t size() const override { return data_.pairs.size(); }
+  std::size_t size() const override { return data_.preferences.size(); }
   std::vector<std::int32_t> classes() const override { return std::vector<std::int32_t>(size(), 0); }
   double terms(Indices examples) const override { return static_cast<double>(examples.size()); }
   std::size_t forwards(Indices examples) const override;
   std::vector<double> loss_sums(const WeightView& view, Indices examples) override;
-  std::vector<double> error_sums(const WeightView& view, Indices examples) override;  // pairs without a margin > 0
+  std::vector<double> error_sums(const WeightView& view, Indices examples) override;  // those without a margin > 0
   double loss_and_gradients(const WeightView& view, Indices examples, double scale, bool keeps,
                             Gradients& gradients) override;
-  // loss, rewards/chosen, rewards/rejected, rewards/accuracies, rewards/margins: means over the pairs, by TRL's names.
+  // loss, rewards/chosen, rewards/rejected, rewards/accuracies, rewards/margins: means over the preferences, by TRL's
+  // names.
   Json evaluate(const WeightView& view, const std::string& what) override;
   Metric metric() const override { return {"loss", false}; }
   Json take_details() override;
@@ -49,12 +50,12 @@ class DpoLoss : public Objective {
  private:
   struct Part {  // of one forward
     PackedBatch batch;
-    std::vector<Pass::Query> queries;  // of chosen and rejected of each pair in turn
+    std::vector<Pass::Query> queries;  // of chosen and rejected of each preference in turn
     std::vector<std::size_t> ends;     // of each answer's queries
     std::size_t begin = 0;             // of the examples, `ends.size() / 2` of them
   };
   struct Sums {
-    double loss = 0, chosen = 0, rejected = 0, accuracies = 0, pairs = 0;
+    double loss = 0, chosen = 0, rejected = 0, accuracies = 0, count = 0;
     Json means() const;
   };
   Part part(Indices examples, std::size_t begin) const;
@@ -63,7 +64,7 @@ class DpoLoss : public Objective {
   DpoTerm judge(std::uint32_t pair, double chosen, double rejected, Sums& sums) const;
   // Calls take(branch, index, log p of chosen, of rejected) for every branch and example.
   template <class Take>
-  void each_pair(const WeightView& view, Indices examples, const Take& take);
+  void each_preference(const WeightView& view, Indices examples, const Take& take);
 
   Model& model_;
   const PreferenceDataset& data_;

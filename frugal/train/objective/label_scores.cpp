@@ -61,6 +61,7 @@ std::size_t LabelScores::part(std::span<const Example* const> examples, std::siz
   return end - begin;
 }
 
+// Cross-entropy over the options' scores s: log sum_o exp(s_o) - s_label, and p = softmax(s).
 double LabelScores::loss_of(std::span<const double> scores, std::int32_t label,
                             std::vector<double>& probabilities) const {
   const double best = *std::max_element(scores.begin(), scores.end());
@@ -103,7 +104,7 @@ double LabelScores::loss_and_gradients(const WeightView& view, std::span<const E
     const Part one = pack(examples.subspan(begin, count));
     const auto pass = model_.record(view, one.batch, gradients.tape_plan(keeps));
     const std::vector<double> scores = option_scores(*pass, one);
-    std::vector<double> slopes(count * m);  // of scale times the loss, by score
+    std::vector<double> slopes(count * m);  // of scale times the loss, by score: scale (p - 1 of the label)
     for (std::size_t i = 0; i < count; ++i) {
       const auto label = examples[begin + i]->label;
       sum += loss_of(std::span(scores).subspan(i * m, m), label, probabilities);

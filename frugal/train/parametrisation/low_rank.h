@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "frugal/core/buffer.h"
-#include "frugal/nn/low_rank.h"
+#include "frugal/nn/pairs_view.h"
 #include "frugal/train/config/low_rank.h"
 #include "frugal/train/parametrisation/parametrisation.h"
 
@@ -44,7 +44,7 @@ class LowRankPairs : public Parametrisation {
   std::vector<std::size_t> places_;                // floats, by parameter
   std::vector<std::vector<float>> first_lengths_;  // by tensor: where fresh magnitudes begin
   Buffer memory_;
-  LowRankView view_, training_view_;
+  PairsView view_, training_view_;
 };
 
 }  // namespace frugal

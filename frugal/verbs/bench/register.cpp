@@ -49,7 +49,7 @@ Json step_settings(const Settings& settings, const BenchConfig& c) {
   if (c.task.labels.empty()) values["max_length"] = sequence_config(settings).max_length;
   values["train_size"] = c.batch;
   DataFiles files{.data = c.data, .train_size = c.batch};
-  files.are_pairs = objective == "dpo";
+  files.are_preferences = objective == "dpo";
   InspectedData found = inspect_data(c.model, c.task, sequence_config(settings), files, c.compute, c.memory);
   found.request.batch = c.batch;
   values["choices"] = planned(c, values, found.request, "--max-length");

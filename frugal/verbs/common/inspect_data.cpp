@@ -80,8 +80,8 @@ InspectedData inspect_sequences(const std::string& path, const SequenceConfig& c
 }
 
 // The tokens of a pair are those of its prompt and of both answers, which go through one forward.
-InspectedData inspect_pairs(const std::string& path, const SequenceConfig& config, const DataFiles& files,
-                            const ComputeConfig& compute, Bytes memory) {
+InspectedData inspect_preferences(const std::string& path, const SequenceConfig& config, const DataFiles& files,
+                                  const ComputeConfig& compute, Bytes memory) {
   const auto model = ModelSource::open(path);
   check_context(*model, "--max-length", config.max_length);
   const auto tokenizer = model->tokenizer();
@@ -91,7 +91,7 @@ InspectedData inspect_pairs(const std::string& path, const SequenceConfig& confi
   std::size_t longest = 0;
   const auto measure = [&](const std::string& file, std::int64_t limit) {
     PreferenceDataset data = task.load(file, static_cast<std::size_t>(limit));
-    longest = std::max(longest, longest_pair(data));
+    longest = std::max(longest, longest_preference(data));
     return data;
   };
   const PreferenceDataset train = measure(files.data, files.train_size);
@@ -102,7 +102,7 @@ InspectedData inspect_pairs(const std::string& path, const SequenceConfig& confi
   found.request.length = static_cast<std::int64_t>(longest);
   found.request.evaluates = true;  // the reference model judges every pair before the first step
   std::vector<std::size_t> lengths;
-  for (const PreferencePair& pair : train.pairs) lengths.push_back(pair.packed_tokens());
+  for (const Preference& pair : train.preferences) lengths.push_back(pair.packed_tokens());
   set_lengths(found.request, lengths);
   return found;
 }
@@ -124,12 +124,12 @@ void refuse_data_flags(const Settings& settings, const std::string& why) {
 
 InspectedData inspect_data(const std::string& model, const PromptConfig& prompts, const SequenceConfig& sequences,
                            const DataFiles& files, const ComputeConfig& compute, Bytes memory) {
-  if (!prompts.labels.empty() && files.are_pairs) {
+  if (!prompts.labels.empty() && files.are_preferences) {
     throw Error(Exit::usage, "--labels is given, but --objective dpo takes pairs of answers", "leave one of them out");
   }
   if (!prompts.labels.empty()) return inspect_labels(model, prompts, files, compute, memory);
-  return files.are_pairs ? inspect_pairs(model, sequences, files, compute, memory)
-                         : inspect_sequences(model, sequences, files, compute, memory);
+  return files.are_preferences ? inspect_preferences(model, sequences, files, compute, memory)
+                               : inspect_sequences(model, sequences, files, compute, memory);
 }
 
 }  // namespace frugal

@@ -19,7 +19,7 @@ struct DataFiles {
   std::string data, dev, test;
   std::int64_t train_size = 0, dev_size = 0, test_size = 0;
   std::optional<AnswerConfig> answers = std::nullopt;  // dev and test are judged by answers that the model writes
-  bool are_pairs = false;                              // of --objective dpo
+  bool are_preferences = false;                        // of --objective dpo
 };
 
 struct InspectedData {

@@ -19,7 +19,7 @@ PlanRequest request_of(const Settings& settings, const PlanConfig& c, Json& desc
   if (!c.data.empty()) {
     refuse_flags(settings, {"length", "all_tokens"}, "--data decides it");
     DataFiles files{.data = c.data, .train_size = c.train_size};
-    files.are_pairs = c.objective == "dpo";
+    files.are_preferences = c.objective == "dpo";
     InspectedData found = inspect_data(c.model, c.task, sequence_config(settings), files, c.compute, c.memory);
     description = std::move(found.description);
     return found.request;

@@ -38,8 +38,8 @@ std::unique_ptr<Objective> TuneData::open(const std::string& path, std::int64_t 
     return std::make_unique<LabelLoss>(session_.decoder, *prompts_, split.labelled, config_.balance);
   }
   if (preferences_) {
-    split.pairs = preferences_->load(path, static_cast<std::size_t>(limit));
-    return std::make_unique<DpoLoss>(session_.decoder, split.pairs, config_.dpo);
+    split.preferences = preferences_->load(path, static_cast<std::size_t>(limit));
+    return std::make_unique<DpoLoss>(session_.decoder, split.preferences, config_.dpo);
   }
   split.sequences = sequences_->load(path, static_cast<std::size_t>(limit));
   if (is_judge && needs_answers(config_.dev_metric)) {

@@ -32,7 +32,7 @@ class TuneData {
   struct Split {  // what an objective refers to
     Dataset labelled;
     SequenceDataset sequences;
-    PreferenceDataset pairs;
+    PreferenceDataset preferences;
   };
   // is_judge: an evaluation gives what --dev-metric names.
   std::unique_ptr<Objective> open(const std::string& path, std::int64_t limit, bool is_judge);

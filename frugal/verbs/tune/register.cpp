@@ -102,7 +102,7 @@ const PlanRow& require_room(const std::vector<PlanRow>& rows, const PlanRequest&
 InspectedData inspected(const Settings& given, const TuneConfig& c, const Json& settings) {
   DataFiles files{c.data, c.dev, c.test, c.train_size, c.dev_size, c.test_size};
   if (needs_answers(c.dev_metric)) files.answers = c.answers;
-  files.are_pairs = settings.value("objective", "") == "dpo";
+  files.are_preferences = settings.value("objective", "") == "dpo";
   InspectedData found = inspect_data(c.model, c.task, sequence_config(given), files, c.compute, c.memory);
   found.request.batch = c.batch;
   const auto lr = settings.find("lr");  // the race for a step size judges examples

@@ -63,7 +63,7 @@ struct Fixture {
     PhiloxSequence random(5, Stream::initial);
     const auto token = [&] { return static_cast<std::int32_t>(random.below(61)); };
     for (std::size_t i = 0; i < 5; ++i) {
-      PreferencePair pair;
+      Preference pair;
       pair.prompt = 1 + 2 * i;
       for (std::size_t t = 0; t < pair.prompt; ++t) pair.chosen.tokens.push_back(token());
       pair.rejected.tokens = pair.chosen.tokens;
@@ -74,9 +74,9 @@ struct Fixture {
         std::fill_n(side->is_target.begin(), pair.prompt, 0);
       }
       if (i == 4) pair.chosen.is_target[pair.prompt + 1] = 0;  // a token of another role inside the answer
-      data.pairs.push_back(std::move(pair));
+      data.preferences.push_back(std::move(pair));
     }
-    all.resize(data.pairs.size());
+    all.resize(data.preferences.size());
     std::iota(all.begin(), all.end(), 0u);
   }
   // log p of an answer from its whole sequence alone.
@@ -119,16 +119,16 @@ TEST(DpoLoss, IsTrlsFormulaOnWholeSequences) {
     const PreferenceConfig config{0.7, smoothing};
     DpoLoss loss(f.decoder, f.data, config), packed(f.decoder, f.data, config, 1);  // the second: a forward a pair
     const std::vector<double> reference = loss.reference_of(f.view, "pairs");
-    for (std::size_t i = 0; i < f.data.pairs.size(); ++i) {
-      EXPECT_NEAR(reference[2 * i], f.answer(f.data.pairs[i].chosen), 1e-4);
-      EXPECT_NEAR(reference[2 * i + 1], f.answer(f.data.pairs[i].rejected), 1e-4);
+    for (std::size_t i = 0; i < f.data.preferences.size(); ++i) {
+      EXPECT_NEAR(reference[2 * i], f.answer(f.data.preferences[i].chosen), 1e-4);
+      EXPECT_NEAR(reference[2 * i + 1], f.answer(f.data.preferences[i].rejected), 1e-4);
     }
     loss.set_reference(reference);
     packed.set_reference(reference);
     f.disturb();
     double expected = 0, margins = 0, wrong = 0;
-    for (std::size_t i = 0; i < f.data.pairs.size(); ++i) {
-      const double chosen = f.answer(f.data.pairs[i].chosen), rejected = f.answer(f.data.pairs[i].rejected);
+    for (std::size_t i = 0; i < f.data.preferences.size(); ++i) {
+      const double chosen = f.answer(f.data.preferences[i].chosen), rejected = f.answer(f.data.preferences[i].rejected);
       expected += trl_loss(0.7, smoothing, chosen, rejected, reference[2 * i], reference[2 * i + 1]);
       const double margin = 0.7 * (chosen - reference[2 * i] - rejected + reference[2 * i + 1]);
       margins += margin;
@@ -202,7 +202,8 @@ TEST(DpoLoss, GradientIsTheDifferenceOfTheLoss) {
 TEST(DpoLoss, AsksItsGuardWhileItJudgesAndOnItsWay) {
   Fixture f;
   const PreferenceDataset five = f.data;
-  while (f.data.pairs.size() < 40) f.data.pairs.insert(f.data.pairs.end(), five.pairs.begin(), five.pairs.end());
+  while (f.data.preferences.size() < 40)
+    f.data.preferences.insert(f.data.preferences.end(), five.preferences.begin(), five.preferences.end());
   DpoLoss loss(f.decoder, f.data, {});
   for (const bool judges : {false, true}) {
     int asked = 0, most = 1000;

@@ -1,11 +1,11 @@
-#include "frugal/nn/low_rank_layer.h"
+#include "frugal/nn/layer_pairs.h"
 
 #include <cmath>
 
 #include "frugal/base/philox.h"
 #include "frugal/core/kernels/backward.h"
 #include "frugal/core/kernels/optimizers.h"
-#include "frugal/nn/low_rank.h"
+#include "frugal/nn/pairs_view.h"
 
 namespace frugal {
 namespace {
@@ -42,9 +42,11 @@ void scale_columns(T* y, std::int64_t rows, std::int64_t cols, std::int64_t stri
   }
 }
 
+// a [rank, in] and b [out, rank] of every pair and branch, rounded once to what products take, and of DoRA
+// g[i] = magnitude[i] / |W[i] + scale b[i] a| with the lengths' inverses.
 template <class T>
-LowRankLayer<T>::LowRankLayer(const WeightView& view, const LayerIds& ids, const LayerLayout& at, Threads& threads,
-                              std::uint32_t part)
+LayerPairs<T>::LayerPairs(const WeightView& view, const LayerIds& ids, const LayerLayout& at, Threads& threads,
+                          std::uint32_t part)
     : pairs_(static_cast<std::size_t>(view.branches())), dropout_(view.low_rank_dropout()) {
   if (part > 0) dropout_.key = philox_key(dropout_.key, part);
   std::size_t numbers = 0, rows = 0;
@@ -109,8 +111,8 @@ LowRankLayer<T>::LowRankLayer(const WeightView& view, const LayerIds& ids, const
 }
 
 template <class T>
-typename LowRankLayer<T>::Rows LowRankLayer<T>::dropped(Slot slot, const T* x, std::int64_t stride, std::int64_t first,
-                                                        std::int64_t rows, std::int64_t in, T* to) const {
+typename LayerPairs<T>::Rows LayerPairs<T>::dropped(Slot slot, const T* x, std::int64_t stride, std::int64_t first,
+                                                    std::int64_t rows, std::int64_t in, T* to) const {
   if (!has_dropout()) return {x, stride};
   for (std::int64_t r = 0; r < rows; ++r) {
     kernels::dropout(x + r * stride, to + r * in, static_cast<std::uint64_t>((first + r) * in),
@@ -120,14 +122,14 @@ typename LowRankLayer<T>::Rows LowRankLayer<T>::dropped(Slot slot, const T* x, s
 }
 
 template <class T>
-void LowRankLayer<T>::drop_gradient(Slot slot, T* dx, std::int64_t first, std::int64_t rows, std::int64_t in) const {
+void LayerPairs<T>::drop_gradient(Slot slot, T* dx, std::int64_t first, std::int64_t rows, std::int64_t in) const {
   kernels::dropout(dx, dx, static_cast<std::uint64_t>(first * in), static_cast<std::size_t>(rows * in), dropout_.key,
                    static_cast<std::uint32_t>(pair(slot).id), dropout_.p);
 }
 
 template <class T>
-void LowRankLayer<T>::add(Slot slot, int branch, const LayerLayout& at, const T* w, const T* x, std::int64_t x_stride,
-                          T* y, std::int64_t first, std::int64_t rows, PairScratch& scratch) const {
+void LayerPairs<T>::add(Slot slot, int branch, const LayerLayout& at, const T* w, const T* x, std::int64_t x_stride,
+                        T* y, std::int64_t first, std::int64_t rows, PairScratch& scratch) const {
   const Pair& own = pair(slot, branch);
   if (own.rank == 0) return;
   const std::int64_t in = at.in(slot), out = at.out(slot), width = at.row_width(slot);
@@ -135,12 +137,14 @@ void LowRankLayer<T>::add(Slot slot, int branch, const LayerLayout& at, const T*
   const Rows seen = dropped(slot, x, x_stride, first, rows, in, scratch.dropped.as<T>());
   scratch.inner.grow(static_cast<std::size_t>(rows * own.rank) * sizeof(T));
   T *u = scratch.inner.as<T>(), *to = y + at.column(slot);
-  linear(seen.data, own.a, u, {rows, in, own.rank, seen.stride, own.rank});
+  linear(seen.data, own.a, u, {rows, in, own.rank, seen.stride, own.rank});  // u = d a^T
+  // LoRA: y + scale u b^T; DoRA without dropout: g times that, since y = d W^T then.
   if (own.factor == nullptr || !has_dropout()) {
     linear(u, own.b_scaled, to, {rows, own.rank, out, own.rank, width, true});
     if (own.factor != nullptr) scale_columns(to, rows, out, width, own.factor);
     return;
   }
+  // DoRA with dropout: y + (g - 1) (d W^T) + g scale u b^T, d W^T made beside y = x W^T.
   scratch.outer.grow(static_cast<std::size_t>(2 * rows * out) * sizeof(T));
   T *base = scratch.outer.as<T>(), *low = base + rows * out;
   linear(seen.data, w, base, {rows, in, out, seen.stride, out});
@@ -158,7 +162,7 @@ void LowRankLayer<T>::add(Slot slot, int branch, const LayerLayout& at, const T*
 
 template void scale_columns(float*, std::int64_t, std::int64_t, std::int64_t, const float*);
 template void scale_columns(kernels::Bf16*, std::int64_t, std::int64_t, std::int64_t, const float*);
-template class LowRankLayer<float>;
-template class LowRankLayer<kernels::Bf16>;
+template class LayerPairs<float>;
+template class LayerPairs<kernels::Bf16>;
 
 }  // namespace frugal

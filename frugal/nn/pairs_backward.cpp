@@ -1,9 +1,9 @@
-#include "frugal/nn/low_rank_backward.h"
+#include "frugal/nn/pairs_backward.h"
 
 namespace frugal {
 
 template <class T>
-PairsBackward<T>::PairsBackward(const LowRankLayer<T>& low_rank, const LayerLayout& at, BackwardState& back,
+PairsBackward<T>::PairsBackward(const LayerPairs<T>& low_rank, const LayerLayout& at, BackwardState& back,
                                 Gradients& gradients, std::int64_t tokens, std::int64_t chunk)
     : low_rank_(low_rank), at_(at), back_(back), tokens_(tokens), chunk_(chunk) {
   const auto bytes = [&](std::int64_t width) { return static_cast<std::size_t>(tokens * width) * sizeof(T); };
@@ -22,6 +22,8 @@ PairsBackward<T>::PairsBackward(const LowRankLayer<T>& low_rank, const LayerLayo
   }
 }
 
+// dm[i] = sum over tokens of dy[i] (d W^T + scale d a^T b^T)[i] / |W'[i]|. Without dropout all of y has the factor g:
+// then dy <- g dy.
 template <class T>
 void PairsBackward<T>::magnitude(Slot slot, const T* w, T* dy, const T* x, std::int64_t x_stride, std::int64_t first,
                                  std::int64_t rows, PairScratch& scratch) const {
@@ -51,6 +53,8 @@ void PairsBackward<T>::magnitude(Slot slot, const T* w, T* dy, const T* x, std::
   if (!low_rank_.has_dropout()) scale_columns(own, rows, out, width, pair.factor);
 }
 
+// du = scale dy b and dx += du a, through the mask of the dropout; with a magnitude beside dropout dx also takes
+// (g - 1) dy W through the mask, and du is made of g dy.
 template <class T>
 void PairsBackward<T>::input_gradient(Slot slot, const T* w, T* dy, T* dx, std::int64_t dx_stride, std::int64_t first,
                                       std::int64_t rows, PairScratch& scratch) const {

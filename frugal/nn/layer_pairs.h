@@ -14,7 +14,7 @@ void scale_columns(T* y, std::int64_t rows, std::int64_t cols, std::int64_t stri
 // Pairs in the type the decoder computes in: y += x a^T b_scaled^T; b_scaled and a_scaled hold the scale. Rows are rows
 // of the batch, from `first` on; w [out, in] is the linear's own weight; scratch is that of a thread.
 template <class T>
-class LowRankLayer {
+class LayerPairs {
  public:
   struct Pair {
     std::int64_t rank = 0;
@@ -27,8 +27,7 @@ class LowRankLayer {
     std::int64_t stride;
   };
   // part: of the step; draws another dropout.
-  LowRankLayer(const WeightView& view, const LayerIds& ids, const LayerLayout& at, Threads& threads,
-               std::uint32_t part);
+  LayerPairs(const WeightView& view, const LayerIds& ids, const LayerLayout& at, Threads& threads, std::uint32_t part);
   const Pair& pair(Slot slot, int branch = 0) const { return pairs_[static_cast<std::size_t>(branch)][slot]; }
   bool has_dropout() const { return dropout_.p > 0; }
 

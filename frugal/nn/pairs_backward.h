@@ -12,7 +12,7 @@ template <class T>
 class PairsBackward {
  public:
   // chunk: rows of the calls' parts. Grows what `back` holds for the layer's pairs.
-  PairsBackward(const LowRankLayer<T>& low_rank, const LayerLayout& at, BackwardState& back, Gradients& gradients,
+  PairsBackward(const LayerPairs<T>& low_rank, const LayerLayout& at, BackwardState& back, Gradients& gradients,
                 std::int64_t tokens, std::int64_t chunk);
 
   // DoRA: this part's share of the magnitude's gradient, sum over tokens of dy (d W'^T) / |W'|. Without dropout y is
@@ -31,10 +31,10 @@ class PairsBackward {
   void add_magnitudes() const;  // the parts' shares, in order
 
  private:
-  const LowRankLayer<T>& low_rank_;
+  const LayerPairs<T>& low_rank_;
   const LayerLayout& at_;
   BackwardState& back_;
-  std::array<LowRankSum, kSlots> sums_;
+  std::array<PairSum, kSlots> sums_;
   std::int64_t tokens_, chunk_;
 };
 

@@ -11,9 +11,9 @@
 namespace frugal {
 
 // The pairs of a model, by the id of the linear's weight.
-class LowRankView : public BaseView {
+class PairsView : public BaseView {
  public:
-  LowRankView(const WeightStore& store, const std::vector<LowRankPair>& pairs) : BaseView(store), pairs_(pairs) {}
+  PairsView(const WeightStore& store, const std::vector<LowRankPair>& pairs) : BaseView(store), pairs_(pairs) {}
   bool is_plain() const override { return false; }
   const LowRankPair* low_rank(std::size_t id) const override { return pairs_[id].rank > 0 ? &pairs_[id] : nullptr; }
   // Dropout of the pairs' input with probability p, drawn from Philox(key, Stream::dropout); 0: none, as in evaluation.
