@@ -1,7 +1,7 @@
 # make demo: install what is missing, build, fine-tune a real model on real text. make test: the same set-up, then every test.
 #   TORCH_DIR=/path/to/libtorch   use a LibTorch that is there
 #   JOBS=N                        parallel compilers (each needs up to 1.5 GB); default: the number of cores
-.PHONY: build test demo model fuzz sanitize bench-peers bench-generation setup clean
+.PHONY: build test demo model docs acceptance fuzz sanitize bench-peers bench-generation setup clean
 .DEFAULT_GOAL := build
 JOBS ?= $(shell nproc)
 BUILD := build
@@ -12,7 +12,7 @@ setup:
 
 build: setup
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$$(cat $(BUILD)/torch_dir)" $(CMAKE_FLAGS) > $(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }
-	@cmake --build $(BUILD) -j $(JOBS) --target frugal frugal_torch
+	@cmake --build $(BUILD) -j $(JOBS) --target frugal frugal_torch docs
 
 model:
 	@scripts/setup.sh packages
@@ -31,6 +31,13 @@ sanitize:
 	@cmake -S . -B $(BUILD)/tsan -G Ninja -DFRUGAL_TSAN=ON > $(BUILD)/configure-tsan.log
 	@cmake --build $(BUILD)/tsan -j $(JOBS)
 	@ctest --test-dir $(BUILD)/tsan --output-on-failure
+
+# build/docs: a page a verb, and systems.md with all of them.
+docs: build
+
+# The long claims of a system, from frugal/*/NAME/acceptance: make acceptance SYSTEM=swarm [ARGS=...]. Goes on where it stopped.
+acceptance: build
+	@scripts/acceptance.sh $(BUILD) "$(SYSTEM)" $(ARGS)
 
 demo: build model
 	@scripts/demo.sh
