@@ -5,7 +5,7 @@ target_compile_definitions(frugal_core PUBLIC AT_PER_OPERATOR_HEADERS)
 frugal_floor(nn nn frugal_core frugal_formats)
 frugal_floor(train train frugal_nn frugal_data frugal_loop frugal_train_config)
 # Small networks on torch::nn: every file goes through one precompiled header (29 s once instead of each time).
-frugal_floor(modules nn/modules frugal_core frugal_formats frugal_loop)
+frugal_floor(modules nn/modules frugal_core frugal_formats)
 get_target_property(modules_type frugal_modules TYPE)
 if(modules_type STREQUAL STATIC_LIBRARY)
   target_precompile_headers(frugal_modules PRIVATE ${CMAKE_SOURCE_DIR}/frugal/nn/modules/torch_nn.h)

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "frugal/nn/modules/torch_nn.h"
-#include "frugal/train/run/snapshot.h"
+#include "frugal/base/named_bytes.h"
 
 namespace frugal {
 

@@ -12,14 +12,9 @@
 #include <string>
 
 #include "frugal/base/json.h"
+#include "frugal/base/named_bytes.h"
 
 namespace frugal {
-
-// A tensor of the run's own copy, row-major, in the order of tensor_specs.
-struct NamedBytes {
-  std::string name;
-  std::span<std::byte> bytes;
-};
 
 struct SnapshotInfo {
   std::uint64_t step = 0;   // steps taken: the records 0 .. step - 1 are in these weights
