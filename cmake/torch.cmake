@@ -6,10 +6,12 @@ frugal_floor(nn nn frugal_core frugal_formats)
 frugal_floor(train train frugal_nn frugal_data frugal_loop frugal_train_config)
 # Small networks on torch::nn: every file goes through one precompiled header (29 s once instead of each time).
 frugal_floor(modules nn/modules frugal_core frugal_formats)
-get_target_property(modules_type frugal_modules TYPE)
-if(modules_type STREQUAL STATIC_LIBRARY)
-  target_precompile_headers(frugal_modules PRIVATE ${CMAKE_SOURCE_DIR}/frugal/nn/modules/torch_nn.h)
-endif()
+target_precompile_headers(frugal_modules PRIVATE ${CMAKE_SOURCE_DIR}/frugal/nn/modules/torch_nn.h)
+target_compile_options(frugal_modules PRIVATE -fpch-preprocess)  # so that ccache can tell what the header holds
+function(frugal_use_torch_nn target)
+  target_precompile_headers(${target} REUSE_FROM frugal_modules)
+  target_compile_options(${target} PRIVATE -fpch-preprocess)
+endfunction()
 
 # Each method's part that computes.
 frugal_folders(tuners tune torch)
@@ -20,6 +22,10 @@ target_link_libraries(frugal_tuners PUBLIC frugal_train frugal_methods)
 
 frugal_tests(core TRUE frugal_core frugal_formats)
 frugal_tests(nn TRUE frugal_nn)
+frugal_tests(nn/modules TRUE frugal_modules)
+if(TARGET test_nn_modules)
+  frugal_use_torch_nn(test_nn_modules)
+endif()
 frugal_tests(train TRUE frugal_train)
 frugal_tests(tune TRUE frugal_tuners)
 
@@ -38,7 +44,7 @@ foreach(room ${FRUGAL_ROOMS})
   else()
     set(library frugal_${room})
     target_link_libraries(computing_${room} PUBLIC frugal_modules frugal_loop room_${room})
-    target_precompile_headers(computing_${room} REUSE_FROM frugal_modules)
+    frugal_use_torch_nn(computing_${room})
   endif()
   frugal_generate(entry register_room_of_${room} "#include \"frugal/train/loop/job_table.h\"
 
@@ -53,6 +59,9 @@ void register_room(JobTable& table) { register_room_${room}(table); }
   frugal_tests(${room} TRUE computing_${room})
   if(TARGET test_${room}_torch)
     add_dependencies(test_${room}_torch frugal)
+    if(NOT room STREQUAL verbs)
+      frugal_use_torch_nn(test_${room}_torch)
+    endif()
   endif()
 endforeach()
 

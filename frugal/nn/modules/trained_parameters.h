@@ -4,8 +4,8 @@
 #include <functional>
 #include <string>
 
-#include "frugal/nn/modules/torch_nn.h"
 #include "frugal/base/named_bytes.h"
+#include "frugal/nn/modules/torch_nn.h"
 
 namespace frugal {
 
