@@ -10,7 +10,7 @@ target_precompile_headers(frugal_modules PRIVATE ${CMAKE_SOURCE_DIR}/frugal/nn/m
 target_compile_options(frugal_modules PRIVATE -fpch-preprocess)  # so that ccache can tell what the header holds
 function(frugal_use_torch_nn target)
   target_precompile_headers(${target} REUSE_FROM frugal_modules)
-  target_compile_options(${target} PRIVATE -fpch-preprocess)
+  target_compile_options(${target} PRIVATE -fpch-preprocess -fPIC)  # as the header was made, a test program's, too
 endfunction()
 
 # Each method's part that computes.

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "frugal/nn/tests/backward_model.h"
+#include "frugal/base/error.h"
 
 namespace frugal {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "frugal/core/budget/memory_usage.h"
 #include "frugal/formats/tests/small_model.h"
+#include "frugal/nn/decoder.h"
 #include "frugal/nn/generate.h"
 
 namespace frugal {

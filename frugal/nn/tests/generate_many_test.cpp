@@ -7,6 +7,7 @@
 
 #include "frugal/base/error.h"
 #include "frugal/base/philox.h"
+#include "frugal/nn/decoder.h"
 #include "frugal/nn/generate.h"
 
 namespace frugal {

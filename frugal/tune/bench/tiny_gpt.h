@@ -109,7 +109,8 @@ inline std::vector<Sequence> windows(const std::string& text, std::size_t most) 
 struct Bench {
   Bench(std::shared_ptr<const ModelSource> model, Threads& team, const std::vector<Sequence>& train,
         const std::vector<Sequence>& held_out)
-      : store(std::move(model), WeightType::f32, team),
+      : threads(team),
+        store(std::move(model), WeightType::f32, team),
         decoder(store.shape(), team, Compute::f32),
         loss(decoder, train),
         judge(decoder, held_out) {
@@ -119,7 +120,7 @@ struct Bench {
   std::unique_ptr<Tuner> tuner(const std::string& method, Json settings) {
     settings["batch"] = kBatch;
     settings["weights"] = "f32";
-    TunerContext context{store, team, &loss, chosen, run_settings(settings)};
+    TunerContext context{store, threads, &loss, chosen, run_settings(settings)};
     return registry.at(method)(settings, context);
   }
   // `steps` steps of the cosine schedule on windows drawn by seed; after_step(step) when one is done.
@@ -135,6 +136,7 @@ struct Bench {
   }
   double held_out(const Tuner& tuner) { return judge.evaluate(tuner.view(), "windows")["loss"].get<double>(); }
 
+  Threads& threads;
   WeightStore store;
   Decoder decoder;
   SequenceLoss loss, judge;

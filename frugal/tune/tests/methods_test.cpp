@@ -32,7 +32,7 @@ struct Tuned : SmallTuning {
     methods().at(method).validate(settings);
     TunerRegistry tuners;
     register_tuners(tuners);
-    TunerContext context{store, decoder, loss.get(), chosen};
+    TunerContext context{store, team, loss.get(), chosen, run_settings(settings)};
     tuner = tuners.at(method)(settings, context);
   }
   double step(std::uint64_t index, double lr) { return tuner->step(index, lr, all).loss; }

@@ -8,6 +8,7 @@
 
 #include "frugal/base/error.h"
 #include "frugal/base/philox.h"
+#include "frugal/nn/decoder.h"
 
 namespace frugal {
 namespace {
