@@ -95,10 +95,19 @@ bool next_line(std::istream& file, std::string& line, bool& is_whole) {
   return true;
 }
 
-// Whether a value of bounded size comes of it.
+// Whether a value of bounded size comes of it. Text that is no JSON gets some answer.
 bool is_bounded(const std::string& line) {
   std::size_t quotes = 0, lists = 0, values = 0;
-  for (const char c : line) quotes += c == '"', lists += c == '[' || c == '{', values += c == ',';
+  bool is_text = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (c == '"')
+      is_text = !is_text, ++quotes;
+    else if (is_text)
+      i += c == '\\';
+    else
+      lists += c == '[' || c == '{', values += c == ',';
+  }
   return quotes <= kMostQuotes && lists <= kMostQuotes && values <= kMostValues;
 }
 
