@@ -6,7 +6,6 @@
 #include "frugal/cli/parse.h"
 #include "frugal/cli/report/run_record.h"
 #include "frugal/cli/report/text.h"
-#include "frugal/train/loop/run_config.h"
 
 namespace frugal::report {
 namespace {
@@ -62,7 +61,7 @@ RunKind kind_of(const Json& record, const SystemTable& table) {
   const Action* action = nullptr;
   if (kind.system != nullptr)
     action = kind.system->find(space == kind.action.npos ? "" : kind.action.substr(space + 1));
-  kind.fields = action == nullptr ? describe_fields<RunConfig>() : own_fields(*action);
+  kind.fields = own_fields(action == nullptr ? Action{.is_run = true} : *action);
   if (action == nullptr) return kind;
   for (const Choice& choice : action->choices) take_plugin(kind, choice, text_at(record, {"settings", choice.field}));
   return kind;
