@@ -111,7 +111,9 @@ at::Tensor numbers(std::int64_t size) {
 void compare(const std::string& what, std::int64_t size, WeightType type, const std::optional<Window>& window) {
   Threads team(1, single_threaded_torch);
   OneTensor tensor(size, type, window);
-  Optimizer ours(tensor, {0}, team, {.has_master = type == WeightType::bf16});
+  FirstOrderConfig config;
+  config.update = "master";  // of bf16 weights
+  Optimizer ours(tensor, {0}, team, config, 1);
   const at::Tensor gradient = numbers(size), narrow = at::zeros({size}).to(at::kBFloat16);
   const std::int64_t trained = window ? window->count : size;
   const auto theirs = [&] { return Theirs{at::zeros({size}), gradient, at::zeros({trained}), at::zeros({trained})}; };
