@@ -115,18 +115,31 @@ if(FRUGAL_FUZZ)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
+# Where a floor's headers are: here, or below the prefix where it is installed. Others ask for it as frugal::<name>.
+set(FRUGAL_INCLUDE "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>" "$<INSTALL_INTERFACE:include>")
+set(FRUGAL_FLOORS)  # what cmake --install takes along
+
 function(frugal_floor name folder)
   frugal_sources(sources ${folder})
   if(NOT sources)
     add_library(frugal_${name} INTERFACE)
-    target_include_directories(frugal_${name} INTERFACE ${CMAKE_SOURCE_DIR})
+    target_include_directories(frugal_${name} INTERFACE ${FRUGAL_INCLUDE})
     target_link_libraries(frugal_${name} INTERFACE ${ARGN})
-    return()
+  else()
+    add_library(frugal_${name} STATIC ${sources})
+    target_include_directories(frugal_${name} PUBLIC ${FRUGAL_INCLUDE})
+    target_link_libraries(frugal_${name} PUBLIC ${ARGN})
   endif()
-  add_library(frugal_${name} STATIC ${sources})
-  target_include_directories(frugal_${name} PUBLIC ${CMAKE_SOURCE_DIR})
-  target_link_libraries(frugal_${name} PUBLIC ${ARGN})
+  frugal_library(${name})
+  set(FRUGAL_FLOORS ${FRUGAL_FLOORS} PARENT_SCOPE)
 endfunction()
+
+# frugal_<name> is what programs outside the tree link as frugal::<name>.
+macro(frugal_library name)
+  add_library(frugal::${name} ALIAS frugal_${name})
+  set_target_properties(frugal_${name} PROPERTIES EXPORT_NAME ${name})
+  list(APPEND FRUGAL_FLOORS frugal_${name})
+endmacro()
 
 # ---- floors without LibTorch ----
 frugal_floor(base base nlohmann_json::nlohmann_json OpenSSL::Crypto Threads::Threads)

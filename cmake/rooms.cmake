@@ -24,8 +24,9 @@ ${called}}
   set(${out} ${${out}} PARENT_SCOPE)
 endfunction()
 
+set(FRUGAL_GENERATED ${CMAKE_BINARY_DIR}/generated)
 function(frugal_generate out name content)
-  set(path ${CMAKE_BINARY_DIR}/generated/${name}.cpp)
+  set(path ${FRUGAL_GENERATED}/${name}.cpp)
   file(CONFIGURE OUTPUT ${path} @ONLY CONTENT "${content}")
   set(${out} ${path} PARENT_SCOPE)
 endfunction()
@@ -59,8 +60,9 @@ frugal_folders(methods tune register.cpp)
 frugal_table(method_table register_tune_methods MethodTable frugal/tune/registry.h register ${methods})
 frugal_room_sources(method_sources tune FALSE)
 add_library(frugal_methods STATIC ${method_sources} ${method_table})
-target_include_directories(frugal_methods PUBLIC ${CMAKE_SOURCE_DIR})
+target_include_directories(frugal_methods PUBLIC ${FRUGAL_INCLUDE})
 target_link_libraries(frugal_methods PUBLIC frugal_train_config)
+frugal_library(methods)
 frugal_floor(common verbs/common frugal_methods frugal_data)
 
 # ---- the rooms of systems ----
@@ -102,15 +104,17 @@ foreach(room ${FRUGAL_ROOMS})
   endif()
 endforeach()
 
-# Each folder registers under its own path, so that `frugal list` can say where a system lives.
-set(declared "")
-set(called "")
-foreach(path ${FRUGAL_SYSTEMS})
-  string(REPLACE "/" "_" name ${path})
-  string(APPEND declared "void register_${name}(SystemTable&);\n")
-  string(APPEND called "  add(register_${name}, \"${path}\");\n")
-endforeach()
-frugal_generate(system_table register_systems "#include \"frugal/base/system.h\"
+# frugal_system_table(<out variable> <room>/<folder>...): a source file with the table of systems. Each folder registers under
+# its own path, so that `frugal list` can say where a system lives.
+function(frugal_system_table out)
+  set(declared "")
+  set(called "")
+  foreach(path ${ARGN})
+    string(REPLACE "/" "_" name ${path})
+    string(APPEND declared "void register_${name}(SystemTable&);\n")
+    string(APPEND called "  add(register_${name}, \"${path}\");\n")
+  endforeach()
+  frugal_generate(${out} register_systems "#include \"frugal/base/system.h\"
 
 namespace frugal {
 ${declared}
@@ -135,6 +139,9 @@ const SystemTable& systems() {
 }
 }  // namespace frugal
 ")
+  set(${out} ${${out}} PARENT_SCOPE)
+endfunction()
+frugal_system_table(system_table ${FRUGAL_SYSTEMS})
 frugal_table(job_table register_jobs JobTable frugal/train/loop/job_table.h register_job ${FRUGAL_JOBS})
 
 # ---- the program ----

@@ -1,6 +1,12 @@
 # ---- floors with LibTorch ----
 find_package(Torch REQUIRED)
-frugal_floor(core core frugal_kernels frugal_budget ${TORCH_LIBRARIES})
+set(FRUGAL_LIBTORCH "$<INSTALL_INTERFACE:frugal::libtorch>")  # where it is installed, frugalConfig.cmake finds it anew
+foreach(library ${TORCH_LIBRARIES})
+  list(APPEND FRUGAL_LIBTORCH "$<BUILD_INTERFACE:${library}>")
+endforeach()
+set(FRUGAL_FLOORS_WITHOUT_TORCH ${FRUGAL_FLOORS})
+set(FRUGAL_FLOORS)
+frugal_floor(core core frugal_kernels frugal_budget ${FRUGAL_LIBTORCH})
 target_compile_definitions(frugal_core PUBLIC AT_PER_OPERATOR_HEADERS)
 frugal_floor(nn nn frugal_core frugal_formats)
 frugal_floor(train train frugal_nn frugal_data frugal_loop frugal_train_config)
@@ -19,6 +25,8 @@ frugal_table(tuner_table register_tuners TunerRegistry frugal/train/tuner_regist
 frugal_room_sources(tuner_sources tune TRUE)
 add_library(frugal_tuners STATIC ${tuner_sources} ${tuner_table})
 target_link_libraries(frugal_tuners PUBLIC frugal_train frugal_methods)
+frugal_library(tuners)
+set(FRUGAL_ROOM_LIBRARIES)
 
 frugal_tests(core TRUE frugal_core frugal_formats)
 frugal_tests(nn TRUE frugal_nn)
@@ -55,6 +63,7 @@ void register_room(JobTable& table) { register_room_${room}(table); }
 ")
   add_library(${library} SHARED ${CMAKE_SOURCE_DIR}/frugal/train/room/entry.cpp ${entry})
   target_link_libraries(${library} PRIVATE computing_${room})
+  list(APPEND FRUGAL_ROOM_LIBRARIES ${library})
   add_dependencies(frugal ${library})
   frugal_tests(${room} TRUE computing_${room})
   if(TARGET test_${room}_torch)
