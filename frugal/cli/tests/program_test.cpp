@@ -362,5 +362,30 @@ TEST(Program, AnswersFromHeadersWithoutLibTorch) {
   }
 }
 
+// Which libraries a command maps, as the loader says: what is free of LibTorch never meets it, and no room's library is
+// in another's process.
+TEST(Program, MapsOnlyWhatItsRoomNeeds) {
+  const auto mapped = [](const std::string& arguments) { return run_program(arguments, "LD_DEBUG=files").err; };
+  const auto out = (scratch() / "mapped").string();
+  for (const std::string& free : {"bandit run --items 4 --choose 2 --horizon 2000 --seeds 1 --quiet --out " + out,
+                                  "swarm simulate --runs 1 --agents 3 --out " + out + ".csv", std::string("list")}) {
+    const std::string said = mapped(free);
+    EXPECT_NE(said.find("libcrypto"), std::string::npos) << "the loader says nothing";
+    EXPECT_EQ(said.find("libtorch"), std::string::npos) << free;
+  }
+  EXPECT_TRUE(fs::exists(out + "/run.json"));
+  if (fs::exists(FRUGAL_BINARY_DIR "/lib/libfrugal_signals.so")) {
+    const std::string said =
+        mapped("swarm train --runs 8 --agents 3 --window 5 --epochs 1 --quiet --out " + out + "-trained");
+    EXPECT_NE(said.find("libtorch_cpu"), std::string::npos);
+    EXPECT_EQ(said.find("libfrugal_torch"), std::string::npos);
+  }
+  if (fs::exists(FRUGAL_BINARY_DIR "/lib/libfrugal_torch.so") && fs::exists(model_path())) {
+    const std::string said = mapped("generate " + model_path() + " --prompt a --max-new-tokens 1 --quiet");
+    EXPECT_NE(said.find("libfrugal_torch"), std::string::npos);
+    EXPECT_EQ(said.find("libfrugal_signals"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace frugal
