@@ -64,7 +64,7 @@ class Runner:
 
 
 def short(run):
-    keys = ("seed", "accuracy", "validation_loss", "best_epoch", "epochs", "parameters", "agreement", "weights_sha256")
+    keys = ("seed", "accuracy", "validation_loss", "best_epoch", "epochs_trained", "parameters", "agreement", "weights_sha256")
     return {key: run[key] for key in keys if key in run}
 
 
@@ -140,7 +140,7 @@ def resume(runner):
         shutil.rmtree(folder, ignore_errors=True)
     runner.call("train", *options.split(), "--threads", 1, "--out", whole, "--quiet")
     kills = 0
-    for wait in (1.5, 2.5, 3.5):
+    for wait in (4, 6, 9):
         words = ["--resume", cut] if cut.exists() else [*options.split(), "--threads", 1, "--out", cut]
         process = subprocess.Popen([runner.frugal, "swarm", "train", *map(str, words), "--quiet"],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -179,13 +179,16 @@ Finished TrainJob::finish(Ending& ending) {
   draw_figures(measured, ending.figures);
   Finished finished;
   finished.weights_sha256 = write_model(ending.folder.path(), card_, *classifier_, data_.scaler);
+  // No key is an option's name: a sweep puts both in one row.
   finished.results = measured.json();
+  finished.results["tested"] = measured.runs;
+  finished.results.erase("runs");
   finished.results["validation_loss"] = at_.best_loss;
   finished.results["validation_accuracy"] = at_.best_accuracy;
   finished.results["best_epoch"] = at_.best_epoch;
-  finished.results["epochs"] = at_.epochs;
+  finished.results["epochs_trained"] = at_.epochs;
   finished.results["parameters"] = trained_->count();
-  finished.results["window"] = data_.window;
+  finished.results["steps_observed"] = data_.window;
   return finished;
 }
 

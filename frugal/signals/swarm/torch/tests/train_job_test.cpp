@@ -106,6 +106,8 @@ TEST(SwarmTrain, LearnsAndItsFilesAreEnoughToEvaluate) {
   const Finished finished = job.finish(ending);
   EXPECT_GT(finished.results["accuracy"].get<double>(), 0.5);  // chance is 0.25; 120 runs, 5 standard errors are 0.2
   EXPECT_EQ(finished.weights_sha256.size(), 64u);
+  const Json options = to_json(small_config());
+  for (const auto& [key, value] : finished.results.items()) EXPECT_FALSE(options.contains(key)) << key;
   EXPECT_EQ(figures.take().size(), 3u);
 
   SimulateConfig simulated;
