@@ -179,7 +179,7 @@ StepResult SweepJob::step(std::int64_t index) {
   Json row = Json::object();
   for (const auto& [option, value] : cells_[wanted]) row[option] = value;
   for (const auto& [name, value] : record["results"].items()) {
-    if (value.is_number()) row[name] = value;
+    if (value.is_number() && !row.contains(name)) row[name] = value;  // what was swept stays as it was set
   }
   row["run"] = fs::relative(path_of(wanted), folder_).string();
   Json all = rows();
