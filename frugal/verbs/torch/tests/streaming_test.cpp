@@ -57,7 +57,7 @@ TEST_F(Streaming, TunesToTheSameBits) {
     EXPECT_EQ(streamed["weights_sha256"], whole["weights_sha256"]) << method;
     EXPECT_NE(read_file(folder_ / "err").find("weights: streamed"), std::string::npos) << read_file(folder_ / "err");
     const Json settings = Json::parse(read_file(folder_ / "run2" / "run.json")).value("settings", Json::object());
-    EXPECT_GT(settings.value("file_window", std::uint64_t{0}), 0u);
+    EXPECT_GT(settings.value("choices", Json::object()).value("file_window", std::uint64_t{0}), 0u);
     fs::remove_all(folder_ / "run");
     fs::remove_all(folder_ / "run2");
   }
