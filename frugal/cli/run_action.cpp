@@ -175,6 +175,7 @@ int repeat_run(const std::string& run, const std::string& out, bool json, bool q
   if (record.value("status", "") != "done")
     throw Error(Exit::input, run + " has not ended: its status is " + record.value("status", "unknown"),
                 "frugal " + record.value("action", "tune") + " --resume " + run + " goes on with it");
+  RunFolder::require_files(record);
   require_new_folder(out);
   std::vector<std::string> words;
   std::istringstream action(record.value("action", "tune"));

@@ -53,7 +53,6 @@ class Loop {
                                     static_cast<std::uint32_t>(job_.replay()->record_size()));
   }
   void restore(const fs::path& snapshot, std::int64_t step);
-  void require_files(const Json& recorded) const;
   void take_events(const RunFolder& folder, std::int64_t taken);
   bool offer(const Json& evaluation, std::int64_t step);
   int steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int64_t first);
@@ -123,16 +122,6 @@ int Loop::start(const fs::path& out) {
   return steps(folder, std::move(log), 0);
 }
 
-// Every file the run read is still what it was.
-void Loop::require_files(const Json& recorded) const {
-  for (const auto& [name, file] : recorded.items()) {
-    const std::string path = file.value("path", ""), sha256 = file.value("sha256", "");
-    if (sha256 == sha256_file(path)) continue;
-    throw Error(Exit::input, path + " is not the " + name + " the run began with (" + sha256.substr(0, 12) + "...)",
-                "put the file back, or start a new run with --out");
-  }
-}
-
 void Loop::take_events(const RunFolder& folder, std::int64_t taken) {
   for (const Json& event : read_events(folder.events())) {
     if (event.value("step", std::int64_t{0}) > taken) break;
@@ -147,7 +136,7 @@ void Loop::take_events(const RunFolder& folder, std::int64_t taken) {
 int Loop::resume(RunFolder folder) {
   identify();
   if (folder.record().contains("base")) folder.require_base(identity_);
-  require_files(folder.record().value("files", Json::object()));
+  RunFolder::require_files(folder.record());
   job_.begin(folder, true);
   SnapshotStore snapshots(folder.snapshots());
   std::optional<TrajectoryWriter> log;

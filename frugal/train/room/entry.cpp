@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "frugal/base/handed.h"
 #include "frugal/base/interrupt.h"
 #include "frugal/base/json_text.h"
 #include "frugal/base/log.h"
@@ -35,9 +36,11 @@ int run(const std::string& action, const Json& request) {
 }  // namespace frugal
 
 // request_json: {"settings": what the command line resolved, "facts": for the record of a run}; of "measure ACTION"
-// "pipe", too, which takes the peak in bytes. Prints the result or the
-// error; returns the exit code.
-extern "C" __attribute__((visibility("default"))) int frugal_room_run(const char* action, const char* request_json) {
+// "pipe", too, which takes the peak in bytes. from_program: what its
+// check has read (base/handed.h). Prints the result or the error; returns the exit code.
+extern "C" __attribute__((visibility("default"))) int frugal_room_run(const char* action, const char* request_json,
+                                                                      frugal::Handed* from_program) {
+  frugal::take_over(*from_program);
   const frugal::Json request = frugal::json_of(request_json);
   try {
     return frugal::run(action, request);

@@ -13,6 +13,7 @@
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
 #include "frugal/base/json_text.h"
+#include "frugal/base/sha256.h"
 #include "frugal/train/run/machine.h"
 
 namespace frugal {
@@ -100,7 +101,7 @@ RunFolder RunFolder::create(const std::filesystem::path& path, const Json& descr
 }
 
 Json RunFolder::read_record(const std::filesystem::path& path) {
-  constexpr const char* fix = "give the folder that --out of `frugal tune` named";
+  constexpr const char* fix = "give the folder that --out named";
   if (!std::filesystem::exists(path / kRecord))
     throw Error(Exit::input, path.string() + " is not a run: it has no run.json", fix);
   Json record = json_of(read_file(path / kRecord));
@@ -114,6 +115,16 @@ Json RunFolder::read_record(const std::filesystem::path& path) {
         "use the version of frugal that wrote it, or a newer one");
   }
   return record;
+}
+
+void RunFolder::require_files(const Json& record) {
+  const Json files = record.value("files", Json::object());
+  for (const auto& [name, file] : files.items()) {
+    const std::string path = file.value("path", ""), sha256 = file.value("sha256", "");
+    if (sha256 == sha256_file(path)) continue;
+    throw Error(Exit::input, path + " is not the " + name + " the run began with (" + sha256.substr(0, 12) + "...)",
+                "put the file back, or start a new run with --out");
+  }
 }
 
 RunFolder RunFolder::resume(const std::filesystem::path& path) {

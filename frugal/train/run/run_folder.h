@@ -24,6 +24,8 @@ class RunFolder {
   static RunFolder resume(const std::filesystem::path& path);
   // run.json alone, without the lock, for readers. Same errors less the last.
   static Json read_record(const std::filesystem::path& path);
+  // Every file that a record names is still what the run began with. Error(Exit::input): one is not, or cannot be read.
+  static void require_files(const Json& record);
 
   RunFolder(RunFolder&& other) noexcept;
   RunFolder& operator=(RunFolder&&) = delete;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "frugal/base/validate.h"
-#include "frugal/data/text_windows.h"
 
 namespace frugal {
 
@@ -26,20 +25,20 @@ void check_context(const ModelSource& model, const char* option, std::int64_t le
   }
 }
 
-std::int64_t check_prompts(const ModelSource& model, const std::vector<std::string>& prompts) {
+std::vector<std::vector<std::int32_t>> check_prompts(const ModelSource& model,
+                                                     const std::vector<std::string>& prompts) {
   const auto tokenizer = model.tokenizer();
-  std::int64_t longest = 0;
-  const std::int64_t context = model.shape().context;
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    const auto tokens = static_cast<std::int64_t>(tokenizer->encode_with_special(prompts[i]).size());
-    longest = std::max(longest, tokens);
-    if (context <= 0 || tokens <= context) continue;
+  const auto context = static_cast<std::size_t>(std::max<std::int64_t>(0, model.shape().context));
+  std::vector<std::vector<std::int32_t>> ids;
+  for (const std::string& prompt : prompts) {
+    const std::size_t tokens = ids.emplace_back(tokenizer->encode_with_special(prompt)).size();
+    if (context == 0 || tokens <= context) continue;
     throw Error(Exit::input,
-                (prompts.size() == 1 ? "the prompt" : "prompt " + std::to_string(i + 1)) + " has " +
+                (prompts.size() == 1 ? "the prompt" : "prompt " + std::to_string(ids.size())) + " has " +
                     std::to_string(tokens) + " tokens, but the model's context is " + std::to_string(context),
                 "shorten the prompt");
   }
-  return longest;
+  return ids;
 }
 
 InspectedTask::InspectedTask(const std::string& model, const PromptConfig& config)
@@ -70,11 +69,6 @@ std::size_t longest_prompt(const Dataset& data) {
   std::size_t longest = 0;
   for (const auto& example : data.examples) longest = std::max(longest, example.prompt.size());
   return longest;
-}
-
-std::int64_t check_text(const ModelSource& model, const std::string& path, std::int64_t length) {
-  check_context(model, "--length", length);
-  return static_cast<std::int64_t>(text_windows(*model.tokenizer(), read_text(path), length).front().size());
 }
 
 }  // namespace frugal

@@ -50,11 +50,9 @@ class InspectedSequences {
 };
 std::size_t longest_sequence(const SequenceDataset& data);  // tokens
 
-// Error(Exit::input): more tokens than the model's context has.
-std::int64_t check_prompts(const ModelSource& model, const std::vector<std::string>& prompts);  // tokens of the longest
+// The tokens of each. Error(Exit::input): more than the model's context has.
+std::vector<std::vector<std::int32_t>> check_prompts(const ModelSource& model, const std::vector<std::string>& prompts);
 void check_context(const ModelSource& model, const char* option, std::int64_t length);
 std::size_t longest_prompt(const Dataset& data);  // tokens
-// Tokens of the longest window of `length` in the text at `path`.
-std::int64_t check_text(const ModelSource& model, const std::string& path, std::int64_t length);
 
 }  // namespace frugal

@@ -8,6 +8,7 @@
 #include "frugal/data/preference_task.h"
 #include "frugal/verbs/common/inspect.h"
 #include "frugal/verbs/common/plan_request.h"
+#include "frugal/verbs/common/read_once.h"
 
 namespace frugal {
 namespace {
@@ -25,14 +26,16 @@ void set_lengths(PlanRequest& request, const std::vector<std::size_t>& lengths, 
 InspectedData inspect_labels(const std::string& model, const PromptConfig& config, const DataFiles& files,
                              const ComputeConfig& compute, Bytes memory) {
   const InspectedTask task(model, config);
-  const auto train = task.encode(files.data, static_cast<std::size_t>(files.train_size));
+  auto train = task.encode(files.data, static_cast<std::size_t>(files.train_size));
   InspectedData found{.request = {},
                       .description = task.task().describe(train.records, train.data),
                       .text = task.task().describe_text(train.records, train.data)};
   std::size_t longest = longest_prompt(train.data);
   const auto measure = [&](const std::string& path, std::int64_t limit) {
-    if (!path.empty())
-      longest = std::max(longest, longest_prompt(task.encode(path, static_cast<std::size_t>(limit)).data));
+    if (path.empty()) return;
+    Dataset data = task.encode(path, static_cast<std::size_t>(limit)).data;
+    longest = std::max(longest, longest_prompt(data));
+    keep_examples(config, path, limit, std::move(data));
   };
   measure(files.dev, files.dev_size);
   measure(files.test, files.test_size);
@@ -47,6 +50,7 @@ InspectedData inspect_labels(const std::string& model, const PromptConfig& confi
     if (train.data.label_counts[i] == 0)
       warn("no training example has the label '" + task.task().labels()[i].value + "'");
   }
+  keep_examples(config, files.data, files.train_size, std::move(train.data));
   return found;
 }
 
@@ -66,16 +70,18 @@ InspectedData inspect_sequences(const std::string& path, const SequenceConfig& c
     }
     return data;
   };
-  const SequenceDataset train = measure(files.data, files.train_size, false);
+  SequenceDataset train = measure(files.data, files.train_size, false);
   found.description = inspected.task().describe(train);
   found.text = inspected.task().describe_text(train);
-  if (!files.dev.empty()) measure(files.dev, files.dev_size, true);
-  if (!files.test.empty()) measure(files.test, files.test_size, true);
+  for (const auto& [file, limit] : {std::pair(files.dev, files.dev_size), {files.test, files.test_size}}) {
+    if (!file.empty()) keep_examples(config, file, limit, measure(file, limit, true));
+  }
   found.request.length = static_cast<std::int64_t>(longest);
   found.request.evaluates = !files.dev.empty() || !files.test.empty();
   std::vector<std::size_t> lengths;
   for (const Sequence& sequence : train.sequences) lengths.push_back(sequence.tokens.size());
   set_lengths(found.request, lengths);
+  keep_examples(config, files.data, files.train_size, std::move(train));
   return found;
 }
 
@@ -94,16 +100,18 @@ InspectedData inspect_preferences(const std::string& path, const SequenceConfig&
     longest = std::max(longest, longest_preference(data));
     return data;
   };
-  const PreferenceDataset train = measure(files.data, files.train_size);
+  PreferenceDataset train = measure(files.data, files.train_size);
   found.description = task.describe(train);
   found.text = task.describe_text(train);
-  if (!files.dev.empty()) measure(files.dev, files.dev_size);
-  if (!files.test.empty()) measure(files.test, files.test_size);
+  for (const auto& [file, limit] : {std::pair(files.dev, files.dev_size), {files.test, files.test_size}}) {
+    if (!file.empty()) keep_examples(config, file, limit, measure(file, limit));
+  }
   found.request.length = static_cast<std::int64_t>(longest);
   found.request.evaluates = true;  // the reference model judges every pair before the first step
   std::vector<std::size_t> lengths;
   for (const Preference& pair : train.preferences) lengths.push_back(pair.packed_tokens());
   set_lengths(found.request, lengths);
+  keep_examples(config, files.data, files.train_size, std::move(train));
   return found;
 }
 

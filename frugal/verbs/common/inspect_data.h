@@ -34,8 +34,8 @@ SequenceConfig sequence_config(const Settings& settings);
 // Refuses flags that say how a file is read. why: "there is no --data".
 void refuse_data_flags(const Settings& settings, const std::string& why);
 
-// Labelled prompts where `prompts` has labels, else pairs of answers or sequences. Error: a model, a file or a record
-// that does not serve, more tokens than the model's context.
+// Labelled prompts where `prompts` has labels, else pairs of answers or sequences; keeps them for the library. Error: a
+// model, a file or a record that does not serve, more tokens than the model's context.
 InspectedData inspect_data(const std::string& model, const PromptConfig& prompts, const SequenceConfig& sequences,
                            const DataFiles& files, const ComputeConfig& compute, Bytes memory);
 

@@ -8,6 +8,7 @@
 #include "frugal/verbs/common/compute.h"
 #include "frugal/verbs/common/inspect.h"
 #include "frugal/verbs/common/plan_request.h"
+#include "frugal/verbs/common/read_once.h"
 
 namespace frugal {
 namespace {
@@ -15,26 +16,32 @@ namespace {
 // Refuses data or text that does not serve the model, and a budget that does not hold. Returns what the plan decides.
 PlanChoices prepare(const EvalConfig& c, const Json& settings) {
   if (!c.data.empty() && c.task.labels.empty()) {
-    const InspectedSequences inspected(c.model, from_json<SequenceConfig>(settings));
-    const SequenceDataset data = inspected.load(c.data, c.limit);
+    const auto config = from_json<SequenceConfig>(settings);
+    const InspectedSequences inspected(c.model, config);
+    SequenceDataset data = inspected.load(c.data, c.limit);
     PlanRequest request = plan_request(inspected.model(), c.compute, c.memory);
     request.length = static_cast<std::int64_t>(longest_sequence(data));
     request.batch = c.batch;
     request.whole_head = request.all_tokens = true;
     if (c.generate)
       request.cached_tokens = cached_tokens(inspected.model(), data, inspected.tokenizer(), c.answers, c.batch);
+    keep_examples(config, c.data, c.limit, std::move(data));
     return require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length").choices;
   }
   if (!c.data.empty()) {
     const InspectedTask task(c.model, c.task);
-    const auto split = task.encode(c.data, static_cast<std::size_t>(c.limit));
-    PlanRequest request = plan_request(task, longest_prompt(split.data), c.compute, c.memory);
+    Dataset data = task.encode(c.data, static_cast<std::size_t>(c.limit)).data;
+    PlanRequest request = plan_request(task, longest_prompt(data), c.compute, c.memory);
+    keep_examples(c.task, c.data, c.limit, std::move(data));
     request.batch = c.batch;
     return require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length").choices;
   }
   const auto model = ModelSource::open(c.model);
   PlanRequest request = plan_request(*model, c.compute, c.memory);
-  request.length = check_text(*model, c.text, c.length);
+  check_context(*model, "--length", c.length);
+  auto windows = text_windows(*model->tokenizer(), read_text(c.text), c.length);
+  request.length = static_cast<std::int64_t>(windows.front().size());
+  handed().keep("windows", std::move(windows));
   request.batch = std::clamp<std::int64_t>(kTextTokens / request.length, 1, c.batch);
   request.all_tokens = true;
   return require_fit_as(plan_methods(planners(), request), request, "eval", "--length").choices;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "frugal/base/handed.h"
 #include "frugal/base/validate.h"
 #include "frugal/data/prompts.h"
 #include "frugal/plan/cuts.h"
@@ -21,18 +22,23 @@ std::vector<std::string> prompts_of(const GenerateConfig& c) {
 // Refuses a budget that does not hold. Returns what the plan decides.
 PlanChoices prepare(const GenerateConfig& c) {
   const auto model = ModelSource::open(c.model);
-  const std::vector<std::string> prompts = prompts_of(c);
-  const std::int64_t prompt = check_prompts(*model, prompts);
-  if (const auto texts = static_cast<std::int64_t>(prompts.size()) * c.samples; texts > kMostTexts) {
+  std::vector<std::string> prompts = prompts_of(c);
+  std::vector<std::vector<std::int32_t>> ids = check_prompts(*model, prompts);
+  const auto count = static_cast<std::int64_t>(prompts.size());
+  std::int64_t prompt = 0;  // tokens of the longest
+  for (const auto& each : ids) prompt = std::max(prompt, static_cast<std::int64_t>(each.size()));
+  if (const auto texts = count * c.samples; texts > kMostTexts) {
     throw Error(Exit::usage,
-                std::to_string(prompts.size()) + " prompts and --samples " + std::to_string(c.samples) + " make " +
+                std::to_string(count) + " prompts and --samples " + std::to_string(c.samples) + " make " +
                     std::to_string(texts) + " texts, at most " + std::to_string(kMostTexts) + " go in one call",
                 "split the file of prompts, or take fewer samples");
   }
+  handed().keep("prompts", std::move(prompts));
+  handed().keep("ids of prompts", std::move(ids));
   if (c.memory.count == 0) return {};
   PlanRequest request = plan_request(*model, c.compute, c.memory);
   request.batch = 1;
-  const std::int64_t together = std::min(c.batch, static_cast<std::int64_t>(prompts.size()) * c.samples);
+  const std::int64_t together = std::min(c.batch, count * c.samples);
   request.length = std::max<std::int64_t>(1, together == 1 ? prompt : std::max(prompt, kPackedTokens));
   const std::int64_t most = std::min(c.sampling.max_new_tokens, model->shape().context);
   request.cached_tokens = (together + (c.samples > 1)) * std::min(prompt + most, model->shape().context);

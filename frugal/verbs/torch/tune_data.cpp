@@ -6,6 +6,7 @@
 #include "frugal/train/objective/generated_answers.h"
 #include "frugal/train/objective/label_loss.h"
 #include "frugal/train/objective/sequence_loss.h"
+#include "frugal/verbs/common/read_once.h"
 
 namespace frugal {
 
@@ -34,14 +35,18 @@ Objective::Metric TuneData::metric() const {
 std::unique_ptr<Objective> TuneData::open(const std::string& path, std::int64_t limit, bool is_judge) {
   Split& split = *splits_.emplace_back(std::make_unique<Split>());
   if (prompts_) {
-    split.labelled = prompts_->encode(read_records(path, config_.task.columns, static_cast<std::size_t>(limit)));
+    split.labelled = take_examples(config_.task, path, limit, [&] {
+      return prompts_->encode(read_records(path, config_.task.columns, static_cast<std::size_t>(limit)));
+    });
     return std::make_unique<LabelLoss>(session_.decoder, *prompts_, split.labelled, config_.balance);
   }
   if (preferences_) {
-    split.preferences = preferences_->load(path, static_cast<std::size_t>(limit));
+    split.preferences = take_examples(config_.sequences(), path, limit,
+                                      [&] { return preferences_->load(path, static_cast<std::size_t>(limit)); });
     return std::make_unique<DpoLoss>(session_.decoder, split.preferences, config_.dpo);
   }
-  split.sequences = sequences_->load(path, static_cast<std::size_t>(limit));
+  split.sequences = take_examples(config_.sequences(), path, limit,
+                                  [&] { return sequences_->load(path, static_cast<std::size_t>(limit)); });
   if (is_judge && needs_answers(config_.dev_metric)) {
     ManyOptions generation;
     generation.max_new_tokens = config_.answers.max_new_tokens;

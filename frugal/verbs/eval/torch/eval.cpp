@@ -12,6 +12,7 @@
 #include "frugal/plan/choices.h"
 #include "frugal/train/loop/job_table.h"
 #include "frugal/train/objective/generated_answers.h"
+#include "frugal/verbs/common/read_once.h"
 #include "frugal/verbs/eval/config.h"
 #include "frugal/verbs/torch/session.h"
 
@@ -19,9 +20,10 @@ namespace frugal {
 namespace {
 
 Json classify(Session& session, const EvalConfig& config, BudgetGuard& guard) {
-  const Records records = read_records(config.data, config.task.columns, static_cast<std::size_t>(config.limit));
   const PromptTask task(config.task, *session.tokenizer);
-  Dataset data = task.encode(records);
+  const Dataset data = take_examples(config.task, config.data, config.limit, [&] {
+    return task.encode(read_records(config.data, config.task.columns, static_cast<std::size_t>(config.limit)));
+  });
   const Evaluation found = evaluate(session.decoder, session.view, task, data.examples, "examples", config.batch,
                                     [&] { guard.check("a batch"); });
   Json result = {{"accuracy", found.metrics.accuracy},
@@ -49,7 +51,9 @@ void write_predictions(const std::string& path, const std::vector<WrittenAnswer>
 
 Json complete(Session& session, const EvalConfig& config, BudgetGuard& guard) {
   const SequenceTask task(config.sequences(), *session.tokenizer, session.source->chat_template());
-  const SequenceDataset data = task.load(config.data, static_cast<std::size_t>(config.limit));
+  const SequenceDataset data = take_examples(config.sequences(), config.data, config.limit, [&] {
+    return task.load(config.data, static_cast<std::size_t>(config.limit));
+  });
   const std::int64_t together = config.batch;
   const auto evaluate = [&](SequenceLoss& objective) {
     objective.set_together(static_cast<std::size_t>(together));
@@ -83,7 +87,7 @@ Json complete(Session& session, const EvalConfig& config, BudgetGuard& guard) {
 
 Json perplexity(Session& session, const EvalConfig& config, BudgetGuard& guard) {
   const std::int64_t length = config.length, together = config.batch;
-  const auto windows = text_windows(*session.tokenizer, read_file(config.text), length);
+  const auto windows = handed().take<std::vector<std::vector<std::int32_t>>>("windows").value();  // the check made them
   double sum = 0;
   std::int64_t predicted = 0;
   Progress progress(windows.size(), "windows");

@@ -3,10 +3,10 @@
 #include <optional>
 
 #include "frugal/base/error.h"
+#include "frugal/base/handed.h"
 #include "frugal/base/interrupt.h"
 #include "frugal/base/log.h"
 #include "frugal/base/progress.h"
-#include "frugal/data/prompts.h"
 #include "frugal/nn/generate_many.h"
 #include "frugal/plan/choices.h"
 #include "frugal/train/loop/job_table.h"
@@ -24,12 +24,11 @@ std::string text_of(const std::vector<std::int32_t>& tokens, const Tokenizer& to
 }
 
 // Many texts at once, printed in the order of the prompts: each as soon as it and those before it have ended.
-int generate_all(const GenerateConfig& config, Session& session, const std::vector<std::string>& prompts) {
+int generate_all(const GenerateConfig& config, Session& session, const std::vector<std::string>& prompts,
+                 const std::vector<std::vector<std::int32_t>>& ids) {
   const GenerationOptions one = generation_options(config.sampling, session);
   const auto samples = static_cast<std::size_t>(config.samples);
   const bool json = config.output.json;
-  std::vector<std::vector<std::int32_t>> ids;
-  for (const std::string& prompt : prompts) ids.push_back(session.tokenizer->encode_with_special(prompt, false));
   std::vector<std::optional<std::string>> waiting(ids.size() * samples);
   std::size_t printed = 0;
   const auto print = [&](std::size_t answer, const std::vector<std::int32_t>& tokens) {
@@ -61,11 +60,13 @@ int generate_all(const GenerateConfig& config, Session& session, const std::vect
 
 int run_generate(const GenerateConfig& config, const PlanChoices& choices) {
   Session session({config.model, config.compute, config.memory, choices.file_window});
-  if (!config.prompts.empty()) return generate_all(config, session, read_prompts(config.prompts));
-  if (config.samples > 1) return generate_all(config, session, {config.prompt});
+  // The check read them.
+  const auto prompts = handed().take<std::vector<std::string>>("prompts").value();
+  const auto ids = handed().take<std::vector<std::vector<std::int32_t>>>("ids of prompts").value();
+  if (!config.prompts.empty() || config.samples > 1) return generate_all(config, session, prompts, ids);
   throw_if_interrupted();
   const GenerationOptions options = generation_options(config.sampling, session);
-  const auto prompt = session.tokenizer->encode_with_special(config.prompt, false);
+  const std::vector<std::int32_t>& prompt = ids.front();
   if (prompt.empty()) throw Error(Exit::usage, "the prompt has no token", "give some text with --prompt");
   const std::int64_t context = session.store.shape().context;
   const auto most = static_cast<std::int64_t>(prompt.size()) + std::min(options.max_new_tokens, context);
