@@ -63,20 +63,23 @@ class Replay {
   virtual std::size_t record_size() const = 0;  // numbers a step
   virtual Json header() const = 0;              // all that replay needs beside the records and the start
   virtual void replay(const StepRecord& record) = 0;
-  virtual void restart() = 0;  // back to the start of the run
 };
 
 class Job {
  public:
   virtual ~Job() = default;
   virtual std::int64_t steps() const = 0;
-  virtual StepResult step(std::int64_t index) = 0;  // 0, 1, 2, ...
+  virtual StepResult step(std::int64_t index) = 0;  // 0, 1, 2, .... May throw halfway: the last snapshot counts
   // Names every part of the state after `steps` steps. Parts stay where they are until the next call of any member.
   virtual void state(State& state, std::int64_t steps) = 0;
   // Numbers, and figures for the page, after `step` steps. Null: there is nothing to evaluate. "data" names what it is
   // on ("dev" by itself). Must not change what later steps do.
   virtual Json evaluate(std::int64_t, Figures&) { return nullptr; }
   virtual Finished finish(Ending& ending) = 0;
+  // The state before the first step is put back by restart(); a job that cannot says so, and the loop keeps a snapshot of
+  // it where it may be the best. A job that replays can.
+  virtual bool restarts() const { return false; }
+  virtual void restart() {}
 
   // ---- with an answer that serves most ----
   virtual const char* value_name() const { return "loss"; }
@@ -84,7 +87,7 @@ class Job {
   // For run.json beside the settings, which may be settled here (paths made absolute): {"files": {name: {"path",
   // "sha256"}}, ...}. Files are held against their hashes when a run goes on.
   virtual Json describe(Json& /*settings*/) { return Json::object(); }
-  // Before the first step of this process; what is chosen once goes to the folder's record and is read back from it.
+  // Before the first step of this process (but not where two steps only measure memory); what is chosen once goes to the folder's record and is read back from it.
   virtual void begin(RunFolder&, bool /*is_resumed*/) {}
   virtual void started() {}  // evaluations and steps follow
   // What names the start of the run: a snapshot or log of another one is refused. Empty: the settings do.

@@ -56,7 +56,8 @@ class Loop {
   void take_events(const RunFolder& folder, std::int64_t taken);
   bool offer(const Json& evaluation, std::int64_t step);
   int steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int64_t first);
-  int finish(RunFolder& folder, EventLog& events, std::int64_t skipped, double mean);
+  void count(bool is_skipped, double value);
+  int finish(RunFolder& folder, EventLog& events);
   void put_back(const RunFolder& folder, std::int64_t step);
 
   Job& job_;
@@ -72,6 +73,8 @@ class Loop {
   BestEvaluation best_;
   std::int64_t evaluated_ = -1;  // steps taken at the last evaluation
   double seconds_before_ = 0;
+  std::int64_t skipped_ = 0, skipped_in_a_row_ = 0;  // steps of all processes
+  double mean_ = NAN;                                // of the steps' values, the last ones most
 };
 
 // The run's name for what it began with: the job's own, or its settings.
@@ -129,8 +132,17 @@ void Loop::take_events(const RunFolder& folder, std::int64_t taken) {
       evaluated_ = event["step"].get<std::int64_t>();
       offer(event, evaluated_);
     }
-    if (event.value("event", "") == "step") seconds_before_ = event.value("seconds", seconds_before_);
+    if (event.value("event", "") != "step") continue;
+    seconds_before_ = event.value("seconds", seconds_before_);
+    const auto value = event.find(job_.value_name());
+    count(event.value("skipped", false), value != event.end() && value->is_number() ? value->get<double>() : NAN);
   }
+}
+
+void Loop::count(bool is_skipped, double value) {
+  skipped_ += is_skipped;
+  skipped_in_a_row_ = is_skipped ? skipped_in_a_row_ + 1 : 0;
+  if (!is_skipped && !std::isnan(value)) mean_ = std::isnan(mean_) ? value : 0.9 * mean_ + 0.1 * value;
 }
 
 int Loop::resume(RunFolder folder) {
@@ -172,9 +184,10 @@ int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int
   const std::int64_t eval_every = run_.eval_every > 0 ? run_.eval_every : checkpoint_every;
   EventLog events(folder.events(), static_cast<std::uint64_t>(first));
   SnapshotStore snapshots(folder.snapshots());
-  if (!log && best_.step > 0) snapshots.protect(static_cast<std::uint64_t>(best_.step));
+  if (!log && best_.step >= 0) snapshots.protect(static_cast<std::uint64_t>(best_.step));
   Progress progress(static_cast<std::uint64_t>(job_.steps()), "it", static_cast<std::uint64_t>(first));
-  std::int64_t skipped = 0, skipped_in_a_row = 0, taken = first;
+  std::int64_t taken = first;
+  bool is_whole = true;  // the state is that after `taken` steps
   Clock::time_point saved = Clock::now();
   const auto append_figures = [&](std::int64_t done) {
     for (Json& figure : figures_.take()) {
@@ -186,7 +199,8 @@ int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int
     if (log) log->sync();
     events.sync();
     saved = Clock::now();
-    if (done == 0 || fs::exists(snapshots.path_of(static_cast<std::uint64_t>(done)))) return;
+    if (done == 0 && (log || job_.restarts())) return;
+    if (fs::exists(snapshots.path_of(static_cast<std::uint64_t>(done)))) return;
     State state;
     job_.state(state, done);
     snapshots.write(info(done), state.parts());
@@ -207,14 +221,15 @@ int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int
     events.append(event);
     say("step " + std::to_string(done) + ": " + event["data"].get<std::string>() + job_.shown(found));
   };
-  double mean = NAN;
   job_.started();
   try {
     // A run stopped between a step and its evaluation evaluates now.
     if (first % eval_every == 0 || first == job_.steps()) evaluate(first);
     for (std::int64_t step = first; step < job_.steps(); ++step) {
+      is_whole = false;
       StepResult result = job_.step(step);
       taken = step + 1;
+      is_whole = true;
       if (log) log->append(result.record.value());
       Json event = {{"event", "step"}, {"step", taken}};
       event.update(result.event);
@@ -222,18 +237,16 @@ int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int
       event.update(result.details);
       if (result.skipped) event["skipped"] = true;
       events.append(event);
-      skipped_in_a_row = result.skipped ? skipped_in_a_row + 1 : 0;
-      skipped += result.skipped;
-      if (skipped_in_a_row == kMostSkipped) {
+      count(result.skipped, result.value);
+      if (skipped_in_a_row_ >= kMostSkipped) {
         save(taken);
         throw Error(Exit::diverged,
                     std::string("the ") + job_.value_name() + " was not finite in " + std::to_string(kMostSkipped) +
                         " steps in a row",
                     job_.divergence_fix());
       }
-      if (!result.skipped) mean = std::isnan(mean) ? result.value : 0.9 * mean + 0.1 * result.value;
       char more[120];
-      std::snprintf(more, sizeof more, "%s %.4f  mem %s", job_.value_name(), mean,
+      std::snprintf(more, sizeof more, "%s %.4f  mem %s", job_.value_name(), mean_,
                     format_bytes(memory_usage().resident).c_str());
       progress.update(static_cast<std::uint64_t>(taken), more);
       if (is_interrupted()) {
@@ -248,11 +261,14 @@ int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int
       if (taken % eval_every == 0 || is_last) evaluate(taken);
       if (taken % checkpoint_every == 0 || is_last || seconds_since(saved) > job_.snapshot_seconds()) save(taken);
     }
-    return finish(folder, events, skipped, mean);
+    return finish(folder, events);
   } catch (const Error& error) {
     if (log) log->sync();
-    if (error.code() == Exit::budget || error.code() == Exit::interrupted) save(taken);
+    if (is_whole && (error.code() == Exit::budget || error.code() == Exit::interrupted)) save(taken);
     folder.set_status(error.code() == Exit::diverged ? RunStatus::diverged : RunStatus::interrupted);
+    throw;
+  } catch (...) {
+    folder.set_status(RunStatus::interrupted);
     throw;
   }
 }
@@ -260,26 +276,27 @@ int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int
 // The state after `step` steps.
 void Loop::put_back(const RunFolder& folder, std::int64_t step) {
   if (Replay* const replay = job_.replay()) {
-    replay->restart();
+    job_.restart();
     for (const StepRecord& record : read_trajectory(folder.trajectory()).steps) {
       if (static_cast<std::int64_t>(record.step) < step && !record.skipped) replay->replay(record);
     }
     return;
   }
+  if (step == 0 && job_.restarts()) return job_.restart();
   restore(SnapshotStore(folder.snapshots()).path_of(static_cast<std::uint64_t>(step)), step);
 }
 
-int Loop::finish(RunFolder& folder, EventLog& events, std::int64_t skipped, double mean) {
+int Loop::finish(RunFolder& folder, EventLog& events) {
   const std::int64_t steps = job_.steps();
   Ending ending{.steps = steps,
-                .skipped = skipped,
-                .mean_value = mean,
+                .skipped = skipped_,
+                .mean_value = mean_,
                 .seconds = elapsed(),
                 .best = {},
                 .restore = [&](std::int64_t step) { put_back(folder, step); },
                 .folder = folder,
                 .figures = figures_};
-  Json results = {{"steps", steps}, {"skipped", skipped}, {"seconds", ending.seconds}};
+  Json results = {{"steps", steps}, {"skipped", skipped_}, {"seconds", ending.seconds}};
   if (const std::optional<Judge> judge = job_.judge(); judge && best_.step >= 0) {
     ending.best = BestStep{best_.step, judge->is_higher_better ? best_.metric : -best_.metric, best_.loss, judge->name};
     results["best"] = {

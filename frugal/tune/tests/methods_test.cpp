@@ -97,11 +97,15 @@ TEST_P(EveryMethod, RestartIsTheStart) {
 TEST_P(EveryMethod, WhatItRecordsReplays) {
   Tuned run(GetParam()), replayed(GetParam());
   if (run.tuner->record_size() == 0) GTEST_SKIP() << GetParam() << " keeps no log";
+  const Bits before = bits_of(run.tuner->result());
+  const auto lr = static_cast<double>(static_cast<float>(rate(run)));  // as a log keeps it
   for (std::uint64_t step = 0; step < 3; ++step) {
-    const TuningStep taken = run.tuner->step(step, rate(run), run.all);
+    const TuningStep taken = run.tuner->step(step, lr, run.all);
     ASSERT_EQ(taken.record.size(), run.tuner->record_size());
-    replayed.tuner->replay(step, static_cast<double>(static_cast<float>(rate(run))), taken.record);
+    replayed.tuner->replay(step, lr, taken.record);
   }
+  EXPECT_EQ(bits_of(replayed.tuner->result()), bits_of(run.tuner->result()));
+  EXPECT_NE(bits_of(run.tuner->result()), before);
   Json header = run.tuner->trajectory_header();
   EXPECT_TRUE(header.is_object());
   TunerRegistry tuners;
@@ -123,7 +127,23 @@ TEST_P(EveryMethod, TheLossFalls) {
   EXPECT_LT(tuned.mean_loss(), before);
 }
 
-// The plan counts each method's own bytes, and knows what it may leave as stored.
+// Weights that may stay as stored are those that no step changes.
+TEST_P(EveryMethod, LeavesTheWeightsItSaysItLeaves) {
+  Tuned tuned(GetParam());
+  const auto weights = [&] {
+    Bits bits;
+    for (std::size_t id = 0; id < tuned.store.size(); ++id) {
+      const auto bytes = tuned.store.bytes(id);
+      bits.insert(bits.end(), bytes.begin(), bytes.end());
+    }
+    return bits;
+  };
+  const Bits before = weights();
+  for (std::uint64_t step = 0; step < 3; ++step) tuned.step(step, rate(tuned));
+  EXPECT_EQ(weights() == before, methods().at(GetParam()).leaves_weights(tuned.settings));
+}
+
+// The plan counts each method's own bytes.
 TEST_P(EveryMethod, IsPlanned) {
   const MethodInfo& method = methods().at(GetParam());
   PlanRequest request;

@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 
 struct WalkConfig {
   std::int64_t steps = 12, seed = 1, fails_at = -1;
-  bool replays = false;
+  bool replays = false, falls = false, restarts = false;
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
@@ -32,6 +32,8 @@ struct WalkConfig {
     v({.name = "seed", .help = "seed"}, c.seed);
     v({.name = "fails_at", .help = "from this step on nothing is finite"}, c.fails_at);
     v({.name = "replays", .help = "steps repeat from a log"}, c.replays);
+    v({.name = "falls", .help = "every step goes down"}, c.falls);
+    v({.name = "restarts", .help = "it puts back its start by itself"}, c.restarts);
   }
 };
 
@@ -44,8 +46,9 @@ class Walk : public Job, private Replay {
     if (config_.fails_at >= 0 && index >= config_.fails_at) return {.value = INFINITY, .skipped = true};
     PhiloxSequence random(philox_key(static_cast<std::uint64_t>(config_.seed), static_cast<std::uint64_t>(index)),
                           named_stream("test.walk"));
-    const auto by = static_cast<float>(random.uniform() - 0.5);
+    const auto by = static_cast<float>(random.uniform() - (config_.falls ? 1.0 : 0.5));
     move(by);
+    if (throws_after == index + 1) throw Error(Exit::interrupted, "in the middle of a step", "go on");
     StepResult result{.value = at_, .event = {{"at", at_}}};
     if (config_.replays) result.record = StepRecord{static_cast<std::uint32_t>(index), false, 0, {by}};
     if (stop_after == index + 1) ::raise(SIGINT);
@@ -73,13 +76,15 @@ class Walk : public Job, private Replay {
   Replay* replay() override { return config_.replays ? this : nullptr; }
   const char* value_name() const override { return "height"; }
 
-  static inline std::int64_t stop_after = -1;
+  bool restarts() const override { return config_.restarts || config_.replays; }
+  void restart() override { at_ = 0, path_.clear(); }
+
+  static inline std::int64_t stop_after = -1, throws_after = -1;
 
  private:
   std::size_t record_size() const override { return 1; }
   Json header() const override { return {{"base_sha256", std::string(64, 'a')}}; }
   void replay(const StepRecord& record) override { move(record.gradients[0]); }
-  void restart() override { at_ = 0, path_.clear(); }
   void move(float by) {
     at_ += static_cast<double>(by);
     path_.push_back(at_);
@@ -101,7 +106,7 @@ class LoopTest : public testing::Test {
     set_quiet(true);
     catch_interrupts();
     reset_interrupt();
-    Walk::stop_after = -1;
+    Walk::stop_after = Walk::throws_after = -1;
   }
   void TearDown() override { reset_interrupt(); }
   int run(const Json& more) const {
@@ -157,6 +162,35 @@ TEST_F(LoopTest, PutsTheBestStepBack) {
   EXPECT_EQ(results["best"]["metric"], highest);
   EXPECT_EQ(results["best_at"], highest);
   EXPECT_EQ(results["length"], step) << "the history is as long as it was then";
+}
+
+TEST_F(LoopTest, PutsTheStartBackWhereItIsTheBest) {
+  for (const char* kind : {"plain", "restarts", "replays"}) {
+    Json settings = {{"out", at(kind)}, {"falls", true}};
+    if (kind != std::string("plain")) settings[kind] = true;
+    ASSERT_EQ(run(settings), 0) << kind << ": " << said_;
+    const Json results = record(kind)["results"];
+    EXPECT_EQ(results["best"]["step"], 0) << kind;
+    EXPECT_EQ(results["best_at"], 0) << kind;
+    EXPECT_EQ(results["length"], 0) << kind;
+  }
+  Walk::stop_after = 7;  // and after it has gone on
+  EXPECT_EQ(run({{"out", at("r")}, {"falls", true}}), 130);
+  Walk::stop_after = -1;
+  reset_interrupt();
+  ASSERT_EQ(run({{"resume", at("r")}}), 0) << said_;
+  EXPECT_EQ(record("r")["results"]["best_at"], 0);
+}
+
+// A step that throws has changed the state in part: it is no state of the run.
+TEST_F(LoopTest, SavesNoHalfStep) {
+  ASSERT_EQ(run({{"out", at("whole")}}), 0);
+  Walk::throws_after = 8;
+  EXPECT_EQ(run({{"out", at("r")}}), 130);
+  Walk::throws_after = -1;
+  EXPECT_EQ(SnapshotStore(folder_ / "r/snapshots").steps().back(), 6);
+  ASSERT_EQ(run({{"resume", at("r")}}), 0) << said_;
+  EXPECT_EQ(record("r")["results"]["state_sha256"], record("whole")["results"]["state_sha256"]);
 }
 
 // What was never saved is taken again: a process that is killed loses steps, not the run.

@@ -66,6 +66,8 @@ class TuneJob : public Job, private Replay {
   void started() override { data_.train().take_details(); }  // of what came before the steps
   std::string identity() override { return base_sha256_; }
   std::string snapshot_type() const override { return config_.compute.weights; }
+  bool restarts() const override { return true; }
+  void restart() override { tuner_->restart(); }
   Replay* replay() override { return tuner_->record_size() > 0 ? this : nullptr; }
   double snapshot_seconds() const override { return std::numeric_limits<double>::infinity(); }  // they may be large
   std::string budget_fix() const override { return kBudgetFix; }
@@ -88,7 +90,6 @@ class TuneJob : public Job, private Replay {
   void replay(const StepRecord& record) override {
     tuner_->replay(record.step, static_cast<double>(record.lr), record.gradients);
   }
-  void restart() override { tuner_->restart(); }
 
   std::vector<std::uint32_t> batch(std::int64_t step) const {
     return batcher_->batch(static_cast<std::uint64_t>(step));
