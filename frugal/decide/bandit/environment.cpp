@@ -102,8 +102,8 @@ class Replay : public Environment {
                     std::span<double> rewards) const override {
     const auto rounds = static_cast<std::int64_t>(log_->rounds());
     for (const std::int64_t end = position + 2 * rounds; position < end; ++position) {
-      const Permutation order(log_->rounds(),
-                              philox_key(seed_, static_cast<std::uint64_t>(position / rounds), 0x72706c79));
+      const Permutation order(log_->rounds(), philox_key(seed_, static_cast<std::uint64_t>(position / rounds),
+                                                         static_cast<std::uint32_t>(named_stream("bandit.replay"))));
       const auto round = static_cast<std::size_t>(order(static_cast<std::uint64_t>(position % rounds)));
       std::size_t k = 0;
       for (; k < items.size(); ++k) {

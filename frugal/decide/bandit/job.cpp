@@ -3,8 +3,8 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <thread>
 
+#include "frugal/base/parallel.h"
 #include "frugal/base/sha256.h"
 #include "frugal/decide/bandit/simulation.h"
 #include "frugal/train/loop/job_table.h"
@@ -21,8 +21,7 @@ class BanditJob : public Job {
       : config_(config),
         simulation_(config, static_cast<std::uint64_t>(context.run.seed)),
         block_((config.horizon + kMostSteps - 1) / kMostSteps),
-        threads_(context.run.threads > 0 ? static_cast<int>(context.run.threads)
-                                         : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))) {}
+        threads_(threads_or_cores(context.run.threads)) {}
 
   std::int64_t steps() const override { return (config_.horizon + block_ - 1) / block_; }
 

@@ -3,10 +3,9 @@
 #include <time.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
-#include <thread>
+
+#include "frugal/base/parallel.h"
 
 namespace frugal::bandit {
 namespace {
@@ -73,26 +72,8 @@ void Simulation::play(std::size_t seed, std::int64_t rounds) {
 }
 
 void Simulation::advance(std::int64_t rounds, int threads) {
-  std::vector<std::exception_ptr> failed(seeds());
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    for (std::size_t seed = next++; seed < seeds(); seed = next++) {
-      try {
-        play(seed, rounds);
-      } catch (...) {
-        failed[seed] = std::current_exception();
-      }
-    }
-  };
-  {
-    std::vector<std::jthread> helpers;
-    const std::size_t count = std::min(seeds(), static_cast<std::size_t>(std::max(threads, 1)));
-    for (std::size_t k = 1; k < count; ++k) helpers.emplace_back(work);
-    work();
-  }
-  for (const auto& error : failed) {
-    if (error) std::rethrow_exception(error);
-  }
+  in_parallel(static_cast<std::int64_t>(seeds()), threads,
+              [&](std::int64_t seed) { play(static_cast<std::size_t>(seed), rounds); });
   rounds_ += rounds;
   noted_rounds_.push_back(rounds_);
   for (const Player& player : players_) noted_regrets_.push_back(player.regret);

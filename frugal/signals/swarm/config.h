@@ -155,6 +155,9 @@ inline void validate(const TrainOptions& c) {
   require_setting(c.runs >= 4 && c.runs <= 1000000, "--runs", c.runs, "4 to 1000000", "--runs 1200 is the paper's");
   validate(c.engagement);
   require_setting(c.window >= 1, "--window", c.window, "at least 1", "--window 20 is the paper's");
+  require_setting(c.window >= 2 || (c.model != "fcn" && c.model != "res"), "--window", c.window,
+                  "at least 2, since the batch norm of fcn and res needs more than one value a channel",
+                  "--window 20 is the paper's");
   require_setting(c.noise >= 0 && c.noise <= 10, "--noise", c.noise, "0 to 10", "--noise 0.1 is a tenth");
   require_setting(c.test_fraction > 0 && c.test_fraction < 1, "--test-fraction", c.test_fraction, "a number in (0, 1)",
                   "--test-fraction 0.25 is the paper's");

@@ -6,8 +6,9 @@
 #include <numeric>
 
 #include "frugal/base/error.h"
+#include "frugal/base/interrupt.h"
 #include "frugal/base/normal.h"
-#include "frugal/signals/swarm/parallel.h"
+#include "frugal/base/parallel.h"
 
 namespace frugal::swarm {
 namespace {
@@ -25,6 +26,7 @@ Corpus simulate_corpus(const EngagementConfig& config, std::int64_t runs, std::u
   std::atomic<int> shortest = std::numeric_limits<int>::max();
   // Who communicates is done first, as a rule: backwards, the shortest length is known early.
   in_parallel(all, threads, [&](std::int64_t k) {
+    throw_if_interrupted();
     const std::int64_t r = all - 1 - k;
     const int most = shortest;
     const Track track =

@@ -4,17 +4,19 @@
 #include <chrono>
 #include <cstdio>
 
+#include "frugal/base/interrupt.h"
+#include "frugal/base/parallel.h"
 #include "frugal/base/progress.h"
 #include "frugal/base/units.h"
-#include "frugal/signals/swarm/parallel.h"
 #include "frugal/signals/swarm/tracks.h"
 
 namespace frugal::swarm {
 
 Json simulate_tracks(const SimulateConfig& c) {
+  catch_interrupts();  // nothing half-written is left behind
   const auto began = std::chrono::steady_clock::now();
   const EngagementConfig engagement = c.engagement.engagement();
-  const int threads = thread_count(c.threads);
+  const int threads = threads_or_cores(c.threads);
   const auto tactics = static_cast<std::int64_t>(c.tactics.size()), all = tactics * c.runs;
   constexpr std::int64_t kAtOnce = 64;  // engagements held before they are written
   TracksWriter writer(c.out);
@@ -27,6 +29,7 @@ Json simulate_tracks(const SimulateConfig& c) {
     for (std::int64_t first = 0; first < c.runs; first += kAtOnce) {
       std::vector<Track> tracks(static_cast<std::size_t>(std::min(kAtOnce, c.runs - first)));
       in_parallel(static_cast<std::int64_t>(tracks.size()), threads, [&](std::int64_t k) {
+        throw_if_interrupted();
         const auto seed = static_cast<std::uint32_t>(c.seed + first + k);
         tracks[static_cast<std::size_t>(k)] = simulate(engagement, tactic, seed, static_cast<int>(c.steps));
       });

@@ -32,7 +32,10 @@ struct RunConfig {
            "what the whole process may take, like 700MiB; the run stops and saves before it takes more; 0: no limit",
        .group = "budget"},
       c.memory);
-    v({.name = "threads", .help = "threads that compute; 0: one a core", .group = "budget"}, c.threads);
+    v({.name = "threads",
+       .help = "threads that compute; 0: as many as serve the job, at most one a core",
+       .group = "budget"},
+      c.threads);
     v({.name = "checkpoint_every", .help = "steps between snapshots, >= 1", .group = "output"}, c.checkpoint_every);
     v({.name = "out", .help = "the run's folder; must not be there yet", .group = "output"}, c.out);
     v({.name = "resume", .help = "a run's folder to go on with; needs nothing else", .group = "output"}, c.resume);
@@ -47,7 +50,7 @@ inline void validate(const RunConfig& c) {
   require_setting(c.seed >= 0, "--seed", c.seed, "at least 0", "--seed 1 is usual");
   require_setting(c.seeds >= 1, "--seeds", c.seeds, "at least 1", "--seeds 3 shows the spread");
   require_setting(c.threads >= 0 && c.threads <= 1024, "--threads", c.threads, "0 to 1024",
-                  "--threads 0 is one a core");
+                  "--threads 0 leaves it to the job");
   require_setting(c.checkpoint_every >= 1, "--checkpoint-every", c.checkpoint_every, "at least 1",
                   "--checkpoint-every 1 is the least");
   require_setting(c.eval_every >= 0, "--eval-every", c.eval_every, "at least 0", "--eval-every 0 is as checkpoints");

@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "frugal/base/json.h"
+#include "frugal/base/parallel.h"
 #include "frugal/signals/swarm/corpus.h"
-#include "frugal/signals/swarm/parallel.h"
 #include "frugal/train/run/machine.h"
 
 namespace {

@@ -24,6 +24,10 @@ TEST(SwarmConfig, RefusalsNameOptionValueAndRange) {
   const auto train = [](Json settings) { return refusal<TrainConfig>(std::move(settings)); };
   EXPECT_EQ(train(Json::object()), "accepted");
   EXPECT_EQ(train({{"window", 0}}), "--window is 0, expected at least 1");
+  EXPECT_EQ(train({{"window", 1}, {"model", "cnn"}}), "accepted");
+  EXPECT_EQ(
+      train({{"window", 1}, {"model", "fcn"}}),
+      "--window is 1, expected at least 2, since the batch norm of fcn and res needs more than one value a channel");
   EXPECT_EQ(train({{"noise", -0.1}}), "--noise is -0.1, expected 0 to 10");
   EXPECT_EQ(train({{"test_fraction", 1.0}}), "--test-fraction is 1.0, expected a number in (0, 1)");
   EXPECT_EQ(train({{"test_fraction", 0.0}}), "--test-fraction is 0.0, expected a number in (0, 1)");

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "frugal/base/parallel.h"
 #include "frugal/core/random.h"
 #include "frugal/signals/swarm/drawing.h"
-#include "frugal/signals/swarm/parallel.h"
 #include "frugal/signals/swarm/torch/model_file.h"
 
 namespace frugal::swarm {
@@ -44,7 +44,7 @@ TrainJob::TrainJob(const TrainConfig& config, const JobContext& context)
     : config_(config),
       seed_(static_cast<std::uint64_t>(context.run.seed)),
       threads_(static_cast<int>(std::max<std::int64_t>(1, context.run.threads))),
-      data_(make_data(config, seed_, thread_count(context.run.threads))) {
+      data_(make_data(config, seed_, threads_or_cores(context.run.threads))) {
   config_.window = data_.window;
   card_ = {.config = config_, .steps = data_.steps};
   classifier_ = std::make_shared<tsc::Classifier>(make_classifier(card_, seed_));

@@ -8,16 +8,16 @@
 #include <thread>
 #include <vector>
 
-#include "frugal/base/interrupt.h"
+#include "frugal/base/processor.h"
 
-namespace frugal::swarm {
+namespace frugal {
 
-inline int thread_count(std::int64_t asked) {  // 0: one a core
-  return asked > 0 ? static_cast<int>(asked) : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+inline int threads_or_cores(std::int64_t asked) {  // 0: one a core
+  return static_cast<int>(asked > 0 ? asked : usable_cores());
 }
 
-// Calls work(i) once for each i in [0, count), from `threads` threads. Rethrows the first exception; an interrupt ends
-// it with Error(Exit::interrupted).
+// Calls work(i) once for each i in [0, count), from `threads` threads (at least one). The first exception ends it and
+// is thrown again.
 template <class Work>
 void in_parallel(std::int64_t count, int threads, const Work& work) {
   std::atomic<std::int64_t> next = 0;
@@ -25,10 +25,7 @@ void in_parallel(std::int64_t count, int threads, const Work& work) {
   std::mutex mutex;
   const auto serve = [&] {
     try {
-      for (std::int64_t i = next++; i < count; i = next++) {
-        throw_if_interrupted();
-        work(i);
-      }
+      for (std::int64_t i = next++; i < count; i = next++) work(i);
     } catch (...) {
       const std::lock_guard lock(mutex);
       if (!failed) failed = std::current_exception();
@@ -42,4 +39,4 @@ void in_parallel(std::int64_t count, int threads, const Work& work) {
   if (failed) std::rethrow_exception(failed);
 }
 
-}  // namespace frugal::swarm
+}  // namespace frugal
