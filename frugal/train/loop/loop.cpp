@@ -97,8 +97,10 @@ void Loop::restore(const fs::path& snapshot, std::int64_t step) {
   read_snapshot(snapshot, state.parts());
 }
 
-// A judge's metric decides which step is the best; ties go to the lower loss, then to the earlier step.
+// A judge's metric decides which step is the best; ties go to the lower loss, then to the earlier step. Behind a step
+// that was not finite the state may be broken, however well it scores.
 bool Loop::offer(const Json& evaluation, std::int64_t step) {
+  if (skipped_in_a_row_ > 0) return false;
   const std::optional<Judge> judge = job_.judge();
   if (!judge || !evaluation.contains(judge->name) || !evaluation[judge->name].is_number()) return false;
   const double value = evaluation[judge->name].get<double>();
@@ -238,11 +240,12 @@ int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int
       if (result.skipped) event["skipped"] = true;
       events.append(event);
       count(result.skipped, result.value);
-      if (skipped_in_a_row_ >= kMostSkipped) {
+      const bool ends_broken = taken == job_.steps() && taken > 1 && skipped_in_a_row_ >= taken - 1;
+      if (skipped_in_a_row_ >= kMostSkipped || ends_broken) {
         save(taken);
         throw Error(Exit::diverged,
-                    std::string("the ") + job_.value_name() + " was not finite in " + std::to_string(kMostSkipped) +
-                        " steps in a row",
+                    std::string("the ") + job_.value_name() + " was not finite in " +
+                        std::to_string(skipped_in_a_row_) + " steps in a row",
                     job_.divergence_fix());
       }
       char more[120];

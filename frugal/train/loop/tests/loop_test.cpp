@@ -215,6 +215,29 @@ TEST_F(LoopTest, EndsWhereNothingIsFiniteAnyMore) {
   EXPECT_EQ(record("r")["status"], "diverged");
 }
 
+TEST_F(LoopTest, AShortRunThatBreaksAtOnceHasDiverged) {
+  EXPECT_EQ(run({{"out", at("r")}, {"steps", 8}, {"fails_at", 1}}), static_cast<int>(Exit::diverged));
+  EXPECT_EQ(said_, "the height was not finite in 7 steps in a row");
+}
+
+// What follows a step that was not finite is no best step; skipped steps of all processes count.
+TEST_F(LoopTest, ABrokenStateIsNotTheBest) {
+  const Json settings = {{"steps", 14}, {"fails_at", 6}, {"eval_every", 1}};
+  Json whole = settings, cut = settings;
+  whole["out"] = at("whole"), cut["out"] = at("r");
+  ASSERT_EQ(run(whole), 0) << said_;
+  const Json expected = record("whole")["results"];
+  EXPECT_LE(expected["best"]["step"], 6);
+  EXPECT_EQ(expected["skipped"], 8);
+  Walk::stop_after = 5;
+  EXPECT_EQ(run(cut), 130);
+  Walk::stop_after = -1;
+  reset_interrupt();
+  ASSERT_EQ(run({{"resume", at("r")}}), 0) << said_;
+  EXPECT_EQ(record("r")["results"]["best"], expected["best"]);
+  EXPECT_EQ(record("r")["results"]["skipped"], 8);
+}
+
 TEST_F(LoopTest, StopsAtItsBudgetAndSaves) {
   EXPECT_EQ(run({{"out", at("r")}, {"memory", 1 << 20}}), static_cast<int>(Exit::budget));
   EXPECT_EQ(record("r")["status"], "interrupted");
