@@ -76,8 +76,8 @@ class Job {
   // on ("dev" by itself). Must not change what later steps do.
   virtual Json evaluate(std::int64_t, Figures&) { return nullptr; }
   virtual Finished finish(Ending& ending) = 0;
-  // The state before the first step is put back by restart(); a job that cannot says so, and the loop keeps a snapshot of
-  // it where it may be the best. A job that replays can.
+  // The state before the first step is put back by restart(); a job that cannot says so, and the loop keeps a snapshot
+  // of it where it may be the best. A job that replays can.
   virtual bool restarts() const { return false; }
   virtual void restart() {}
 
@@ -87,7 +87,8 @@ class Job {
   // For run.json beside the settings, which may be settled here (paths made absolute): {"files": {name: {"path",
   // "sha256"}}, ...}. Files are held against their hashes when a run goes on.
   virtual Json describe(Json& /*settings*/) { return Json::object(); }
-  // Before the first step of this process (but not where two steps only measure memory); what is chosen once goes to the folder's record and is read back from it.
+  // Before the first step of this process, but not where two steps only measure memory; what is chosen once goes to the
+  // folder's record and is read back from it.
   virtual void begin(RunFolder&, bool /*is_resumed*/) {}
   virtual void started() {}  // evaluations and steps follow
   // What names the start of the run: a snapshot or log of another one is refused. Empty: the settings do.
