@@ -7,7 +7,8 @@
 #include <cstring>
 #include <filesystem>
 
-#include "frugal/base/json.h"
+#include "frugal/base/atomic_file.h"
+#include "frugal/base/json_text.h"
 
 namespace frugal {
 
@@ -58,16 +59,28 @@ void require_writable_file(const std::string& option, const std::string& path) {
   }
 }
 
+bool is_unused_folder(const fs::path& folder) {
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(folder, failed)) {
+    const std::string name = entry.path().filename().string();
+    if (name != "lock" && !name.starts_with("run.json.tmp-")) return false;
+  }
+  return !failed;
+}
+
 void require_new_folder(const std::string& path) {
   std::error_code failed;
   if (!fs::exists(path, failed)) return;
   if (!fs::is_directory(path, failed))
     throw Error(Exit::input, "--out: " + path + " is a file", "name a folder that is not there yet");
   if (fs::exists(fs::path(path) / "run.json", failed)) {
+    const Json record = json_of(read_file(fs::path(path) / "run.json"));
+    const auto found = record.find("action");  // runs of before there were several have none
+    const std::string action = found != record.end() && found->is_string() ? found->get<std::string>() : "tune";
     throw Error(Exit::input, "--out: " + path + " holds another run",
-                "frugal tune --resume " + path + " goes on with it; or name another folder");
+                "frugal " + action + " --resume " + path + " goes on with it; or name another folder");
   }
-  if (!fs::is_empty(path, failed)) throw Error(Exit::input, "--out: " + path + " is not empty", "name another folder");
+  if (!is_unused_folder(path)) throw Error(Exit::input, "--out: " + path + " is not empty", "name another folder");
 }
 
 void refuse_flags(const Settings& settings, std::initializer_list<std::string_view> names, const std::string& why) {

@@ -1,6 +1,7 @@
 // Checks of settings before anything is loaded. Each Error gives the option, its value and what was expected.
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -15,7 +16,9 @@ void require_file(const std::string& option, const std::string& path);  // a rea
 // The folder that `path` would be made in, or the nearest above it that is there, is a folder one may write to.
 void require_writable_parent(const std::string& option, const std::string& path);
 void require_writable_file(const std::string& option, const std::string& path);  // the same, and its folder is there
-void require_new_folder(const std::string& path);                                // absent or an empty folder
+// Whether a folder holds nothing, or only what a run killed before its record was written leaves.
+bool is_unused_folder(const std::filesystem::path& folder);
+void require_new_folder(const std::string& path);  // absent or unused
 // Refuses those of `names` that are given as flags, which this use of the verb would pass over. Files and the
 // environment may hold settings for other uses. why: "--text takes none of the prompt's options".
 void refuse_flags(const Settings& settings, std::initializer_list<std::string_view> names, const std::string& why);

@@ -14,6 +14,7 @@
 #include "frugal/base/error.h"
 #include "frugal/base/json_text.h"
 #include "frugal/base/sha256.h"
+#include "frugal/base/validate.h"
 #include "frugal/train/run/machine.h"
 
 namespace frugal {
@@ -29,16 +30,6 @@ std::string utc_now() {
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text;
-}
-
-// What a process killed before it wrote run.json leaves: nothing of a run.
-bool is_leftover(const std::string& name) { return name == kLock || name.starts_with("run.json.tmp-"); }
-
-bool is_unused(const std::filesystem::path& folder) {
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (!is_leftover(entry.path().filename().string())) return false;
-  }
-  return true;
 }
 
 // Files a killed process was still writing; the caller holds the lock.
@@ -77,7 +68,7 @@ RunFolder RunFolder::create(const std::filesystem::path& path, const Json& descr
     if (!fs::is_directory(path))
       throw Error(Exit::input, path.string() + " is a file, expected a folder to be made", "choose another --out");
     if (fs::exists(path / kRecord)) refuse_run();
-    if (!is_unused(path))
+    if (!is_unused_folder(path))
       throw Error(Exit::input, path.string() + " is a folder that is not empty", "choose another --out");
   } else {
     for (auto at = fs::absolute(path).lexically_normal(); !at.empty() && !fs::exists(at); at = at.parent_path())
