@@ -1,9 +1,9 @@
 #include "frugal/base/settings.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 
 namespace frugal {
 namespace {
@@ -64,6 +64,12 @@ std::string flag_name(std::string_view name) {
   std::string flag = "--" + std::string(name);
   std::replace(flag.begin(), flag.end(), '_', '-');
   return flag;
+}
+
+std::string variable_name(std::string_view name) {
+  std::string variable = "FRUGAL_";
+  for (const char c : name) variable += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return variable;
 }
 
 std::string key_name(std::string_view flag) {
@@ -178,13 +184,15 @@ void Settings::set_json(std::string_view name, const Json& given, const std::str
   value = {parsed(info, given.is_string() ? given.get<std::string>() : given.dump(), origin), origin};
 }
 
-void Settings::load_environment() {
-  for (std::size_t i = 0; i < fields_.size(); ++i) {
-    std::string variable = "FRUGAL_";
-    for (const char c : fields_[i].field.name)
-      variable += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    if (const char* text = std::getenv(variable.c_str())) values_[i] = {parsed(fields_[i], text, variable), variable};
+// A JSON value of these kinds is a TOML value, but for the one character that JSON leaves as it is.
+std::string settings_file_text(const Json& values) {
+  std::string text;
+  for (const auto& [name, value] : values.items()) {
+    text += name + " = ";
+    for (const char c : value.dump()) text += c == '\x7f' ? std::string("\\u007f") : std::string(1, c);
+    text += "\n";
   }
+  return text;
 }
 
 Json Settings::values() const {

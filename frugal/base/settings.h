@@ -19,8 +19,9 @@ struct FieldInfo {
   std::function<Json(std::string_view)> parse;  // from text; Error(Exit::usage) naming the option and the value
 };
 
-std::string flag_name(std::string_view name);  // max_length -> --max-length
-std::string key_name(std::string_view flag);   // --max-length, max-length -> max_length
+std::string flag_name(std::string_view name);      // max_length -> --max-length
+std::string variable_name(std::string_view name);  // max_length -> FRUGAL_MAX_LENGTH
+std::string key_name(std::string_view flag);       // --max-length, max-length -> max_length
 // The candidate closest to `name` by edit distance; empty when none is within a third of its length (at least 2).
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 std::string did_you_mean(std::string_view name,
@@ -82,8 +83,6 @@ class Settings {
   bool is_given(std::string_view name) const { return has(name) && at(name).is_given(); }
   void set(std::string_view name, std::string_view text, std::string origin);          // parses text
   void set_json(std::string_view name, const Json& value, const std::string& origin);  // a value from a file
-  // Reads FRUGAL_<NAME> for each field from the environment.
-  void load_environment();
   Json values() const;  // {name: value}, in declared order
 
  private:
@@ -95,5 +94,7 @@ class Settings {
 // A TOML file as one flat object. Error(Exit::usage): unreadable, not TOML (with its line), a table where a value is
 // expected.
 Json read_settings_file(const std::filesystem::path& path);
+// {name: value} as such a file: texts, numbers, flags and lists of texts.
+std::string settings_file_text(const Json& values);
 
 }  // namespace frugal

@@ -12,10 +12,6 @@ extern char** environ;
 namespace frugal {
 namespace {
 
-struct Given {
-  std::string name, text;
-};
-
 void add_missing(std::vector<FieldInfo>& fields, const std::vector<FieldInfo>& more) {
   for (const FieldInfo& info : more) {
     const bool is_known = std::any_of(fields.begin(), fields.end(),
@@ -49,7 +45,7 @@ std::string spellings(std::string_view name, const std::string& prefix = "--") {
 struct Flags {
   bool wants_help = false;
   std::string config;
-  std::vector<Given> given;
+  std::vector<GivenValue> given;
 };
 
 [[noreturn]] void refuse_leftover(const Asked& asked, const std::string& word, const std::vector<FieldInfo>& fields) {
@@ -72,7 +68,7 @@ Flags read_flags(const Asked& asked, const std::vector<FieldInfo>& fields) {
     const std::string name(info.field.name);
     if (info.type == "flag") {
       app.add_flag_function(spellings(name) + "," + spellings(name, "!--no-"), [&flags, name](std::int64_t count) {
-        flags.given.push_back({name, count > 0 ? "true" : "false"});
+        flags.given.push_back({name, count > 0, flag_name(name)});
       });
       continue;
     }
@@ -89,7 +85,7 @@ Flags read_flags(const Asked& asked, const std::vector<FieldInfo>& fields) {
       }
       std::string joined;
       for (const auto& text : texts) joined += (joined.empty() ? "" : ",") + text;
-      flags.given.push_back({name, joined});
+      flags.given.push_back({name, joined, flag_name(name)});
       return true;
     };
     CLI::Option* option = app.add_option((is_positional ? name + "," : "") + spellings(name), take);
@@ -116,7 +112,7 @@ Flags read_flags(const Asked& asked, const std::vector<FieldInfo>& fields) {
 
 // FRUGAL_LERNING_RATE would otherwise be passed over in silence; a name that any verb has is left to that verb.
 void check_environment() {
-  std::vector<std::string> known = {"isa", "compute", "torch_library"};
+  std::vector<std::string> known = {"isa", "compute", "torch_library", "parent"};
   for (const SystemInfo& system : systems().all()) {
     for (const Action& action : system.actions) {
       for (auto& name : names_of(all_fields(action))) known.push_back(std::move(name));
@@ -137,14 +133,12 @@ void check_environment() {
   }
 }
 
-// The plug-in that a choice's field names, by all the places a setting comes from. Error(Exit::usage): there is none.
-Plugin chosen(const Action& action, const Choice& choice, const Json& file, const std::vector<Given>& given) {
+// The plug-in that a choice's field names. Error(Exit::usage): there is none.
+Plugin chosen(const Action& action, const Choice& choice, const std::vector<GivenValue>& values) {
   Settings own(own_fields(action));
   const std::string field(choice.field);
-  if (file.contains(field)) own.set_json(field, file[field], "");
-  own.load_environment();
-  for (const auto& [name, text] : given) {
-    if (name == field) own.set(name, text, "");
+  for (const GivenValue& value : values) {
+    if (value.name == field) own.set_json(field, value.value, value.origin);
   }
   const auto name = own.at(field).value.get<std::string>();
   std::vector<std::string> names;
@@ -202,41 +196,57 @@ std::vector<FieldInfo> own_fields(const Action& action) {
   return fields;
 }
 
-Parsed parse_arguments(const Asked& asked) {
+Settings settings_of(const Asked& asked, const std::vector<GivenValue>& values) {
   const Action& action = *asked.action;
-  const std::vector<FieldInfo> possible = all_fields(action);
-  const Flags flags = read_flags(asked, possible);
-  if (flags.wants_help) return {true, Settings({})};
-  check_environment();
-  const Json file = flags.config.empty() ? Json::object() : read_settings_file(flags.config);
   std::vector<FieldInfo> fields = own_fields(action);
   std::string shown_choices;  // "--method lora"
   for (const Choice& choice : action.choices) {
-    const Plugin plugin = chosen(action, choice, file, flags.given);
+    const Plugin plugin = chosen(action, choice, values);
     add_missing(fields, plugin.fields);
     shown_choices += (shown_choices.empty() ? "" : " ") + flag_name(choice.field) + " " + std::string(plugin.name);
   }
   Settings settings(std::move(fields));
-  const auto possible_names = names_of(possible);
-  const auto check = [&](const std::string& name, const std::string& shown) {
-    if (settings.has(name)) return;
-    if (std::find(possible_names.begin(), possible_names.end(), name) == possible_names.end()) {
-      throw Error(Exit::usage, "unknown key '" + name + "' in " + flags.config + did_you_mean(name, possible_names),
+  const auto possible = names_of(all_fields(action));
+  for (const auto& [name, value, origin] : values) {
+    if (settings.has(name)) {
+      settings.set_json(name, value, origin);
+      continue;
+    }
+    if (origin == variable_name(name)) continue;
+    const bool is_flag = origin == flag_name(name);
+    if (std::find(possible.begin(), possible.end(), name) == possible.end()) {
+      throw Error(Exit::usage,
+                  (is_flag ? "unknown option '" + origin + "'" : "unknown key '" + name + "' in " + origin) +
+                      did_you_mean(name, possible),
                   "see frugal " + asked.name() + " --help");
     }
-    throw Error(Exit::usage, shown + " is not an option of " + shown_choices,
+    throw Error(Exit::usage,
+                (is_flag ? origin : "'" + name + "' in " + origin) + " is not an option of " + shown_choices,
                 "leave it out, or choose another " + flag_name(action.choices.front().field) + " that has it");
-  };
-  for (const auto& [name, value] : file.items()) {
-    check(name, "'" + name + "' in " + flags.config);
-    settings.set_json(name, value, flags.config);
   }
-  settings.load_environment();
-  for (const auto& [name, text] : flags.given) {
-    check(name, flag_name(name));
-    settings.set(name, text, flag_name(name));
+  return settings;
+}
+
+std::vector<GivenValue> environment_of(const Action& action) {
+  std::vector<GivenValue> values;
+  for (const std::string& name : names_of(all_fields(action))) {
+    const std::string variable = variable_name(name);
+    if (const char* text = std::getenv(variable.c_str())) values.push_back({name, text, variable});
   }
-  return {false, std::move(settings)};
+  return values;
+}
+
+Parsed parse_arguments(const Asked& asked) {
+  const Flags flags = read_flags(asked, all_fields(*asked.action));
+  if (flags.wants_help) return {true, Settings({})};
+  check_environment();
+  std::vector<GivenValue> values;
+  const Json file = flags.config.empty() ? Json::object() : read_settings_file(flags.config);
+  for (const auto& [name, value] : file.items()) values.push_back({name, value, flags.config});
+  const std::vector<GivenValue> environment = environment_of(*asked.action);
+  values.insert(values.end(), environment.begin(), environment.end());
+  values.insert(values.end(), flags.given.begin(), flags.given.end());
+  return {false, settings_of(asked, values)};
 }
 
 }  // namespace frugal

@@ -32,4 +32,15 @@ std::vector<FieldInfo> own_fields(const Action& action);
 // choice.
 Parsed parse_arguments(const Asked& asked);
 
+struct GivenValue {
+  std::string name;
+  Json value;          // a text is read as on the command line
+  std::string origin;  // "--lr", "FRUGAL_LR", a file's name
+};
+// Settings from values alone, without arguments and environment. Those from the environment are passed over where the
+// choices have no such option, as they are elsewhere. Same errors.
+Settings settings_of(const Asked& asked, const std::vector<GivenValue>& values);
+// What the environment gives of all options that the action has by any of its choices.
+std::vector<GivenValue> environment_of(const Action& action);
+
 }  // namespace frugal

@@ -76,14 +76,12 @@ TEST(Settings, RefusalsNameTheOptionAndBothValues) {
   EXPECT_EQ(refusal([&] { s.set("zzzzz", "1", ""); }), "unknown key 'zzzzz'");
 }
 
-TEST(Settings, EnvironmentAndOrigins) {
-  ::setenv("FRUGAL_LR", "0.25", 1);
+TEST(Settings, TheLastOneCountsAndSaysWhereItIsFrom) {
   Settings s(describe_fields<SampleConfig>());
   s.set_json("lr", 0.125, "run.toml");
   s.set_json("balance", true, "run.toml");
-  s.load_environment();
+  s.set("lr", "0.25", variable_name("lr"));
   s.set("dtype", "f32", "--dtype");
-  ::unsetenv("FRUGAL_LR");
   EXPECT_EQ(s.at("lr").value, 0.25);
   EXPECT_EQ(s.at("lr").origin, "FRUGAL_LR");
   EXPECT_EQ(s.at("balance").origin, "run.toml");
@@ -114,7 +112,25 @@ TEST(Settings, TomlFile) {
   std::filesystem::remove(path);
 }
 
+TEST(Settings, AFileOfSettingsReadsAsItWasWritten) {
+  const Json values = {{"lr", 1e-5},
+                       {"large", 1e20},
+                       {"whole", 3.0},
+                       {"max_length", -7},
+                       {"balance", false},
+                       {"dtype", "a \"quoted\\ text\",\n\tand \xC3\xA9 \x01\x7f"},
+                       {"labels", {"a,b", "", "c=\"d\""}},
+                       {"none", Json::array()}};
+  const auto path = std::filesystem::temp_directory_path() / ("settings_" + std::to_string(::getpid()) + ".toml");
+  write_file(path, settings_file_text(values));
+  Json again = read_settings_file(path);  // by name
+  EXPECT_EQ(again.size(), values.size());
+  for (const auto& [name, value] : values.items()) EXPECT_EQ(again[name], value) << name;
+  std::filesystem::remove(path);
+}
+
 TEST(Settings, NamesOfFlagsAndKeys) {
+  EXPECT_EQ(variable_name("max_length"), "FRUGAL_MAX_LENGTH");
   EXPECT_EQ(flag_name("max_length"), "--max-length");
   EXPECT_EQ(key_name("--max-length"), "max_length");
   EXPECT_EQ(key_name("--max_length"), "max_length");
