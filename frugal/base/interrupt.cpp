@@ -1,9 +1,14 @@
 #include "frugal/base/interrupt.h"
 
+#include <sys/prctl.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <ctime>
+#include <string>
 
 #include "frugal/base/error.h"
 
@@ -42,6 +47,13 @@ bool is_interrupted() { return requested_at != 0; }
 
 void throw_if_interrupted() {
   if (is_interrupted()) throw Error(Exit::interrupted, "interrupted", "start again when you like");
+}
+
+void end_with_parent() {
+  const char* parent = std::getenv("FRUGAL_PARENT");
+  if (parent == nullptr) return;
+  ::prctl(PR_SET_PDEATHSIG, SIGINT);
+  if (std::to_string(::getppid()) != parent) std::_Exit(static_cast<int>(Exit::interrupted));
 }
 
 void reset_interrupt() {

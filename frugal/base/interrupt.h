@@ -8,6 +8,9 @@ void catch_interrupts();                 // installs the handler for SIGINT and 
 void interrupt_waiting_reads(bool yes);  // whether a read that waits for input then fails with EINTR; as installed: no
 bool is_interrupted();
 void throw_if_interrupted();  // Error(Exit::interrupted)
-void reset_interrupt();       // forgets a request and installs the handler again; for chat, and for tests
+// Where FRUGAL_PARENT names the process that started this one: SIGINT when that ends, even by kill -9. Ends this one at
+// once where it already has.
+void end_with_parent();
+void reset_interrupt();  // forgets a request and installs the handler again; for chat, and for tests
 
 }  // namespace frugal

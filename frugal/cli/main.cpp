@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "frugal/base/interrupt.h"
 #include "frugal/base/log.h"
 #include "frugal/base/report_error.h"
 #include "frugal/cli/config/show_config.h"
@@ -50,6 +51,7 @@ int run(const std::vector<std::string>& words) {
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
+  frugal::end_with_parent();
   try {
     const int code = frugal::run(words);
     errno = 0;
