@@ -22,10 +22,10 @@
 namespace frugal {
 namespace {
 
-// Settings of a process, not of the run: they may differ when it goes on.
-std::vector<std::string_view> resumable(const Action& action) {
+// Settings of a process, not of the run: they may differ when it goes on. A sweep's threads are runs side by side.
+std::vector<std::string_view> resumable(const Action& action, bool is_of_sweep) {
   std::vector<std::string_view> names = {"resume", "memory", "json", "quiet"};
-  if (!action.depends_on_threads) names.push_back("threads");
+  if (!action.depends_on_threads || is_of_sweep) names.push_back("threads");
   return names;
 }
 
@@ -36,7 +36,7 @@ Json resume_settings(const Asked& asked, const Settings& settings) {
     throw Error(Exit::input, "--resume: " + run + " holds no run.json",
                 "give the folder that " + asked.name() + " --out made");
   }
-  const auto may_differ = resumable(*asked.action);
+  const auto may_differ = resumable(*asked.action, is_swept(RunFolder::read_record(run)));
   Json given = Json::object();
   for (const auto& info : settings.fields()) {
     const std::string name(info.field.name);
@@ -62,6 +62,8 @@ const JobTable& jobs_of_the_program() {
 }
 
 int compute(const Asked& asked, const Json& settings, const Json& facts) {
+  if (settings.value("dry_run", false))
+    throw Error(Exit::internal, "a dry run of frugal " + asked.name() + " would compute", "report this");
   if (const auto* make = jobs_of_the_program().find_job(asked.name())) {
     catch_interrupts();
     return run_job(*make, {asked.name(), settings, facts});
@@ -131,32 +133,45 @@ std::string budget_for(std::uint64_t peak) {
   return "--memory " + std::to_string((peak + peak / 10) / kMiB + 1) + "MiB";
 }
 
+// Error(Exit::budget): --memory is less.
+std::uint64_t require_measured(const Asked& asked, const Checked& checked, const RunConfig& run) {
+  const std::uint64_t peak = measured_peak(asked, checked);
+  if (run.memory.count > 0 && peak > run.memory.count) {
+    throw Error(Exit::budget,
+                "frugal " + asked.name() + " needs " + format_bytes(peak) + " but --memory is " +
+                    format_bytes(run.memory.count),
+                budget_for(peak));
+  }
+  return peak;
+}
+
+// A dry run of what plans no memory of its own: what two steps took.
+int show_measured(const Asked& asked, const Checked& checked, const RunConfig& run) {
+  const std::uint64_t peak = require_measured(asked, checked, run);
+  if (run.json)
+    print_json({{"settings", checked.settings}, {"peak", peak}});
+  else
+    std::cout << "peak memory " << format_bytes(peak) << ", measured over two steps; " << budget_for(peak)
+              << " holds it\n";
+  return 0;
+}
+
 int start(const Asked& asked, const Settings& settings) {
   const auto run = from_json<RunConfig>(settings.values());
   validate(run);
+  if (is_sweep(asked, settings)) {
+    if (!run.dry_run) require_given("--out", run.out, "--out run");
+    if (!run.out.empty()) require_new_folder(run.out);
+    const int code = run_sweep(asked, settings, run);
+    return run.dry_run ? code : finished(code, run.out);
+  }
   const Checked checked = asked.action->check(settings);
   if (run.dry_run && checked.show) return checked.show();
   if (!run.dry_run) require_given("--out", run.out, "--out run");
   if (!run.out.empty()) require_new_folder(run.out);
-  if (is_sweep(asked, settings)) return finished(run_sweep(asked, settings, run), run.out);
-  if (!asked.action->plans_memory && (run.dry_run || run.memory.count > 0)) {
-    const std::uint64_t peak = measured_peak(asked, checked);
-    if (run.memory.count > 0 && peak > run.memory.count) {
-      throw Error(Exit::budget,
-                  "frugal " + asked.name() + " needs " + format_bytes(peak) + " but --memory is " +
-                      format_bytes(run.memory.count),
-                  budget_for(peak));
-    }
-    if (run.dry_run) {
-      if (run.json)
-        print_json({{"settings", checked.settings}, {"peak", peak}});
-      else
-        std::cout << "peak memory " << format_bytes(peak) << ", measured over two steps; " << budget_for(peak)
-                  << " holds it\n";
-      return 0;
-    }
-    say("memory    " + format_bytes(peak) + ", measured over two steps");
-  }
+  if (run.dry_run) return show_measured(asked, checked, run);
+  if (!asked.action->plans_memory && run.memory.count > 0)
+    say("memory    " + format_bytes(require_measured(asked, checked, run)) + ", measured over two steps");
   return finished(compute(asked, checked.settings, checked.facts), run.out);
 }
 
@@ -166,8 +181,8 @@ int run_of(const Asked& asked, const Settings& settings) {
   if (!settings.is_given("resume")) return start(asked, settings);
   const Json given = resume_settings(asked, settings);
   const auto run = given["resume"].get<std::string>();
-  if (is_swept(run)) return finished(resume_sweep(asked, given), run);
-  return finished(compute(asked, given, Json::object()), run);
+  const bool is_of_sweep = is_swept(RunFolder::read_record(run));
+  return finished(is_of_sweep ? run_sweep_again(asked, given) : compute(asked, given, Json::object()), run);
 }
 
 int repeat_run(const std::string& run, const std::string& out, bool json, bool quiet) {
@@ -182,11 +197,10 @@ int repeat_run(const std::string& run, const std::string& out, bool json, bool q
   for (std::string word; action >> word;) words.push_back(word);
   const Asked asked = asked_for(words);
   Json settings = record["settings"];
-  settings.update({{"out", out}, {"json", json}, {"quiet", quiet}});
+  settings.update({{"out", out}, {"json", json}, {"quiet", quiet}, {"dry_run", false}});
   Json facts = Json::object();
   if (record.contains("plan")) facts["plan"] = record["plan"];
-  const int code =
-      finished(settings.contains("swept") ? repeat_sweep(asked, settings) : compute(asked, settings, facts), out);
+  const int code = finished(is_swept(record) ? run_sweep_again(asked, settings) : compute(asked, settings, facts), out);
   if (code != 0) return code;
   const Json again = RunFolder::read_record(out);
   const auto bits = [](const Json& of) {

@@ -1,12 +1,19 @@
 #include "frugal/cli/sweep.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <limits>
+#include <optional>
 
-#include "frugal/base/atomic_file.h"
+#include "frugal/base/handed.h"
 #include "frugal/base/interrupt.h"
-#include "frugal/base/json_text.h"
+#include "frugal/base/log.h"
+#include "frugal/base/print.h"
 #include "frugal/cli/sweep_job.h"
 #include "frugal/train/loop/loop.h"
 
@@ -43,64 +50,155 @@ std::vector<std::string> values_of(const std::string& option, const std::string&
   return values;
 }
 
-// The options as a command line has them, but for those that a sweep decides.
-std::vector<std::string> arguments_of(const Settings& settings) {
-  constexpr std::string_view kOfSweep[] = {"out",  "resume", "seeds",   "sweep",   "over",
-                                           "json", "quiet",  "dry_run", "threads", "checkpoint_every"};
-  std::vector<std::string> arguments;
-  for (const FieldInfo& info : settings.fields()) {
-    const std::string_view name = info.field.name;
-    if (!settings.is_given(name) || std::find(std::begin(kOfSweep), std::end(kOfSweep), name) != std::end(kOfSweep))
-      continue;
-    const Json& value = settings.at(name).value;
-    const std::string flag = flag_name(name);
-    if (info.type == "flag") {
-      arguments.push_back(value.get<bool>() ? flag : "--no-" + flag.substr(2));
-      continue;
-    }
-    std::string text;
-    if (value.is_array()) {
-      for (const Json& item : value) text += (text.empty() ? "" : ",") + item.get<std::string>();
-    } else {
-      text = value.is_string() ? value.get<std::string>() : value.dump();
-    }
-    arguments.insert(arguments.end(), {flag, text});
-  }
-  return arguments;
+bool is_own_field(const Action& action, std::string_view name) {
+  return std::any_of(action.fields.begin(), action.fields.end(),
+                     [&](const FieldInfo& info) { return info.field.name == name; });
 }
 
 // The action that a cell runs: the asked one, or the one it sweeps.
 Asked cell_action(const Asked& asked) {
-  Asked cell = asked;
+  Asked cell{asked.system, asked.action, {}};
   if (!asked.action->sweeps.empty()) cell.action = asked.system->find(asked.action->sweeps);
   return cell;
 }
 
-std::vector<std::string> words_of(const Settings& settings) {
+// What the sweep itself takes, or sets for each cell. An action may have seeds of its own.
+bool is_of_sweep(const Asked& asked, std::string_view name) {
+  for (const char* own : {"out", "resume", "json", "quiet", "dry_run", "threads"}) {
+    if (name == own) return true;
+  }
+  if (name == "over") return !asked.action->sweeps.empty();
+  return (name == "seeds" || name == "sweep") && !is_own_field(*asked.action, name);
+}
+
+std::vector<std::string> words_of(const Asked& asked, const Settings& settings) {
   std::vector<std::string> words;
   for (const char* field : {"over", "sweep"}) {
-    if (!settings.has(field)) continue;
+    if (!settings.has(field) || !is_of_sweep(asked, field)) continue;
     const auto own = settings.at(field).value.get<std::vector<std::string>>();
     words.insert(words.end(), own.begin(), own.end());
   }
   return words;
 }
 
-bool is_own_field(const Action& action, std::string_view name) {
-  return std::any_of(action.fields.begin(), action.fields.end(),
-                     [&](const FieldInfo& info) { return info.field.name == name; });
+std::int64_t seeds_of(const Asked& asked, const RunConfig& run) { return is_of_sweep(asked, "seeds") ? run.seeds : 1; }
+
+// Error(Exit::usage): none, one that each cell has anyway, more than there may be.
+std::vector<SweptOption> options_of(const Asked& asked, const Settings& settings, const RunConfig& run) {
+  std::vector<SweptOption> options = parse_sweep(words_of(asked, settings));
+  const std::int64_t seeds = seeds_of(asked, run);
+  if (seeds > static_cast<std::int64_t>(kMostCells) || run.seed > std::numeric_limits<std::int64_t>::max() - seeds) {
+    throw Error(Exit::usage,
+                "--seeds is " + std::to_string(seeds) + " from --seed " + std::to_string(run.seed) +
+                    ", expected at most " + std::to_string(kMostCells),
+                "--seeds 5 shows the spread");
+  }
+  if (seeds > 1) {
+    SweptOption each{"seed", {}};
+    for (std::int64_t i = 0; i < seeds; ++i) each.values.push_back(std::to_string(run.seed + i));
+    options.push_back(std::move(each));
+  }
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    const std::string& name = options[i].name;
+    if (is_of_sweep(asked, name))
+      throw Error(Exit::usage, flag_name(name) + " cannot be swept: each run has its own, and one thread",
+                  "sweep another option");
+    if (name == "seed" && seeds > 1 && i + 1 < options.size())
+      throw Error(Exit::usage, "--seeds is " + std::to_string(seeds) + ", but seed is swept, too",
+                  "leave one of them out");
+  }
+  if (options.empty()) throw Error(Exit::usage, "--over is missing", "--over window=5,10,20");
+  return options;
 }
 
-JobTable::MakeJob maker(const Asked& asked) {
-  return [asked](const Json& settings, const JobContext& context) {
-    SweepPlan plan;
-    plan.verb = cell_action(asked).name();
-    plan.arguments = settings["arguments"].get<std::vector<std::string>>();
-    for (const Json& option : settings["swept"])
-      plan.options.push_back({option["name"].get<std::string>(), option["values"].get<std::vector<std::string>>()});
-    if (!asked.system->metrics.empty()) plan.metric = asked.system->metrics.front().name;
-    return make_sweep_job(std::move(plan), context);
+// What all cells are given: the options of the sweep but those that it sets, and of the environment what only some of
+// the cells' choices have.
+std::vector<GivenValue> given_of(const Asked& asked, const Settings& settings,
+                                 const std::vector<SweptOption>& options) {
+  const auto is_left_out = [&](std::string_view name) {
+    return is_of_sweep(asked, name) ||
+           std::any_of(options.begin(), options.end(), [&](const SweptOption& option) { return option.name == name; });
   };
+  std::vector<GivenValue> given;
+  for (GivenValue& value : environment_of(*cell_action(asked).action)) {
+    if (!settings.has(value.name) && !is_left_out(value.name)) given.push_back(std::move(value));
+  }
+  for (const FieldInfo& info : settings.fields()) {
+    const std::string name(info.field.name);
+    if (settings.is_given(name) && !is_left_out(name))
+      given.push_back({name, settings.at(name).value, settings.at(name).origin});
+  }
+  return given;
+}
+
+// A plan as a record keeps it, under settings["swept"].
+Json record_of(const SweepPlan& plan) {
+  Json given = Json::object(), options = Json::object();
+  for (const GivenValue& value : plan.given) given[value.name] = {{"value", value.value}, {"from", value.origin}};
+  for (const SweptOption& option : plan.options) options[option.name] = option.values;
+  return {{"options", options}, {"given", given}, {"folder", plan.folder}};
+}
+
+SweepPlan plan_of(const Asked& asked, const Json& swept) {
+  if (!swept.is_object()) {
+    throw Error(Exit::input, "the sweep was begun by an earlier version of frugal, which kept its settings another way",
+                "begin it again with another --out");
+  }
+  SweepPlan plan{.action = cell_action(asked),
+                 .given = {},
+                 .options = {},
+                 .folder = swept.at("folder").get<std::string>(),
+                 .metric = {}};
+  for (const auto& [name, value] : swept.at("given").items())
+    plan.given.push_back({name, value.at("value"), value.at("from").get<std::string>()});
+  for (const auto& [name, values] : swept.at("options").items())
+    plan.options.push_back({name, values.get<std::vector<std::string>>()});
+  if (!asked.system->metrics.empty()) plan.metric = asked.system->metrics.front().name;
+  return plan;
+}
+
+class Silence {
+ public:
+  Silence() { set_quiet(true); }
+  ~Silence() { set_quiet(was_quiet_); }
+
+ private:
+  const bool was_quiet_ = is_quiet();
+};
+
+// Refuses before anything runs. Seeds that follow each other differ in nothing that a check looks at.
+void check_cells(const SweepPlan& plan, const std::string& out, std::size_t seeds) {
+  const Silence silence;
+  const std::vector<Cell> cells = cells_of(plan.options);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    try {
+      const Settings settings = cell_settings(plan, cells[i], (std::filesystem::path(out) / cell_name(i, cells[i])));
+      if (i % seeds == 0) plan.action.action->check(settings);
+    } catch (const Error& error) {
+      std::string which;
+      for (const auto& [name, value] : cells[i]) which += (which.empty() ? "" : ", ") + name + " " + value;
+      throw Error(error.code(), std::string(error.what()) + " (of the run with " + which + ")", error.fix());
+    }
+  }
+  handed() = {};  // what checks kept for a library: each cell reads its own
+}
+
+int show_cells(const SweepPlan& plan, bool json) {
+  const Json record = record_of(plan);
+  const std::size_t runs = cells_of(plan.options).size();
+  if (json) {
+    print_json(
+        {{"action", plan.action.name()}, {"runs", runs}, {"swept", record["options"]}, {"given", record["given"]}});
+    return 0;
+  }
+  std::cout << runs << " runs of frugal " << plan.action.name() << '\n';
+  for (const SweptOption& option : plan.options) {
+    std::cout << "  " << option.name;
+    for (const std::string& value : option.values) std::cout << ' ' << value;
+    std::cout << '\n';
+  }
+  std::cout << "their settings are good; none was started\n";
+  return 0;
 }
 
 }  // namespace
@@ -137,6 +235,8 @@ std::vector<SweptOption> parse_sweep(const std::vector<std::string>& words) {
 std::vector<Cell> cells_of(const std::vector<SweptOption>& options) {
   std::vector<Cell> cells = {{}};
   for (const SweptOption& option : options) {
+    if (cells.size() * option.values.size() > kMostCells)
+      throw Error(Exit::usage, "--sweep makes more than " + std::to_string(kMostCells) + " runs", "sweep fewer values");
     std::vector<Cell> more;
     for (const Cell& cell : cells) {
       for (const std::string& value : option.values) {
@@ -145,51 +245,46 @@ std::vector<Cell> cells_of(const std::vector<SweptOption>& options) {
       }
     }
     cells = std::move(more);
-    if (cells.size() > kMostCells)
-      throw Error(Exit::usage, "--sweep makes more than " + std::to_string(kMostCells) + " runs", "sweep fewer values");
   }
   return cells;
 }
 
 bool is_sweep(const Asked& asked, const Settings& settings) {
-  const bool has_seeds = !is_own_field(*asked.action, "seeds") && settings.at("seeds").value.get<std::int64_t>() > 1;
-  return has_seeds || !words_of(settings).empty() || !asked.action->sweeps.empty();
+  return seeds_of(asked, from_json<RunConfig>(settings.values())) > 1 || !words_of(asked, settings).empty() ||
+         !asked.action->sweeps.empty();
 }
 
-bool is_swept(const std::string& run) {
-  const Json record = json_of(read_file(std::filesystem::path(run) / "run.json"));
+bool is_swept(const Json& record) {
   return record.is_object() && record.value("settings", Json::object()).contains("swept");
 }
 
 int run_sweep(const Asked& asked, const Settings& settings, const RunConfig& run) {
-  std::vector<SweptOption> options = parse_sweep(words_of(settings));
-  if (!is_own_field(*asked.action, "seeds") && run.seeds > 1) {
-    SweptOption seeds{"seed", {}};
-    for (std::int64_t i = 0; i < run.seeds; ++i) seeds.values.push_back(std::to_string(run.seed + i));
-    options.push_back(std::move(seeds));
-  }
-  if (options.empty()) throw Error(Exit::usage, "--over is missing", "--over window=5,10,20");
-  const std::vector<std::string> arguments = arguments_of(settings);
-  Asked cell = cell_action(asked);
-  for (const Cell& values : cells_of(options)) {  // refused before anything runs
-    cell.arguments = arguments;
-    for (const auto& [name, value] : values) cell.arguments.insert(cell.arguments.end(), {flag_name(name), value});
-    cell.action->check(parse_arguments(cell).settings);
-  }
+  SweepPlan plan{.action = cell_action(asked),
+                 .given = {},
+                 .options = options_of(asked, settings, run),
+                 .folder = std::filesystem::current_path().string(),
+                 .metric = {}};
+  plan.given = given_of(asked, settings, plan.options);
+  const std::size_t cells = cells_of(plan.options).size();
+  // A dry run may have no --out: then there is no place to judge.
+  const std::string out =
+      run.out.empty() ? (std::filesystem::temp_directory_path() / ("frugal-" + std::to_string(::getpid()))).string()
+                      : run.out;
+  check_cells(plan, out, static_cast<std::size_t>(seeds_of(asked, run)));
+  if (run.dry_run) return show_cells(plan, run.json);
   Json all = settings.values();
-  all["arguments"] = arguments;
-  all["swept"] = Json::array();
-  for (const SweptOption& option : options) all["swept"].push_back({{"name", option.name}, {"values", option.values}});
+  all["swept"] = record_of(plan);
   all["checkpoint_every"] = 1;
-  catch_interrupts();
-  return run_job(maker(asked), {asked.name(), all});
+  all["eval_every"] = std::max<std::size_t>(1, cells / 50);  // how often the table is drawn
+  return run_sweep_again(asked, all);
 }
 
-int resume_sweep(const Asked& asked, const Json& given) {
+int run_sweep_again(const Asked& asked, const Json& settings) {
   catch_interrupts();
-  return run_job(maker(asked), {asked.name(), given});
+  const auto make = [asked](const Json& of_run, const JobContext& context) {
+    return make_sweep_job(plan_of(asked, of_run["swept"]), context);
+  };
+  return run_job(make, {asked.name(), settings});
 }
-
-int repeat_sweep(const Asked& asked, const Json& settings) { return resume_sweep(asked, settings); }
 
 }  // namespace frugal

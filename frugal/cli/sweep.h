@@ -1,8 +1,8 @@
 // A run for each value of an option, or for each seed: every cell is a run of its own below the sweep's folder, in a
 // process of its own with one thread, so that cells go side by side and none depends on another.
 #pragma once
-#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "frugal/cli/parse.h"
@@ -22,11 +22,11 @@ std::vector<SweptOption> parse_sweep(const std::vector<std::string>& words);
 std::vector<Cell> cells_of(const std::vector<SweptOption>& options);  // every combination, the last option fastest
 
 bool is_sweep(const Asked& asked, const Settings& settings);
-bool is_swept(const std::string& run);  // the folder of a sweep
+bool is_swept(const Json& record);  // of a sweep's folder
 
-// Error(Exit::usage): a cell whose settings are refused, before any runs.
+// Error: a cell that is refused, before any runs. With --dry-run none does.
 int run_sweep(const Asked& asked, const Settings& settings, const RunConfig& run);
-int resume_sweep(const Asked& asked, const Json& given);
-int repeat_sweep(const Asked& asked, const Json& settings);  // as a record has them, with another "out"
+// settings: those of the sweep's record, with another "out"; or "resume" and those of this process.
+int run_sweep_again(const Asked& asked, const Json& settings);
 
 }  // namespace frugal
