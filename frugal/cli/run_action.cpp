@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "frugal/base/interrupt.h"
@@ -15,6 +16,7 @@
 #include "frugal/base/room.h"
 #include "frugal/base/units.h"
 #include "frugal/base/validate.h"
+#include "frugal/cli/captured_output.h"
 #include "frugal/cli/report/report.h"
 #include "frugal/cli/sweep.h"
 #include "frugal/train/loop/loop.h"
@@ -61,9 +63,13 @@ const JobTable& jobs_of_the_program() {
   return table;
 }
 
-int compute(const Asked& asked, const Json& settings, const Json& facts) {
+// facts: of the check; their names are kept beside them, so that a repeated run has them again.
+int compute(const Asked& asked, const Json& settings, Json facts) {
   if (settings.value("dry_run", false))
     throw Error(Exit::internal, "a dry run of frugal " + asked.name() + " would compute", "report this");
+  Json names = Json::array();
+  for (const auto& [name, value] : facts.items()) names.push_back(name);
+  if (!names.empty()) facts["facts"] = names;
   if (const auto* make = jobs_of_the_program().find_job(asked.name())) {
     catch_interrupts();
     return run_job(*make, {asked.name(), settings, facts});
@@ -175,6 +181,20 @@ int start(const Asked& asked, const Settings& settings) {
   return finished(compute(asked, checked.settings, checked.facts), run.out);
 }
 
+// What the check of the run found, as its record has it; of runs of before there were names the plan.
+Json facts_of(const Json& record) {
+  Json facts = Json::object();
+  for (const Json& name : record.value("facts", Json::array({"plan"}))) {
+    if (const auto found = record.find(name.get<std::string>()); found != record.end()) facts[found.key()] = *found;
+  }
+  return facts;
+}
+
+// Of its weights, or of its whole state.
+std::string bits_of(const Json& record) {
+  return record.value("weights_sha256", record.value("results", Json::object()).value("state_sha256", ""));
+}
+
 }  // namespace
 
 int run_of(const Asked& asked, const Settings& settings) {
@@ -198,20 +218,30 @@ int repeat_run(const std::string& run, const std::string& out, bool json, bool q
   const Asked asked = asked_for(words);
   Json settings = record["settings"];
   settings.update({{"out", out}, {"json", json}, {"quiet", quiet}, {"dry_run", false}});
-  Json facts = Json::object();
-  if (record.contains("plan")) facts["plan"] = record["plan"];
-  const int code = finished(is_swept(record) ? run_sweep_again(asked, settings) : compute(asked, settings, facts), out);
-  if (code != 0) return code;
+  std::optional<CapturedOutput> printed;  // with --json one object is, and it has the verdict
+  if (json) printed.emplace();
+  const int code =
+      finished(is_swept(record) ? run_sweep_again(asked, settings) : compute(asked, settings, facts_of(record)), out);
+  const std::string line = printed ? printed->end() : "";
+  if (code != 0) {
+    std::cout << line;
+    return code;
+  }
   const Json again = RunFolder::read_record(out);
-  const auto bits = [](const Json& of) {
-    return of.contains("weights_sha256") ? of["weights_sha256"] : of["results"].value("state_sha256", Json());
-  };
-  if (bits(again) == bits(record)) {
+  const bool is_same = bits_of(again) == bits_of(record) && !bits_of(again).empty();
+  const std::string what = "the run ended with " + bits_of(again) + ", " + run + " with " + bits_of(record),
+                    fix = "runs repeat on the same kind of machine and version: see machine in both run.json";
+  if (!json && !is_same) throw Error(Exit::diverged, what, fix);
+  if (!json) {
     say("the same bits as " + run);
     return 0;
   }
-  throw Error(Exit::diverged, "the run ended with " + bits(again).dump() + ", " + run + " with " + bits(record).dump(),
-              "runs repeat on the same kind of machine and version: see machine in both run.json");
+  Json verdict = {{"run", out}, {"repeats", run}, {"is_same", is_same}};
+  verdict.update(again["results"]);
+  if (again.contains("weights_sha256")) verdict["weights_sha256"] = again["weights_sha256"];
+  if (!is_same) verdict.update({{"error", what}, {"fix", fix}, {"exit", static_cast<int>(Exit::diverged)}});
+  print_json(verdict);
+  return is_same ? 0 : static_cast<int>(Exit::diverged);
 }
 
 }  // namespace frugal
