@@ -46,12 +46,14 @@ struct Action {
   std::function<Checked(const Settings&)> check = {};
   bool plans_memory = false;        // check holds --memory by arithmetic; else the loop measures two steps
   bool depends_on_threads = false;  // results do, so that a run keeps --threads when it goes on
-  std::string_view trial = {};      // options of a run of a second or two: what the suite over all jobs runs
+  std::string_view trial = {};      // options of a run of a second or two, which the suite over all jobs runs
   std::string_view sweeps = {};     // the action whose run is repeated over the values of the field "over"
   // Of any other action: what it does; returns the exit code.
   std::function<int(const Settings&)> run = {};
 };
 
+// A number of a run's results by its name there: "test.accuracy" is in the results' object "test". One that the results
+// have not is looked for as best.metric, and then in "test".
 struct Metric {
   std::string_view name, unit;
   bool is_higher_better = true;
@@ -63,7 +65,7 @@ struct SystemInfo {
   std::string_view group = "";             // heading in the help: "language models", a room's name
   std::vector<std::string_view> examples;  // whole command lines
   std::vector<Action> actions;
-  std::vector<Metric> metrics = {};  // the first decides which step of a run is the best
+  std::vector<Metric> metrics = {};  // the first is what a sweep draws
   std::string_view folder = {};      // "signals/swarm"; the build fills it in
 
   const Action* find(std::string_view action) const {  // null: none
