@@ -38,7 +38,7 @@ Json resume_settings(const Asked& asked, const Settings& settings) {
     throw Error(Exit::input, "--resume: " + run + " holds no run.json",
                 "give the folder that " + asked.name() + " --out made");
   }
-  const auto may_differ = resumable(*asked.action, is_swept(RunFolder::read_record(run)));
+  const auto may_differ = resumable(*asked.action, is_swept(run));
   Json given = Json::object();
   for (const auto& info : settings.fields()) {
     const std::string name(info.field.name);
@@ -201,8 +201,7 @@ int run_of(const Asked& asked, const Settings& settings) {
   if (!settings.is_given("resume")) return start(asked, settings);
   const Json given = resume_settings(asked, settings);
   const auto run = given["resume"].get<std::string>();
-  const bool is_of_sweep = is_swept(RunFolder::read_record(run));
-  return finished(is_of_sweep ? run_sweep_again(asked, given) : compute(asked, given, Json::object()), run);
+  return finished(is_swept(run) ? run_sweep_again(asked, given) : compute(asked, given, Json::object()), run);
 }
 
 int repeat_run(const std::string& run, const std::string& out, bool json, bool quiet) {
@@ -221,7 +220,7 @@ int repeat_run(const std::string& run, const std::string& out, bool json, bool q
   std::optional<CapturedOutput> printed;  // with --json one object is, and it has the verdict
   if (json) printed.emplace();
   const int code =
-      finished(is_swept(record) ? run_sweep_again(asked, settings) : compute(asked, settings, facts_of(record)), out);
+      finished(is_swept(run) ? run_sweep_again(asked, settings) : compute(asked, settings, facts_of(record)), out);
   const std::string line = printed ? printed->end() : "";
   if (code != 0) {
     std::cout << line;

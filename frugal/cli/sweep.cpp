@@ -10,8 +10,10 @@
 #include <limits>
 #include <optional>
 
+#include "frugal/base/atomic_file.h"
 #include "frugal/base/handed.h"
 #include "frugal/base/interrupt.h"
+#include "frugal/base/json_text.h"
 #include "frugal/base/log.h"
 #include "frugal/base/print.h"
 #include "frugal/cli/sweep_job.h"
@@ -254,7 +256,8 @@ bool is_sweep(const Asked& asked, const Settings& settings) {
          !asked.action->sweeps.empty();
 }
 
-bool is_swept(const Json& record) {
+bool is_swept(const std::string& run) {
+  const Json record = json_of(read_file(std::filesystem::path(run) / "run.json"));
   return record.is_object() && record.value("settings", Json::object()).contains("swept");
 }
 

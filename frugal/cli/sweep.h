@@ -22,7 +22,7 @@ std::vector<SweptOption> parse_sweep(const std::vector<std::string>& words);
 std::vector<Cell> cells_of(const std::vector<SweptOption>& options);  // every combination, the last option fastest
 
 bool is_sweep(const Asked& asked, const Settings& settings);
-bool is_swept(const Json& record);  // of a sweep's folder
+bool is_swept(const std::string& run);  // the folder of a sweep
 
 // Error: a cell that is refused, before any runs. With --dry-run none does.
 int run_sweep(const Asked& asked, const Settings& settings, const RunConfig& run);
