@@ -3,13 +3,16 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
+#include <map>
 #include <random>
 #include <thread>
 
 #include "frugal/base/json_text.h"
 #include "frugal/base/room.h"
 #include "frugal/base/system.h"
+#include "frugal/cli/sweep_rows.h"
 #include "run_program.h"
 
 namespace frugal {
@@ -62,6 +65,33 @@ class EveryJob : public testing::TestWithParam<Trial> {
   Outcome start(const std::string& out, const std::string& more = "") const {
     return run(GetParam().options + " --checkpoint-every 2 " + more + " --out " + at(out));
   }
+  // In a process of its own.
+  pid_t begin(const std::string& more) const {
+    const std::string command = "exec " FRUGAL_BINARY_DIR "/bin/frugal " + GetParam().name + " " + more +
+                                " --quiet --json >/dev/null 2>&1 </dev/null";
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+      ::_exit(127);
+    }
+    return child;
+  }
+  static int wait(pid_t child) {  // exit code; -1: ended by a signal
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  // False: the run at `out` took none in a minute.
+  static bool wait_for_step(const fs::path& out) {
+    for (int i = 0; i < 30000; ++i) {
+      std::error_code failed;
+      if (fs::exists(out / "events.jsonl", failed) &&
+          read_file(out / "events.jsonl").find(R"("event":"step")") != std::string::npos)
+        return true;
+      std::this_thread::sleep_for(2ms);
+    }
+    return false;
+  }
   Json record(const std::string& name) const { return json_of(read_file(at(name) + "/run.json")); }
   std::string sha256(const std::string& name) const {  // of the weights it ended with, or of its whole state
     const Json run = record(name);
@@ -92,16 +122,48 @@ TEST_P(EveryJob, KilledAnywhereAndResumedEndsWithTheSameBits) {
 TEST_P(EveryJob, InterruptedSavesAndGoesOn) {
   ASSERT_EQ(start("whole").code, 0);
   const std::string out = at("stopped");
-  const std::string command = "timeout -s INT 0.4 " FRUGAL_BINARY_DIR "/bin/frugal " + GetParam().name + " " +
-                              GetParam().options + " --checkpoint-every 1000 --quiet --json --out " + out +
-                              " >/dev/null 2>&1 </dev/null";
-  [[maybe_unused]] const int code = std::system(command.c_str());
-  if (!fs::exists(out + "/run.json")) GTEST_SKIP() << "it had not begun";
-  EXPECT_NE(record("stopped")["status"], "running") << "an interrupt leaves a run that says so";
-  if (record("stopped")["status"] == "interrupted") {
-    EXPECT_EQ(run("--resume " + out).code, 0);
-  }
+  const pid_t child = begin(GetParam().options + " --checkpoint-every 1000 --out " + out);
+  const bool has_begun = wait_for_step(out);
+  ::kill(child, SIGINT);
+  EXPECT_EQ(wait(child), 130);
+  ASSERT_TRUE(has_begun);
+  ASSERT_EQ(record("stopped")["status"], "interrupted");
+  EXPECT_EQ(run("--resume " + out).code, 0);
   EXPECT_EQ(sha256("stopped"), sha256("whole"));
+}
+
+// Killed by -9 a sweep takes its runs along; it goes on, has the runs of each seed, and repeats to the same bits.
+TEST_P(EveryJob, SweepsSeedsAndRepeats) {
+  const auto& fields = GetParam().action->fields;
+  const bool has_own_seeds =
+      std::any_of(fields.begin(), fields.end(), [](const FieldInfo& info) { return info.field.name == "seeds"; });
+  const std::string out = at("sweep"), seeds = has_own_seeds ? " --seed 9 --sweep seed=3,4" : " --seed 3 --seeds 2";
+  const std::string options = GetParam().options + seeds + " --threads 2";
+  EXPECT_EQ(json_of(run(options + " --dry-run").out)["runs"], 2);
+  const pid_t child = begin(options + " --out " + out);
+  const bool has_begun = wait_for_step(out + "/cells/0001-seed=3");
+  ::kill(child, SIGKILL);
+  wait(child);
+  ASSERT_TRUE(has_begun);
+  const std::string cell = "sweep/cells/0001-seed=3";
+  for (int i = 0; i < 30000 && record(cell)["status"] == "running"; ++i) std::this_thread::sleep_for(2ms);
+  EXPECT_EQ(record(cell)["status"], "interrupted");
+  const Outcome resumed = run("--resume " + out);
+  ASSERT_EQ(resumed.code, 0) << resumed.err << resumed.out;
+  const Json rows = record("sweep")["results"]["rows"];
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[1]["seed"], "4");
+  EXPECT_TRUE(fs::exists(out + "/sweep.csv"));
+  ASSERT_EQ(run(GetParam().options + " --seed 3 --threads 1 --out " + at("alone")).code, 0);
+  EXPECT_EQ(sha256(cell), sha256("alone"));
+  for (const std::string name : {"sweep", "alone"}) {
+    const Outcome again = run_program("rerun " + at(name) + " --out " + at(name + "-again") + " --json --quiet");
+    EXPECT_EQ(again.code, 0) << again.out << again.err;
+    EXPECT_EQ(json_of(again.out)["is_same"], true) << "one object with the verdict: " << again.out;
+    const Json first = record(name), second = record(name + "-again");
+    for (const Json& fact : first.value("facts", Json::array()))
+      EXPECT_EQ(first[fact.get<std::string>()], second.value(fact.get<std::string>(), Json())) << fact;
+  }
 }
 
 TEST_P(EveryJob, KeepsItsRecordAndDrawsItsPage) {
@@ -110,6 +172,10 @@ TEST_P(EveryJob, KeepsItsRecordAndDrawsItsPage) {
   EXPECT_EQ(run["action"], GetParam().name);
   EXPECT_EQ(run["status"], "done");
   EXPECT_GT(run["results"]["peak_rss_bytes"], 0);
+  ASSERT_FALSE(GetParam().system->metrics.empty());
+  const std::string metric(GetParam().system->metrics.front().name);
+  EXPECT_NE(metric_column({numbers_of(run["results"])}, metric), "")
+      << metric << " is no number of the results, so a sweep cannot draw it: " << run["results"];
   const std::string page = read_file(at("r") + "/report.html");
   EXPECT_NE(page.find("<svg"), std::string::npos) << "a page without a picture";
   EXPECT_EQ(page.find("http://"), page.find("http://www.w3.org")) << "nothing is fetched";
@@ -154,6 +220,19 @@ TEST_P(EveryJob, ItsFolderSaysWhatItIs) {
   const std::string text = read_file(folder / "README.md");
   for (const char* heading : {"## Source", "## Memory", "## When not to use it", "## In this folder"})
     EXPECT_NE(text.find(heading), std::string::npos) << folder << " has no heading " << heading;
+}
+
+// Runs that have no trial, and why nothing is lost.
+TEST(EveryRun, HasATrialOrAnExcuse) {
+  const std::map<std::string, std::string> excused = {{"tune", "needs a model: verbs/torch/tests and tune/tests"},
+                                                      {"swarm sweep", "its runs are those of swarm train"}};
+  for (const SystemInfo& system : systems().all()) {
+    for (const Action& action : system.actions) {
+      const std::string name = std::string(system.name) + (action.name.empty() ? "" : " " + std::string(action.name));
+      if (!action.is_run || !action.trial.empty()) continue;
+      EXPECT_TRUE(excused.contains(name)) << "frugal " << name << " has no trial, so no test here runs it";
+    }
+  }
 }
 
 std::string name_of(const testing::TestParamInfo<Trial>& info) {

@@ -1,4 +1,4 @@
-// The real program on the real model, in a folder of the test's own.
+// The real program, and the real model, in a folder of the test's own.
 #pragma once
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -29,11 +29,9 @@ struct Outcome {
   }
 };
 
-// Skips where the model is not there.
-class OnModel : public testing::Test {
+class WithProgram : public testing::Test {
  protected:
   void SetUp() override {
-    if (!fs::exists(kModel)) GTEST_SKIP() << "no model at " << kModel << "; make model fetches it";
     std::string name = (fs::temp_directory_path() / "frugal_model_test_XXXXXX").string();
     ASSERT_NE(::mkdtemp(name.data()), nullptr) << name;
     folder_ = name;
@@ -54,6 +52,15 @@ class OnModel : public testing::Test {
   }
 
   fs::path folder_;
+};
+
+// Skips where the model is not there.
+class OnModel : public WithProgram {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(kModel)) GTEST_SKIP() << "no model at " << kModel << "; make model fetches it";
+    WithProgram::SetUp();
+  }
 };
 
 }  // namespace frugal
