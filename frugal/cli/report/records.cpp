@@ -21,7 +21,7 @@ bool is_of_run(std::string_view key) {
 // What of a record has a part of the page for itself.
 constexpr std::string_view kShown[] = {"format", "created", "updated",        "action",  "settings", "base",
                                        "data",   "machine", "versions",       "version", "lr_race",  "plan",
-                                       "status", "results", "weights_sha256", "files",   "chosen", "facts"};
+                                       "status", "results", "weights_sha256", "files",   "chosen",   "facts"};
 
 std::string setting_value(const Json& value, const FieldInfo* info) {
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
