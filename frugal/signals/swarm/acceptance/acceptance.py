@@ -140,11 +140,13 @@ def resume(runner):
         shutil.rmtree(folder, ignore_errors=True)
     runner.call("train", *options.split(), "--threads", 1, "--out", whole, "--quiet")
     kills = 0
-    for wait in (4, 6, 9):
+    epochs = lambda: (cut / "events.jsonl").read_text().count('"event":"step"') if (cut / "events.jsonl").exists() else 0
+    for target in (3, 11, 22):  # killed in an epoch behind so many
         words = ["--resume", cut] if cut.exists() else [*options.split(), "--threads", 1, "--out", cut]
         process = subprocess.Popen([runner.frugal, "swarm", "train", *map(str, words), "--quiet"],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(wait)
+        while process.poll() is None and epochs() < target:
+            time.sleep(0.01)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
