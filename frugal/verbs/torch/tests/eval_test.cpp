@@ -6,6 +6,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "frugal/base/handed.h"
 #include "frugal/verbs/torch/tests/on_model.h"
 
 namespace frugal {
@@ -29,7 +30,7 @@ class Eval : public OnModel {
                  {"quiet", true}};
     void* library = ::dlopen(FRUGAL_BINARY_DIR "/lib/libfrugal_torch.so", RTLD_NOW | RTLD_LOCAL);
     ASSERT_NE(library, nullptr) << ::dlerror();
-    run_ = reinterpret_cast<int (*)(const char*, const char*)>(::dlsym(library, "frugal_room_run"));
+    run_ = reinterpret_cast<int (*)(const char*, const char*, Handed*)>(::dlsym(library, "frugal_room_run"));
     ASSERT_NE(run_, nullptr);
   }
   // Past the plan, which would refuse a budget that cannot hold.
@@ -38,14 +39,14 @@ class Eval : public OnModel {
     settings["memory"] = mebibytes << 20;
     std::ostringstream out;
     std::streambuf* const before = std::cout.rdbuf(out.rdbuf());
-    const int code = run_("eval", Json{{"settings", settings}}.dump().c_str());
+    const int code = run_("eval", Json{{"settings", settings}}.dump().c_str(), &handed());
     std::cout.rdbuf(before);
     EXPECT_EQ(code, expected) << out.str();
     return Json::parse(out.str(), nullptr, false);
   }
 
   Json settings_;
-  int (*run_)(const char*, const char*) = nullptr;
+  int (*run_)(const char*, const char*, Handed*) = nullptr;
 };
 
 TEST_F(Eval, StopsWhenTheProcessIsLargerThanPromised) {
