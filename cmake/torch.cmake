@@ -63,6 +63,7 @@ void register_room(JobTable& table) { register_room_${room}(table); }
 ")
   add_library(${library} SHARED ${CMAKE_SOURCE_DIR}/frugal/train/room/entry.cpp ${entry})
   target_link_libraries(${library} PRIVATE computing_${room})
+  target_link_options(${library} PRIVATE -Wl,-z,defs)  # a function registered under a wrong name fails here, not when it is run
   list(APPEND FRUGAL_ROOM_LIBRARIES ${library})
   add_dependencies(frugal ${library})
   frugal_tests(${room} TRUE computing_${room})

@@ -94,6 +94,8 @@ std::string choice_groups(const Action& action) {
         fresh.push_back(info);
       }
       const std::string title = flag_name(choice.field) + " " + std::string(plugin.name);
+      if (fresh.empty() && !plugin.fields.empty() && !is_first)
+        text += "\n" + title + ": options that it shares with those above\n";
       text += groups(
           fresh, title + (is_first || fresh.empty()
                               ? ""

@@ -19,6 +19,7 @@
 #include "frugal/cli/captured_output.h"
 #include "frugal/cli/report/report.h"
 #include "frugal/cli/sweep.h"
+#include "frugal/core/budget/memory_usage.h"
 #include "frugal/train/loop/loop.h"
 
 namespace frugal {
@@ -92,7 +93,8 @@ int finished(int code, const std::string& run) {
   return code;
 }
 
-// What the run takes at its peak: a child process takes two steps and an evaluation, and what grows is added.
+// What the run takes at its peak: a child process takes two steps and an evaluation, and what grows is added, and the
+// pages of the program's own file, which a fork does not bring along.
 std::uint64_t measured_peak(const Asked& asked, const Checked& checked) {
   int ends[2];
   if (::pipe(ends) != 0) throw Error(Exit::internal, "cannot make a pipe", "close some programs and try again");
@@ -130,7 +132,7 @@ std::uint64_t measured_peak(const Asked& asked, const Checked& checked) {
     throw Error(Exit::input, "the two steps that measure the memory of frugal " + asked.name() + " failed",
                 "see what it says above, or leave --memory and --dry-run out");
   }
-  return peak;
+  return peak + memory_usage().file;
 }
 
 // "--memory 512MiB" that holds `peak`, with room for what a measurement may be wrong by.

@@ -36,6 +36,12 @@ class JobTable {
   void raw_job(const std::string& action, MakeJob make) { add(jobs_, action, std::move(make)); }
   void raw_action(const std::string& action, RunAction run) { add(actions_, action, std::move(run)); }
 
+  std::string names() const {  // of jobs and actions, for messages
+    std::string all;
+    for (const auto& [name, entry] : jobs_) all += (all.empty() ? "" : ", ") + name;
+    for (const auto& [name, entry] : actions_) all += (all.empty() ? "" : ", ") + name;
+    return all;
+  }
   const MakeJob* find_job(const std::string& action) const { return find(jobs_, action); }
   const RunAction* find_action(const std::string& action) const { return find(actions_, action); }
 

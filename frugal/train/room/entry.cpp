@@ -28,8 +28,8 @@ int run(const std::string& action, const Json& request) {
     }
   }
   if (const auto* compute = table.find_action(action)) return (*compute)(settings);
-  throw Error(Exit::internal, "'" + action + "' is not in the library",
-              "build program and library together: make build");
+  throw Error(Exit::internal, "'" + action + "' is not in the library, which has: " + table.names(),
+              "register it under this name in its folder's torch/, or build program and library together: make build");
 }
 
 }  // namespace

@@ -154,7 +154,7 @@ TEST_P(EveryMethod, IsPlanned) {
   request.batch *= 8;
   EXPECT_GT(peak_of(method.plan(request, settings)), 0u);
   EXPECT_GE(peak_of(method.plan(request, settings)), peak_of(small));
-  EXPECT_FALSE(method.objectives.empty());
+  EXPECT_FALSE(method.objectives.empty()) << "its config has no field `objective`, whose choices are what it minimises";
   EXPECT_FALSE(method.source.empty());
 }
 
