@@ -1,32 +1,90 @@
 #include "frugal/base/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
+#include <iostream>
 #include <sstream>
 
 #include "frugal/base/error.h"
+#include "frugal/base/units.h"
 
 namespace frugal {
 namespace {
+
+namespace fs = std::filesystem;
+
 constexpr std::size_t kBuffer = 1 << 20;
+constexpr int kMostLinks = 40;  // as the system follows
+
+// The descriptor of stdout or stderr where that is what `status` is of; else -1.
+int own_stream(const struct stat& status) {
+  for (const int own : {STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat there {};
+    if (::fstat(own, &there) == 0 && there.st_dev == status.st_dev && there.st_ino == status.st_ino) return own;
+  }
+  return -1;
 }
 
-AtomicFile::AtomicFile(std::filesystem::path path)
-    : path_(std::move(path)),
-      temporary_(path_.string() + ".tmp-" + std::to_string(::getpid())),
-      buffer_(std::make_unique<std::byte[]>(kBuffer)) {
-  file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+}  // namespace
+
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), buffer_(std::make_unique<std::byte[]>(kBuffer)) {
+  struct stat there {};
+  const bool is_there = ::stat(path_.c_str(), &there) == 0;
+  if (is_there) {
+    if (S_ISDIR(there.st_mode)) throw Error(Exit::input, path_.string() + " is a folder", "name a file");
+    if (const int own = own_stream(there); own >= 0) {
+      std::cout.flush();
+      std::fflush(stdout);
+      file_ = ::fcntl(own, F_DUPFD_CLOEXEC, 3);
+      if (file_ < 0) fail("write to");
+      return;
+    }
+    if (!S_ISREG(there.st_mode)) {
+      open_stream(there.st_mode);
+      return;
+    }
+  }
+  if (!is_there && errno != ENOENT) fail("create");
+  target_ = follow_links(path_);
+  temporary_ = target_;
+  temporary_ += ".tmp-" + std::to_string(::getpid());
+  // Never readable by more than the file that it replaces, not for a moment.
+  const mode_t mode = is_there ? there.st_mode & 07777 : 0644;
+  file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode & 0777);
   if (file_ < 0) fail("create");
+  if (!is_there) return;
+  if (::fchown(file_, there.st_uid, there.st_gid) != 0) {
+  }  // another's file that one may replace: it is one's own from now on
+  if (::fchmod(file_, mode) != 0) {
+    const int reason = errno;
+    ::close(std::exchange(file_, -1));
+    ::unlink(temporary_.c_str());
+    errno = reason;
+    fail("keep the mode of");
+  }
+}
+
+// A pipe without a reader would wait for one: it is refused.
+void AtomicFile::open_stream(unsigned mode) {
+  if (!S_ISCHR(mode) && !S_ISFIFO(mode))
+    throw Error(Exit::input, path_.string() + " is neither a file nor a pipe", "name another place");
+  file_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (file_ < 0 && errno == ENXIO)
+    throw Error(Exit::input, "nothing reads the pipe " + path_.string(), "start its reader first, or name a file");
+  if (file_ < 0) fail("write to");
+  if (const int flags = ::fcntl(file_, F_GETFL); flags < 0 || ::fcntl(file_, F_SETFL, flags & ~O_NONBLOCK) != 0)
+    fail("write to");
 }
 
 AtomicFile::~AtomicFile() {
   if (file_ < 0) return;
   ::close(file_);
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::fail(const char* doing) {
@@ -62,9 +120,13 @@ void AtomicFile::write(const void* bytes, std::size_t size) {
 
 void AtomicFile::commit() {
   flush();
+  if (temporary_.empty()) {  // what is written as it comes has no disk of its own to wait for
+    if (::close(std::exchange(file_, -1)) != 0) fail("close");
+    return;
+  }
   if (::fsync(file_) != 0) fail("flush");
   if (::close(std::exchange(file_, -1)) != 0) fail("close");
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
     const int reason = errno;
     ::unlink(temporary_.c_str());
     errno = reason;
@@ -72,21 +134,51 @@ void AtomicFile::commit() {
   }
 }
 
-void write_file(const std::filesystem::path& path, std::string_view text) {
+void write_file(const fs::path& path, std::string_view text) {
   AtomicFile file(path);
   file.write(text);
   file.commit();
 }
 
-std::string read_file(const std::filesystem::path& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored))
-    throw Error(Exit::input, "cannot read " + path.string() + ": it is a folder", "give a file");
-  std::ifstream in(path, std::ios::binary);
+void require_regular(const fs::path& path) {
+  std::error_code failed;
+  const fs::file_status status = fs::status(path, failed);
+  if (!fs::exists(status) || fs::is_regular_file(status)) return;
+  throw Error(Exit::input,
+              "cannot read " + path.string() + (fs::is_directory(status) ? ": it is a folder" : ": it is not a file"),
+              "give a file");
+}
+
+std::ifstream open_file(const fs::path& path) {
+  require_regular(path);
+  return std::ifstream(path, std::ios::binary);
+}
+
+std::string read_file(const fs::path& path, std::uint64_t most) {
+  errno = 0;
+  std::ifstream in = open_file(path);
   std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in) throw Error(Exit::input, "cannot read " + path.string() + ": " + std::strerror(errno), "check the path");
+  if (in && most != ~std::uint64_t{0}) {
+    std::error_code failed;
+    if (const std::uint64_t size = fs::file_size(path, failed); !failed && size > most) {
+      throw Error(Exit::input, path.string() + " has " + format_bytes(size) + ", the most is " + format_bytes(most),
+                  "check that it is what its name says");
+    }
+  }
+  if (in && in.peek() != std::ifstream::traits_type::eof()) text << in.rdbuf();
+  if (in.bad() || !in.is_open() || !text)
+    throw Error(Exit::input, "cannot read " + path.string() + ": " + std::strerror(errno), "check the path");
   return std::move(text).str();
+}
+
+fs::path follow_links(fs::path path) {
+  std::error_code failed;
+  for (int i = 0; i < kMostLinks && fs::is_symlink(fs::symlink_status(path, failed)); ++i) {
+    const fs::path to = fs::read_symlink(path, failed);
+    if (failed) break;
+    path = to.is_absolute() ? to : path.parent_path() / to;
+  }
+  return path;
 }
 
 }  // namespace frugal

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,8 +11,10 @@
 namespace frugal {
 
 // Writes to `path` + ".tmp-<pid>"; commit() flushes to disk and renames; without commit() the temporary file is
-// removed. Every function throws Error(Exit::input) naming the path and the system's reason (a full disk, no
-// permission).
+// removed. A symbolic link stays: the file it leads to is what is replaced, and a file that is replaced keeps its mode.
+// Pipes, terminals and what else is no file with a name (/dev/null, the process's own stdout) are written as they come.
+// Every function throws Error(Exit::input) naming the path and the system's reason (a full disk, no permission), or a
+// folder or block device that is there.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -24,9 +27,10 @@ class AtomicFile {
   void commit();
 
  private:
+  void open_stream(unsigned mode);
   void flush();
   [[noreturn]] void fail(const char* doing);
-  std::filesystem::path path_, temporary_;
+  std::filesystem::path path_, target_, temporary_;  // temporary_: empty for what is written as it comes
   std::uint64_t size_ = 0;
   int file_ = -1;
   std::size_t buffered_ = 0;
@@ -34,6 +38,15 @@ class AtomicFile {
 };
 
 void write_file(const std::filesystem::path& path, std::string_view text);  // AtomicFile in one call
-std::string read_file(const std::filesystem::path& path);                   // Error(Exit::input) when it cannot
+
+// Error(Exit::input): `path` is there and is no regular file. A reader of a pipe would wait for ever, and one of
+// /dev/zero never end.
+void require_regular(const std::filesystem::path& path);
+// What every reader begins with: a stream that is not good when the file cannot be opened. Error: as require_regular.
+std::ifstream open_file(const std::filesystem::path& path);
+// Error(Exit::input): it cannot be read, is no regular file, or has more than `most` bytes.
+std::string read_file(const std::filesystem::path& path, std::uint64_t most = ~std::uint64_t{0});
+// Where a symbolic link leads, over all that follow, whether or not a file is there; any other path as it is.
+std::filesystem::path follow_links(std::filesystem::path path);
 
 }  // namespace frugal

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
 
 namespace frugal {
@@ -15,7 +16,7 @@ fs::path without_slash(const fs::path& path) { return path.has_filename() ? path
 }  // namespace
 
 AtomicFolder::AtomicFolder(const fs::path& path)
-    : path_(without_slash(path)), temporary_(path_.string() + ".tmp-" + std::to_string(::getpid())) {
+    : path_(follow_links(without_slash(path))), temporary_(path_.string() + ".tmp-" + std::to_string(::getpid())) {
   std::error_code error;
   if (fs::exists(path_) && !(fs::is_directory(path_) && fs::is_empty(path_))) {
     throw Error(Exit::input, path_.string() + " exists and is not an empty folder",
