@@ -2,9 +2,9 @@
 
 #include <openssl/evp.h>
 
-#include <fstream>
 #include <vector>
 
+#include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
 
 namespace frugal {
@@ -32,7 +32,7 @@ std::string Sha256::hex() {
 }
 
 std::string sha256_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
+  std::ifstream in = open_file(path);
   if (!in) throw Error(Exit::input, "cannot read " + path.string(), "check the path");
   Sha256 sha;
   std::vector<char> block(1 << 20);

@@ -14,7 +14,7 @@
 namespace frugal {
 
 MemoryMap::MemoryMap(const std::filesystem::path& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe is refused, not waited for
   const auto fail = [&](const std::string& reason) {
     if (file >= 0) ::close(file);
     throw Error(Exit::input, "cannot read " + path.string() + ": " + reason, "check the path and its permissions");

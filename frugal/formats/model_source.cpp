@@ -1,7 +1,6 @@
 #include "frugal/formats/model_source.h"
 
-#include <fstream>
-
+#include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
 #include "frugal/formats/gguf/gguf_model.h"
 #include "frugal/formats/safetensors/hf_model.h"
@@ -22,7 +21,7 @@ std::unique_ptr<ModelSource> ModelSource::open(const std::filesystem::path& path
     return open_hf_model(path);
   }
   char magic[4] = {};
-  std::ifstream(path, std::ios::binary).read(magic, 4);
+  open_file(path).read(magic, 4);
   if (std::string_view(magic, 4) == "GGUF") return open_gguf_model(path);
   throw Error(Exit::input, path.string() + " is not a model",
               "give a GGUF file or a Hugging Face folder with config.json");

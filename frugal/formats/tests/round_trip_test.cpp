@@ -1,5 +1,6 @@
 // A model written in one format and read back is the same model; the real one is what other programs read from it.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <bit>
 #include <cfloat>
@@ -194,6 +195,8 @@ TEST(MemoryMap, RefusesWhatIsNotAFile) {
   write_file(folder / "empty", "");
   EXPECT_NE(error_of([&] { MemoryMap map(folder / "d"); }), "no error");
   EXPECT_NE(error_of([&] { MemoryMap map(folder / "empty"); }).find("empty"), std::string::npos);
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_NE(error_of([&] { MemoryMap map(folder / "pipe"); }).find("not a file"), std::string::npos);
   EXPECT_NE(error_of([&] { MemoryMap map(folder / "none"); }).find("No such file"), std::string::npos);
 }
 

@@ -7,12 +7,14 @@
 #include <cstring>
 #include <utility>
 
+#include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
 
 namespace frugal {
 
 AppendFile::AppendFile(std::filesystem::path path, std::uint64_t keep)
     : path_(std::move(path)), size_(keep), synced_(std::chrono::steady_clock::now()) {
+  require_regular(path_);
   file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (file_ < 0) fail("open");
   if (::ftruncate(file_, static_cast<off_t>(keep)) != 0) fail("cut");

@@ -48,7 +48,7 @@ struct OpenSnapshot {
 
 // Reads the header; its own sizes are compared with the file's before anything is reserved.
 OpenSnapshot open_snapshot(const std::filesystem::path& path, Sha256* sha) {
-  OpenSnapshot open{std::ifstream(path, std::ios::binary), {}, 0};
+  OpenSnapshot open{open_file(path), {}, 0};
   std::error_code error;
   const std::uint64_t size = std::filesystem::file_size(path, error);
   char fixed[kFixed];

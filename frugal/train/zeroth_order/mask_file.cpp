@@ -1,9 +1,9 @@
 #include "frugal/train/zeroth_order/mask_file.h"
 
-#include <fstream>
 #include <string>
 #include <unordered_map>
 
+#include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
 #include "frugal/base/json.h"
 #include "frugal/base/json_text.h"
@@ -14,7 +14,7 @@ std::vector<std::vector<std::uint8_t>> read_mask_file(const std::filesystem::pat
   const auto fail = [&](const std::string& what) -> Error {
     return Error(Exit::input, path.string() + ": " + what, "write the mask for this model as docs/tune.md describes");
   };
-  std::ifstream in(path, std::ios::binary);
+  std::ifstream in = open_file(path);
   std::string line;
   if (!in || !std::getline(in, line) || line.size() > (std::size_t{16} << 20)) throw fail("not a mask file");
   const Json header = json_of(line);
