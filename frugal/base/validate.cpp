@@ -1,5 +1,6 @@
 #include "frugal/base/validate.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -50,9 +51,12 @@ void require_writable_parent(const std::string& option, const std::string& path)
                 "check its permissions, or name another place");
 }
 
-void require_writable_file(const std::string& option, const std::string& path) {
-  require_writable_parent(option, path);
+void require_writable_file(const std::string& option, const std::string& named) {
+  const std::string path = follow_links(named).string();
   std::error_code failed;
+  if (fs::is_directory(path, failed)) throw Error(Exit::input, option + ": " + named + " is a folder", "name a file");
+  if (fs::exists(path, failed) && !fs::is_regular_file(path, failed)) return;  // a pipe or a terminal: written as is
+  require_writable_parent(option, path);
   if (const fs::path folder = fs::path(path).parent_path(); !folder.empty() && !fs::exists(folder, failed)) {
     throw Error(Exit::input, option + ": the folder " + folder.string() + " does not exist",
                 "make it first: mkdir -p " + folder.string());
@@ -81,6 +85,30 @@ void require_new_folder(const std::string& path) {
                 "frugal " + action + " --resume " + path + " goes on with it; or name another folder");
   }
   if (!is_unused_folder(path)) throw Error(Exit::input, "--out: " + path + " is not empty", "name another folder");
+}
+
+void require_not_input(const std::string& option, const std::string& path, InputFiles inputs) {
+  struct stat out {};
+  if (path.empty() || ::stat(path.c_str(), &out) != 0 || !S_ISREG(out.st_mode)) return;
+  const auto is_out = [&](const fs::path& file) {
+    struct stat in {};
+    return ::stat(file.c_str(), &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino;
+  };
+  for (const auto& [name, input] : inputs) {
+    if (input.empty()) continue;
+    fs::path same = is_out(input) ? input : fs::path();
+    std::error_code failed;
+    if (fs::is_directory(input, failed)) {
+      for (fs::recursive_directory_iterator at(input, failed), end; !failed && at != end; at.increment(failed)) {
+        if (is_out(at->path())) same = at->path();
+      }
+    }
+    if (same.empty()) continue;
+    const std::string also = same == path ? "" : " is " + same.string() + ", which";
+    throw Error(Exit::usage,
+                option + ": " + path + also + " is read as " + std::string(name) + ", and would be overwritten",
+                "name another file");
+  }
 }
 
 void refuse_flags(const Settings& settings, std::initializer_list<std::string_view> names, const std::string& why) {

@@ -12,6 +12,7 @@
 #include "frugal/base/atomic_folder.h"
 #include "frugal/base/error.h"
 #include "frugal/base/sha256.h"
+#include "frugal/base/validate.h"
 
 namespace frugal {
 namespace {
@@ -131,6 +132,7 @@ TEST_F(Files, WhatCanHoldNoTextIsRefused) {
   EXPECT_EQ(refusal(Exit::input, [&] { write_file(folder_ / "folder", "x"); }),
             (folder_ / "folder").string() + " is a folder");
   EXPECT_TRUE(fs::is_empty(folder_ / "folder"));
+  EXPECT_NE(refusal(Exit::input, [&] { require_writable_file("--out", (folder_ / "folder").string()); }), "accepted");
 }
 
 TEST_F(Files, ReadersWaitForNoPipe) {
@@ -150,6 +152,30 @@ TEST_F(Files, ReadersWaitForNoPipe) {
   EXPECT_EQ(read_file(folder_ / "long", 2000).size(), 2000u);
   EXPECT_EQ(refusal(Exit::input, [&] { read_file(folder_ / "long", 1000); }),
             (folder_ / "long").string() + " has 1.95 KiB, the most is 1000 B");
+}
+
+TEST_F(Files, WhatIsReadIsNotWritten) {
+  fs::create_directories(folder_ / "model/deep");
+  const std::string data = (folder_ / "data").string(), weights = (folder_ / "model/deep/weights").string();
+  write_file(data, "1");
+  write_file(weights, "2");
+  fs::create_symlink("data", folder_ / "soft");
+  fs::create_hard_link(data, folder_ / "hard");
+  const auto refused = [&](const std::string& out) {
+    return refusal(Exit::usage, [&] {
+      require_not_input("--out", out, {{"--text", ""}, {"--data", data}, {"MODEL", folder_ / "model"}});
+    });
+  };
+  EXPECT_EQ(refused(data), "--out: " + data + " is read as --data, and would be overwritten");
+  for (const char* link : {"soft", "hard"}) {
+    const std::string out = (folder_ / link).string();
+    EXPECT_EQ(refused(out), "--out: " + out + " is " + data + ", which is read as --data, and would be overwritten");
+  }
+  EXPECT_EQ(refused(folder_ / "model/../model/deep/weights"),
+            "--out: " + (folder_ / "model/../model/deep/weights").string() + " is " + weights +
+                ", which is read as MODEL, and would be overwritten");
+  EXPECT_EQ(refused(folder_ / "model/new"), "accepted");
+  EXPECT_EQ(refused(""), "accepted");
 }
 
 }  // namespace

@@ -37,6 +37,10 @@ void validate(const ReportConfig& c) {
   if (!c.out.ends_with(".html") && !c.out.ends_with(".htm"))  // a slip must not overwrite a record
     throw Error(Exit::usage, "--out is " + c.out + ", expected a name that ends in .html", "--out " + c.out + ".html");
   std::error_code failed;
+  std::vector<std::string> runs = c.compare;
+  runs.push_back(c.run);
+  for (const fs::path run : runs)
+    require_not_input("--out", c.out, {{"RUN", run / "run.json"}, {"RUN", run / "events.jsonl"}});
   if (fs::is_directory(c.out, failed)) throw Error(Exit::input, "--out: " + c.out + " is a folder", "name a file");
 }
 

@@ -16,8 +16,10 @@ namespace frugal {
 namespace {
 
 std::uint64_t bytes_below(const std::filesystem::path& path) {
-  if (!std::filesystem::is_directory(path)) return std::filesystem::file_size(path);
+  std::error_code failed;
   std::uint64_t bytes = 0;
+  if (std::filesystem::is_regular_file(path, failed)) return std::filesystem::file_size(path);
+  if (!std::filesystem::is_directory(path, failed)) return bytes;  // a pipe
   for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
     if (entry.is_regular_file()) bytes += entry.file_size();
   }
@@ -57,6 +59,7 @@ int convert(const ConvertConfig& config) {
 
 void validate(const ConvertConfig& c) {
   require_model(c.model);
+  require_not_input("--out", c.target.out, {{"MODEL", c.model}});
   validate(c.target);
 }
 

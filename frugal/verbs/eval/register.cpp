@@ -58,7 +58,10 @@ void validate(const EvalConfig& c) {
   require_file("--data", c.data);
   require_file("--text", c.text);
   if (!c.data.empty() && !c.task.labels.empty()) validate(c.task);
-  if (!c.predictions.empty()) require_writable_file("--predictions", c.predictions);
+  if (!c.predictions.empty()) {
+    require_not_input("--predictions", c.predictions, {{"--data", c.data}, {"--text", c.text}, {"MODEL", c.model}});
+    require_writable_file("--predictions", c.predictions);
+  }
   require_at_least("--max-new-tokens", c.answers.max_new_tokens, 1);
   require_at_least("--limit", c.limit, 0);
   require_at_least("--batch", c.batch, 1);

@@ -76,6 +76,7 @@ void validate(const MergeConfig& c) {
     throw Error(Exit::input, c.run + " holds neither run.json nor adapter_config.json",
                 "give the folder that tune --out made, or a PEFT adapter");
   }
+  require_not_input("--out", c.target.out, {{"MODEL", c.model}, {"RUN", c.run}, {"--data", c.data}});
   validate(c.target);
   require_file("--data", c.data);
   require_at_least("--step", c.step, -1);
