@@ -1,10 +1,12 @@
 // Ctrl-C once: a flag that long work looks at, to finish its step and save. Again: the process ends at once. What comes
-// within half a second of the first is the same request: `timeout` and some shells signal a process and its group.
+// within half a second of the first is the same request: `timeout` and some shells signal a process and its group. A
+// terminal that closes is such a request, too.
 #pragma once
 
 namespace frugal {
 
-void catch_interrupts();                 // installs the handler for SIGINT and SIGTERM; call before long work
+// Installs the handler for SIGINT, SIGTERM and SIGHUP (unless that is ignored, as under nohup); call before long work.
+void catch_interrupts();
 void interrupt_waiting_reads(bool yes);  // whether a read that waits for input then fails with EINTR; as installed: no
 bool is_interrupted();
 void throw_if_interrupted();  // Error(Exit::interrupted)

@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
-#include <iostream>
+#include <ctime>
 #include <string>
 
 namespace frugal {
@@ -21,10 +23,27 @@ void print(const char* prefix, const char* color, std::string_view line) {
     text = prefix;
   }
   text.append(line).append("\n");
-  std::cerr << text << std::flush;
+  write_stderr(text);
 }
 
 }  // namespace
+
+void write_stderr(std::string_view text) {
+  sigset_t pipe, before, waiting;
+  ::sigemptyset(&pipe);
+  ::sigaddset(&pipe, SIGPIPE);
+  ::sigpending(&waiting);
+  ::pthread_sigmask(SIG_BLOCK, &pipe, &before);
+  while (!text.empty()) {
+    const ssize_t wrote = ::write(STDERR_FILENO, text.data(), text.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) break;
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  constexpr timespec kNow{};  // the signal of this write, not one that waited before
+  if (!text.empty() && ::sigismember(&waiting, SIGPIPE) == 0) ::sigtimedwait(&pipe, nullptr, &kNow);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
 
 void set_quiet(bool on) { quiet = on; }
 bool is_quiet() { return quiet; }

@@ -1,7 +1,6 @@
 #include "frugal/base/progress.h"
 
 #include <cstdio>
-#include <iostream>
 
 #include "frugal/base/log.h"
 #include "frugal/base/units.h"
@@ -31,7 +30,7 @@ Progress::Progress(std::uint64_t all, std::string unit, std::uint64_t start)
     : all_(all), start_(start), unit_(std::move(unit)), began_(Clock::now()), drawn_(began_) {}
 
 Progress::~Progress() {
-  if (is_open_) std::cerr << std::endl;
+  if (is_open_) write_stderr("\n");
 }
 
 void Progress::update(std::uint64_t done, std::string_view more) {
@@ -46,10 +45,10 @@ void Progress::update(std::uint64_t done, std::string_view more) {
   const double rate = done > start_ ? static_cast<double>(done - start_) / elapsed : 0;
   const std::string line = progress_line(done, all_, rate, unit_, more);
   if (redraws) {
-    std::cerr << '\r' << line << "\033[K" << std::flush;
+    write_stderr("\r" + line + "\033[K");
     is_open_ = true;
   } else {
-    std::cerr << line << std::endl;
+    write_stderr(line + "\n");
   }
 }
 

@@ -35,6 +35,18 @@ TEST(Interrupt, AnotherSignalAtTheSameTimeIsTheSameRequest) {
   reset_interrupt();
 }
 
+// A terminal that closes asks to end; under nohup it does not.
+TEST(Interrupt, AHangUpIsARequestUnlessItIsIgnored) {
+  reset_interrupt();
+  std::raise(SIGHUP);
+  EXPECT_TRUE(is_interrupted());
+  std::signal(SIGHUP, SIG_IGN);
+  reset_interrupt();
+  std::raise(SIGHUP);
+  EXPECT_FALSE(is_interrupted());
+  std::signal(SIGHUP, SIG_DFL);
+}
+
 TEST(InterruptDeathTest, ALaterOneEndsTheProcess) {
   const auto twice = [](int second) {
     reset_interrupt();
