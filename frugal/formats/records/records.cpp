@@ -63,7 +63,7 @@ void parse_jsonl(std::string_view text, std::size_t limit, Records& out) {
     TopLevel object;
     if (!Json::sax_parse(line->begin(), line->end(), &object)) {
       refuse_line(out.name, lines.number(), object.problem,
-                  "write one object a line: {\"text\": \"...\", \"label\": \"...\"}");
+                  "write one object a line, its columns by name: {\"column\": \"text\", ...}");
     }
     columns.add_object(lines.number(), std::move(object.values));
     if (out.rows.size() == limit) return;
@@ -144,11 +144,16 @@ class CsvReader {
   }
   std::string quoted(std::size_t start) {
     std::string field;
+    const std::uint64_t opened = line_;
+    const std::size_t before = text_.substr(0, at_).rfind('\n');
+    const std::size_t byte = at_ - (before == std::string_view::npos ? 0 : before + 1) + 1;  // of the line, from 1
     ++at_;
     while (true) {
       const std::size_t end = text_.find('"', at_);
       if (end == std::string_view::npos || end - start > kMaxRecordBytes) {
-        refuse_line(name_, began_, "a quote is not closed within 16 MiB",
+        const bool is_long = std::min(end, text_.size()) - start > kMaxRecordBytes;
+        refuse_line(name_, opened,
+                    "the quote at byte " + std::to_string(byte) + " is not closed" + (is_long ? " within 16 MiB" : ""),
                     "close it, or write a quote inside a field twice");
       }
       const std::string_view part = text_.substr(at_, end - at_);
@@ -191,6 +196,8 @@ std::uint32_t Records::column(std::string_view wanted, std::string_view option) 
   std::string there;
   for (const auto& each : columns) there += (there.empty() ? "" : ", ") + each;
   std::string fix = "the columns are: " + there;
+  if (columns.empty())
+    fix = "no record has a text or a number at its top level: write {\"" + std::string(wanted) + "\": \"...\"}";
   if (!option.empty()) fix += "; name one with " + std::string(option);
   if (name.ends_with(".csv") || name.ends_with(".tsv"))
     fix += "; if these are a record, name the columns with --columns";

@@ -98,7 +98,10 @@ TEST(Csv, RoundTrip) {
 
 TEST(Csv, RefusesWithTheLine) {
   EXPECT_EQ(refusal("a,b\n1\n", csv), "f line 2: 1 fields, expected 2");
-  EXPECT_EQ(refusal("a,b\n\"1,2\n", csv), "f line 2: a quote is not closed within 16 MiB");
+  EXPECT_EQ(refusal("a,b\n\"1,2\n", csv), "f line 2: the quote at byte 1 is not closed");
+  EXPECT_EQ(refusal("a,b\n\"1\n2\",3\n\"4\n5\",\"6\n", csv), "f line 5: the quote at byte 4 is not closed");
+  EXPECT_EQ(refusal("a,b\n\"" + std::string(17u << 20, 'x') + "\n", csv),
+            "f line 2: the quote at byte 1 is not closed within 16 MiB");
   EXPECT_EQ(refusal("a\n\"1\"2\n", csv), "f line 2: text after a closing quote");
   EXPECT_EQ(refusal("a\nx\"y\n", csv), "f line 2: a quote inside a field that is not quoted");
   EXPECT_EQ(refusal("a,a\n1,2\n", csv), "f line 1: column 'a' is there twice");
