@@ -13,6 +13,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "frugal/base/error.h"
@@ -37,7 +38,16 @@ T get_field(const Json& value, const Field& field) {
       return value.get<T>();
     }
   } catch (const nlohmann::json::exception&) {
-    throw Error(Exit::usage, "'" + std::string(field.name) + "' cannot be " + value.dump(), std::string(field.help));
+    constexpr const char* expected = std::is_same_v<T, bool>           ? "true or false"
+                                     : std::is_same_v<T, std::int64_t> ? "a whole number"
+                                     : std::is_same_v<T, double>       ? "a number"
+                                     : std::is_same_v<T, std::string>  ? "a text"
+                                     : std::is_same_v<T, Bytes>        ? "a size"
+                                                                       : "another kind of value";
+    throw Error(Exit::input,
+                "the recorded setting '" + std::string(field.name) + "' is " +
+                    value.dump(-1, ' ', false, Json::error_handler_t::replace) + ", expected " + expected,
+                "the record is damaged; copy it again, or start anew");
   }
 }
 

@@ -11,6 +11,9 @@ namespace frugal {
 
 class Handed {
  public:
+  // The run whose record this process goes by, if any: a value of another kind than expected is that record's fault.
+  std::string record;
+
   // name: all that `value` depends on; the same name again replaces it.
   template <class T>
   void keep(const std::string& name, T value) {

@@ -7,7 +7,9 @@
 #include <string>
 
 #include "frugal/base/error.h"
+#include "frugal/base/handed.h"
 #include "frugal/base/json.h"
+#include "frugal/base/log.h"
 
 namespace frugal {
 
@@ -17,7 +19,7 @@ inline int report_error(Exit code, const std::string& what, const std::string& f
     const Json report = {{"error", what}, {"fix", fix}, {"exit", exit}};
     std::cout << report.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
   } else {
-    std::cerr << "error: " << what << "\nfix: " << fix << std::endl;
+    write_stderr("error: " + what + "\nfix: " + fix + "\n");
   }
   return exit;
 }
@@ -30,6 +32,13 @@ inline int report_exception(bool json) {
     return report_error(error.code(), error.what(), error.fix(), json);
   } catch (const std::bad_alloc&) {
     return report_error(Exit::budget, "the machine has no memory left", "see frugal plan for what fits", json);
+  } catch (const nlohmann::json::exception& error) {
+    const std::string& run = handed().record;
+    if (run.empty())
+      return report_error(Exit::internal, std::string("internal: ") + error.what(),
+                          "this is a bug; please report it with the command line", json);
+    return report_error(Exit::input, "a value in the record of " + run + " is not what it should be: " + error.what(),
+                        "the run's folder is damaged; copy it again, or start a new run", json);
   } catch (const std::exception& error) {
     return report_error(Exit::internal, std::string("internal: ") + error.what(),
                         "this is a bug; please report it with the command line", json);

@@ -4,9 +4,8 @@
 #include <cmath>
 #include <fstream>
 
-#include "frugal/base/atomic_file.h"
-#include "frugal/base/error.h"
 #include "frugal/base/json_text.h"
+#include "frugal/base/log.h"
 #include "frugal/train/run/run_folder.h"
 
 namespace frugal::report {
@@ -226,17 +225,16 @@ RunRecord read_run(const std::filesystem::path& path, const SystemTable& table) 
   run.path = path;
   const auto whole = std::filesystem::absolute(path).lexically_normal();
   run.name = (whole.has_filename() ? whole : whole.parent_path()).filename().string();
-  std::error_code missing;
-  if (std::filesystem::is_regular_file(path / "run.json", missing) && is_too_deep(read_file(path / "run.json"))) {
-    throw Error(Exit::input,
-                (path / "run.json").string() + " is nested more than " + std::to_string(kDeepestJson) + " levels deep",
-                "give the folder that --out of a run named");
-  }
-  run.record = RunFolder::read_record(path);
+  run.record = RunFolder::read_untrusted(path);
   run.kind = kind_of(run.record, table);
-  std::ifstream events(path / "events.jsonl", std::ios::binary);
+  std::error_code failed;
+  const bool has_events = std::filesystem::is_regular_file(path / "events.jsonl", failed);
+  if (!has_events && std::filesystem::exists(path / "events.jsonl", failed))
+    note((path / "events.jsonl").string() + " is not a file, and left out");
+  std::ifstream events;
+  if (has_events) events.open(path / "events.jsonl", std::ios::binary);
   bool is_whole = true;
-  for (std::string line; next_line(events, line, is_whole);) {
+  for (std::string line; has_events && next_line(events, line, is_whole);) {
     if (line.empty()) continue;
     const Json event = is_whole && is_bounded(line) ? json_of(line) : Json();
     const std::string kind = event.is_object() ? text_at(event, {"event"}) : std::string();

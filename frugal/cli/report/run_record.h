@@ -48,7 +48,7 @@ struct RunRecord {
   Curve evaluation_curve(std::string_view data, std::string_view key) const;
 };
 
-// table: where actions are looked up. Error(Exit::input) when `path` is not a run, as RunFolder::read_record has it.
+// table: where actions are looked up. Error(Exit::input) when `path` is not a run, as RunFolder::read_untrusted has it.
 RunRecord read_run(const std::filesystem::path& path, const SystemTable& table = systems());
 
 // The value at `keys`, one a level; null when there is none.

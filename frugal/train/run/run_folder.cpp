@@ -12,6 +12,7 @@
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
+#include "frugal/base/handed.h"
 #include "frugal/base/json_text.h"
 #include "frugal/base/sha256.h"
 #include "frugal/base/validate.h"
@@ -22,6 +23,8 @@ namespace {
 
 constexpr int kFormat = 1;
 constexpr const char *kRecord = "run.json", *kLock = "lock";
+constexpr const char* kFix = "give the folder that --out named";
+constexpr std::uint64_t kMostRecord = 64 << 20;  // bytes
 
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
@@ -30,6 +33,18 @@ std::string utc_now() {
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text;
+}
+
+[[noreturn]] void refuse(const std::filesystem::path& run, const std::string& why) {
+  throw Error(Exit::input, (run / kRecord).string() + " is not the record of a run: " + why, kFix);
+}
+
+// `key` of `object` is of that kind where it is there. in: "base." for the message.
+void require_kind(const std::filesystem::path& run, const Json& object, const std::string& key, Json::value_t kind,
+                  const std::string& in = "") {
+  const auto found = object.find(key);
+  if (found == object.end() || found->type() == kind) return;
+  refuse(run, "its \"" + in + key + "\" is " + found->type_name() + ", expected " + Json(kind).type_name());
 }
 
 // Files a killed process was still writing; the caller holds the lock.
@@ -91,20 +106,41 @@ RunFolder RunFolder::create(const std::filesystem::path& path, const Json& descr
   return run;
 }
 
-Json RunFolder::read_record(const std::filesystem::path& path) {
-  constexpr const char* fix = "give the folder that --out named";
+Json RunFolder::read_untrusted(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path / kRecord))
-    throw Error(Exit::input, path.string() + " is not a run: it has no run.json", fix);
-  Json record = json_of(read_file(path / kRecord));
-  if (!record.is_object() || !record.contains("format") || !record["format"].is_number_integer()) {
-    throw Error(Exit::input, (path / kRecord).string() + " is not the record of a run", fix);
-  }
+    throw Error(Exit::input, path.string() + " is not a run: it has no run.json", kFix);
+  const std::string text = read_file(path / kRecord, kMostRecord);
+  if (is_too_deep(text)) refuse(path, "it is nested more than " + std::to_string(kDeepestJson) + " levels deep");
+  Json record = json_of(text);
+  if (!record.is_object()) refuse(path, "it is no JSON object");
+  if (!record.contains("format") || !record["format"].is_number_integer())
+    refuse(path, "it has no \"format\" that is a whole number");
   if (record["format"] > kFormat) {
     throw Error(
         Exit::input,
         path.string() + " has format " + record["format"].dump() + ", this program knows " + std::to_string(kFormat),
         "use the version of frugal that wrote it, or a newer one");
   }
+  return record;
+}
+
+Json RunFolder::read_record(const std::filesystem::path& path) {
+  Json record = read_untrusted(path);
+  if (!record.contains("settings")) refuse(path, "it has no \"settings\"");
+  for (const auto* key : {"action", "status", "weights_sha256"}) require_kind(path, record, key, Json::value_t::string);
+  for (const auto* key : {"settings", "results", "files", "base"})
+    require_kind(path, record, key, Json::value_t::object);
+  const auto require_texts = [&](const std::string& name, const Json& file) {
+    for (const auto* key : {"path", "sha256"}) require_kind(path, file, key, Json::value_t::string, name + ".");
+  };
+  if (record.contains("base")) require_texts("base", record["base"]);
+  if (record.contains("files")) {
+    for (const auto& [name, file] : record["files"].items()) {
+      require_kind(path, record["files"], name, Json::value_t::object, "files.");
+      require_texts("files." + name, file);
+    }
+  }
+  handed().record = path.string();
   return record;
 }
 

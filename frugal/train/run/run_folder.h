@@ -22,8 +22,11 @@ class RunFolder {
   static RunFolder create(const std::filesystem::path& path, const Json& description);
   // A run there is. Error(Exit::input): not a run, of a newer version, or another process is at it.
   static RunFolder resume(const std::filesystem::path& path);
-  // run.json alone, without the lock, for readers. Same errors less the last.
+  // run.json alone, without the lock, for readers. Same errors less the last, and the file is of another kind or size
+  // than a record, or one of the fields that a run needs to go on, replay or be repeated (settings among them): named.
   static Json read_record(const std::filesystem::path& path);
+  // The same for readers that trust no field: nothing but the format is checked.
+  static Json read_untrusted(const std::filesystem::path& path);
   // Every file that a record names is still what the run began with. Error(Exit::input): one is not, or cannot be read.
   static void require_files(const Json& record);
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "frugal/base/atomic_file.h"
@@ -112,6 +113,21 @@ TEST(RunFolder, LeftoversAreNoRun) {
 TEST(RunFolder, RefusesWhatIsNoRun) {
   const TemporaryFolder folder;
   expect_has(error_of([&] { RunFolder::resume(folder / "none"); }), "not a run");
+  const auto refused = [&](const std::string& text, const std::string& why) {
+    write_file(folder / "run.json", text);
+    expect_has(error_of([&] { RunFolder::resume(folder.path()); }), "is not the record of a run: " + why);
+  };
+  refused(R"({"format": 1})", "it has no \"settings\"");
+  const std::string start = R"({"format": 1, "settings": {}, )";
+  refused(R"({"format": 1, "settings": []})", "its \"settings\" is array, expected object");
+  refused(start + R"("status": 7})", "its \"status\" is number, expected string");
+  refused(start + R"("action": null})", "its \"action\" is null, expected string");
+  refused(start + R"("results": []})", "its \"results\" is array, expected object");
+  refused(start + R"("weights_sha256": {}})", "its \"weights_sha256\" is object, expected string");
+  refused(start + R"("base": {"sha256": 1}})", "its \"base.sha256\" is number, expected string");
+  refused(start + R"("files": {"dev": []}})", "its \"files.dev\" is array, expected object");
+  refused(start + R"("files": {"dev": {"path": 1}}})", "its \"files.dev.path\" is number, expected string");
+  refused(R"({"format": 1, "settings": )" + std::string(100, '[') + std::string(100, ']') + "}", "it is nested");
   for (const char* text : {"", "[1]", "{}", R"({"format": "one"})"}) {
     write_file(folder / "run.json", text);
     expect_has(error_of([&] { RunFolder::resume(folder.path()); }), "not the record of a run");
@@ -119,6 +135,15 @@ TEST(RunFolder, RefusesWhatIsNoRun) {
   write_file(folder / "run.json", R"({"format": 2})");
   expect_has(error_of([&] { RunFolder::resume(folder.path()); }), "has format 2, this program knows 1");
   EXPECT_FALSE(fs::exists(folder / "lock"));
+  fs::remove(folder / "run.json");
+  ASSERT_EQ(::mkfifo((folder / "run.json").c_str(), 0600), 0);
+  expect_has(error_of([&] { RunFolder::read_record(folder.path()); }), "run.json: it is not a file");
+}
+
+TEST(AppendFile, WaitsForNoPipe) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "events.jsonl").c_str(), 0600), 0);
+  expect_has(error_of([&] { EventLog(folder / "events.jsonl"); }), "events.jsonl: it is not a file");
 }
 
 TEST(RunFolder, NamesBothBases) {
