@@ -108,7 +108,13 @@ Json parse_bool(const Field& field, std::string_view text) {
 Json parse_integer(const Field& field, std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) bad_value(field, text, "a whole number");
+  const bool is_whole = end == text.data() + text.size();
+  if (is_whole && error == std::errc::result_out_of_range) {
+    bad_value(field, text,
+              text.starts_with('-') ? "a whole number, at least -9223372036854775808"
+                                    : "a whole number, at most 9223372036854775807");
+  }
+  if (error != std::errc() || !is_whole) bad_value(field, text, "a whole number");
   return value;
 }
 
@@ -140,7 +146,13 @@ Json parse_list(const Field& field, std::string_view text) {
   return list;
 }
 
-Json parse_size(const Field&, std::string_view text) { return parse_bytes(text).count; }
+Json parse_size(const Field& field, std::string_view text) {
+  try {
+    return parse_bytes(text).count;
+  } catch (const Error& error) {
+    throw Error(error.code(), flag_name(field.name) + " is '" + std::string(text) + "', expected a size", error.fix());
+  }
+}
 
 }  // namespace detail
 
