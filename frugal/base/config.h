@@ -27,8 +27,11 @@ struct Field {
   std::string_view help;                       // what it does, with its unit and range
   std::string_view group = "options";          // data, model, method, budget, output
   std::vector<std::string_view> choices = {};  // strings only; empty: anything
+  bool is_path = false;                        // of files that are there: of any bytes, where other texts are UTF-8
 };
 
+// Settings from the command line, files and the environment have their kinds (settings.h); those of a record may not.
+// Error(Exit::input): `value` is of another kind than the field.
 template <class T>
 T get_field(const Json& value, const Field& field) {
   try {

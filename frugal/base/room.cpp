@@ -50,12 +50,12 @@ void load_room(std::string_view library) { open_library(library); }
 
 int run_in_room(std::string_view library, std::string_view action, const Json& request) {
   void* opened = open_library(library);
-  using Run = int (*)(const char*, const char*, Handed*);
+  using Run = int (*)(const char*, const Json*, Handed*);
   const auto run = reinterpret_cast<Run>(::dlsym(opened, "frugal_room_run"));
   if (run == nullptr)
     throw Error(Exit::internal, library_path(library).string() + " has no frugal_room_run",
                 "build program and library together: make build");
-  return run(std::string(action).c_str(), request.dump().c_str(), &handed());
+  return run(std::string(action).c_str(), &request, &handed());
 }
 
 }  // namespace frugal

@@ -9,7 +9,7 @@
 
 namespace frugal {
 
-// Loads lib<library>.so and calls its `int frugal_room_run(const char* action, const char* request_json, Handed*)`,
+// Loads lib<library>.so and calls its `int frugal_room_run(const char* action, const Json* request, Handed*)`,
 // which prints results and errors itself and returns the exit code; it gets what this process keeps in handed(), too.
 // action: "swarm evaluate". Waiting threads sleep
 // (OMP_WAIT_POLICY=passive). Error(Exit::internal) when the library is not there or does not load.

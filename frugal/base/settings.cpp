@@ -13,8 +13,9 @@ namespace {
               flag_name(field.name) + ": " + std::string(field.help));
 }
 
-// Settings travel as JSON, which is UTF-8.
+// Settings are written as JSON, which is UTF-8; names of files are what they are, and replaced where they are written.
 void require_utf8(const Field& field, std::string_view text) {
+  if (field.is_path) return;
   try {
     Json(std::string(text)).dump();
   } catch (const nlohmann::json::exception&) {

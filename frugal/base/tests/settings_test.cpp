@@ -20,6 +20,7 @@ struct SampleConfig {
   std::string dtype = "bf16";
   std::vector<std::string> labels;
   Bytes memory;
+  std::string run;
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
@@ -29,6 +30,7 @@ struct SampleConfig {
     v({.name = "dtype", .help = "type", .choices = {"bf16", "f32"}}, c.dtype);
     v({.name = "labels", .help = "words"}, c.labels);
     v({.name = "memory", .help = "budget"}, c.memory);
+    v({.name = "run", .help = "folder", .is_path = true}, c.run);
   }
 };
 
@@ -66,7 +68,10 @@ TEST(Settings, RefusalsNameTheOptionAndBothValues) {
   EXPECT_EQ(refusal([&] { s.set("lr", "nan", ""); }), "--lr is 'nan', expected a number");
   EXPECT_EQ(refusal([&] { s.set("max_length", "7.5", ""); }), "--max-length is '7.5', expected a whole number");
   EXPECT_EQ(refusal([&] { s.set("max_length", "99999999999999999999", ""); }),
-            "--max-length is '99999999999999999999', expected a whole number");
+            "--max-length is '99999999999999999999', expected a whole number, at most 9223372036854775807");
+  EXPECT_EQ(refusal([&] { s.set("max_length", "-99999999999999999999", ""); }),
+            "--max-length is '-99999999999999999999', expected a whole number, at least -9223372036854775808");
+  EXPECT_EQ(refusal([&] { s.set("memory", "abc", "--memory"); }), "--memory is 'abc', expected a size");
   EXPECT_EQ(refusal([&] { s.set("dtype", "f8", ""); }), "--dtype is 'f8', expected one of bf16, f32");
   EXPECT_EQ(refusal([&] { s.set("dtype", "f8", "--dtype"); }), "--dtype is 'f8', expected one of bf16, f32");
   EXPECT_EQ(refusal([&] { s.set_json("dtype", "f8", "a.toml"); }),
@@ -74,6 +79,29 @@ TEST(Settings, RefusalsNameTheOptionAndBothValues) {
   EXPECT_EQ(refusal([&] { s.set("dtype", "\xff", ""); }), "--dtype holds bytes that are not UTF-8");
   EXPECT_EQ(refusal([&] { s.set("max_lenght", "1", ""); }), "unknown key 'max_lenght'; did you mean 'max_length'?");
   EXPECT_EQ(refusal([&] { s.set("zzzzz", "1", ""); }), "unknown key 'zzzzz'");
+}
+
+TEST(Settings, NamesOfFilesAreOfAnyBytes) {
+  Settings s(describe_fields<SampleConfig>());
+  s.set("run", "caf\xe9", "--run");
+  EXPECT_EQ(from_json<SampleConfig>(s.values()).run, "caf\xe9");
+}
+
+TEST(Settings, ARecordedValueOfAnotherKindIsNamed) {
+  const auto refused = [](const char* name, const Json& value) -> std::string {
+    try {
+      from_json<SampleConfig>({{name, value}});
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Exit::input);
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_EQ(refused("dtype", 7), "the recorded setting 'dtype' is 7, expected a text");
+  EXPECT_EQ(refused("max_length", {1}), "the recorded setting 'max_length' is [1], expected a whole number");
+  EXPECT_EQ(refused("balance", nullptr), "the recorded setting 'balance' is null, expected true or false");
+  EXPECT_EQ(refused("memory", Json::object()), "the recorded setting 'memory' is {}, expected a size");
+  EXPECT_EQ(refused("lr", 1), "accepted");
 }
 
 TEST(Settings, TheLastOneCountsAndSaysWhereItIsFrom) {

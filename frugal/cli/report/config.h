@@ -12,13 +12,17 @@ struct ReportConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "run", .help = "the folder that --out of a run made", .group = "arguments"}, c.run);
-    v({.name = "compare", .help = "other runs, set beside RUN in the same plots and one table", .group = "runs"},
+    v({.name = "run", .help = "the folder that --out of a run made", .group = "arguments", .is_path = true}, c.run);
+    v({.name = "compare",
+       .help = "other runs, set beside RUN in the same plots and one table",
+       .group = "runs",
+       .is_path = true},
       c.compare);
     v({.name = "out",
        .help = "the page, a name that ends in .html; replaced when it is there. Default: RUN/report.html, with "
                "--compare RUN/compare.html",
-       .group = "output"},
+       .group = "output",
+       .is_path = true},
       c.out);
     OutputConfig::fields(c.output, v);
   }

@@ -13,8 +13,9 @@ struct RerunConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "run", .help = "the folder of a run that has ended", .group = "arguments"}, c.run);
-    v({.name = "out", .help = "the folder of the new one; must not be there yet", .group = "output"}, c.out);
+    v({.name = "run", .help = "the folder of a run that has ended", .group = "arguments", .is_path = true}, c.run);
+    v({.name = "out", .help = "the folder of the new one; must not be there yet", .group = "output", .is_path = true},
+      c.out);
     OutputConfig::fields(c.output, v);
   }
 };

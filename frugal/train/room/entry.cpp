@@ -5,7 +5,6 @@
 
 #include "frugal/base/handed.h"
 #include "frugal/base/interrupt.h"
-#include "frugal/base/json_text.h"
 #include "frugal/base/log.h"
 #include "frugal/base/report_error.h"
 #include "frugal/train/loop/loop.h"
@@ -35,18 +34,17 @@ int run(const std::string& action, const Json& request) {
 }  // namespace
 }  // namespace frugal
 
-// request_json: {"settings": what the command line resolved, "facts": for the record of a run}; of "measure ACTION"
+// request: {"settings": what the command line resolved, "facts": for the record of a run}; of "measure ACTION"
 // "pipe", too, which takes the peak in bytes. from_program: what its
 // check has read (base/handed.h). Prints the result or the error; returns the exit code.
-extern "C" __attribute__((visibility("default"))) int frugal_room_run(const char* action, const char* request_json,
+extern "C" __attribute__((visibility("default"))) int frugal_room_run(const char* action, const frugal::Json* request,
                                                                       frugal::Handed* from_program) {
   frugal::take_over(*from_program);
-  const frugal::Json request = frugal::json_of(request_json);
   try {
-    return frugal::run(action, request);
+    return frugal::run(action, *request);
   } catch (...) {
     const frugal::Json settings =
-        request.is_object() ? request.value("settings", frugal::Json::object()) : frugal::Json::object();
+        request->is_object() ? request->value("settings", frugal::Json::object()) : frugal::Json::object();
     return frugal::report_exception(settings.value("json", false));
   }
 }

@@ -1,5 +1,6 @@
 // frugal report: where pages go, and what is refused.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <string>
 #include <string_view>
@@ -71,6 +72,39 @@ TEST_F(ReportVerb, Refuses) {
   write_file(fs::path(one) / "run.json", "{\"format\": 1");
   EXPECT_EQ(refusal({one}), Exit::input);
   EXPECT_FALSE(fs::exists(one + "/report.html"));
+}
+
+// A link with the right ending must not lead a page over a record.
+TEST_F(ReportVerb, RefusesToOverwriteWhatItReads) {
+  const std::string one = run("one"), two = run("two");
+  const std::string before = read_file(two + "/events.jsonl");
+  fs::create_symlink("two/events.jsonl", folder_ / "page.html");
+  EXPECT_EQ(refusal({one, "--compare", two, "--out", (folder_ / "page.html").string()}), Exit::usage);
+  EXPECT_EQ(read_file(two + "/events.jsonl"), before);
+}
+
+TEST_F(ReportVerb, DrawsRunsWhoseNamesAreNotUtf8) {
+  const std::string odd = run("caf\xe9"), out = (folder_ / "p\xe4ge.html").string();
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(call_verb({odd, "--compare", odd, "--out", out, "--json"}), 0);
+  const Json line = Json::parse(testing::internal::GetCapturedStdout(), nullptr, false);
+  EXPECT_EQ(line["out"], (folder_ / "p\xEF\xBF\xBDge.html").string());
+  const std::string page = read_file(out);
+  EXPECT_TRUE(contains(page, "caf\xEF\xBF\xBD"));
+  EXPECT_FALSE(contains(page, "\xe9<"));
+}
+
+TEST_F(ReportVerb, WaitsForNoPipeInAFolder) {
+  const std::string one = run("one");
+  fs::remove(one + "/events.jsonl");
+  ASSERT_EQ(::mkfifo((one + "/events.jsonl").c_str(), 0600), 0);
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(call_verb({one}), 0);
+  testing::internal::GetCapturedStdout();
+  EXPECT_TRUE(contains(read_file(one + "/report.html"), "no step is recorded"));
+  fs::remove(one + "/run.json");
+  ASSERT_EQ(::mkfifo((one + "/run.json").c_str(), 0600), 0);
+  EXPECT_EQ(refusal({one}), Exit::input);
 }
 
 }  // namespace

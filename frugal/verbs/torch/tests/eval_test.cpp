@@ -30,23 +30,25 @@ class Eval : public OnModel {
                  {"quiet", true}};
     void* library = ::dlopen(FRUGAL_BINARY_DIR "/lib/libfrugal_torch.so", RTLD_NOW | RTLD_LOCAL);
     ASSERT_NE(library, nullptr) << ::dlerror();
-    run_ = reinterpret_cast<int (*)(const char*, const char*, Handed*)>(::dlsym(library, "frugal_room_run"));
+    run_ = reinterpret_cast<Run>(::dlsym(library, "frugal_room_run"));
     ASSERT_NE(run_, nullptr);
   }
   // Past the plan, which would refuse a budget that cannot hold.
   Json eval(std::uint64_t mebibytes, int expected) const {
     Json settings = settings_;
     settings["memory"] = mebibytes << 20;
+    const Json request = {{"settings", settings}};
     std::ostringstream out;
     std::streambuf* const before = std::cout.rdbuf(out.rdbuf());
-    const int code = run_("eval", Json{{"settings", settings}}.dump().c_str(), &handed());
+    const int code = run_("eval", &request, &handed());
     std::cout.rdbuf(before);
     EXPECT_EQ(code, expected) << out.str();
     return Json::parse(out.str(), nullptr, false);
   }
 
   Json settings_;
-  int (*run_)(const char*, const char*, Handed*) = nullptr;
+  using Run = int (*)(const char*, const Json*, Handed*);
+  Run run_ = nullptr;
 };
 
 TEST_F(Eval, StopsWhenTheProcessIsLargerThanPromised) {
