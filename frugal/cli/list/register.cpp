@@ -4,6 +4,7 @@
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/json_text.h"
+#include "frugal/base/log.h"
 #include "frugal/base/output_config.h"
 #include "frugal/base/print.h"
 #include "frugal/base/system.h"
@@ -21,7 +22,10 @@ struct ListConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "folder", .help = "where models and runs are looked for, three folders deep", .group = "arguments"},
+    v({.name = "folder",
+       .help = "where models and runs are looked for, three folders deep",
+       .group = "arguments",
+       .is_path = true},
       c.folder);
     OutputConfig::fields(c.output, v);
   }
@@ -41,9 +45,22 @@ std::uint64_t weight_bytes(const fs::path& folder) {
   std::error_code failed;
   std::uint64_t bytes = 0;
   for (const auto& entry : fs::directory_iterator(folder, failed)) {
-    if (entry.path().extension() == ".safetensors") bytes += entry.file_size(failed);
+    if (entry.path().extension() == ".safetensors" && entry.is_regular_file(failed)) bytes += entry.file_size(failed);
   }
   return bytes;
+}
+
+// What run.json says of a run. Error(Exit::input): it is no file, too large, or not the record of a run.
+Json run_of(const fs::path& folder) {
+  constexpr std::uint64_t kMost = 64 << 20;
+  const fs::path path = folder / "run.json";
+  const Json run = json_of(read_file(path, kMost));
+  const auto is_text = [&](const char* key) { return !run.contains(key) || run[key].is_string(); };
+  if (!run.is_object() || !is_text("action") || !is_text("status"))
+    throw Error(Exit::input, path.string() + " is not the record of a run", "move it elsewhere");
+  return {{"path", folder.string()},
+          {"action", run.value("action", "tune")},
+          {"is_finished", run.value("status", "") == "done" || run.contains("weights_sha256")}};
 }
 
 // By names and sizes alone; no file but run.json is opened.
@@ -51,17 +68,12 @@ void look(const fs::path& folder, int depth, Found& found) {
   std::error_code failed;
   if (is_hf_model(folder))
     found.models.push_back({{"path", folder.string()}, {"format", "safetensors"}, {"bytes", weight_bytes(folder)}});
-  if (fs::exists(folder / "run.json", failed)) {
-    Json run;
+  if (fs::exists(fs::symlink_status(folder / "run.json", failed))) {
     try {
-      run = json_of(read_file(folder / "run.json"));
-    } catch (const Error&) {  // not ours to read; the rest is still listed
+      found.runs.push_back(run_of(folder));
+    } catch (const Error& error) {  // not ours to read; the rest is still listed
+      note(std::string("left out: ") + error.what());
     }
-    const bool is_record = run.is_object();
-    found.runs.push_back(
-        {{"path", folder.string()},
-         {"action", is_record ? run.value("action", "tune") : ""},
-         {"is_finished", is_record && (run.value("status", "") == "done" || run.contains("weights_sha256"))}});
   }
   std::vector<fs::directory_entry> entries;
   for (const auto& entry : fs::directory_iterator(folder, fs::directory_options::skip_permission_denied, failed))
