@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "frugal/base/config.h"
+#include "frugal/base/new_file.h"
 #include "frugal/signals/swarm/model_config.h"
 #include "frugal/signals/swarm/simulator.h"
 
@@ -52,14 +53,20 @@ struct SimulateConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "runs", .help = "engagements of each tactic, 1 to 1000000", .group = "data"}, c.runs);
-    v({.name = "seed", .help = "of the first engagement; the others have the seeds behind it", .group = "data"},
+    v({.name = "seed",
+       .help = "of the first engagement; the others have the seeds behind it. A run of train has seen those up to its "
+               "--runs: begin above it for tracks that are new to it",
+       .group = "data"},
       c.seed);
     v({.name = "tactics", .help = "of greedy, greedy+, auction, auction+", .group = "data"}, c.tactics);
     EngagementOptions::fields(c.engagement, v);
     v({.name = "steps", .help = "rows kept of an engagement; 0: all, until no decoy is alive", .group = "data"},
       c.steps);
     v({.name = "threads", .help = "threads that simulate; 0: one a core", .group = "budget"}, c.threads);
-    v({.name = "out", .help = "the csv file: run, tactic, step, agent, px, py, vx, vy", .group = "output"}, c.out);
+    v({.name = "out",
+       .help = "the csv file: run, tactic, step, agent, px, py, vx, vy; must not be there yet",
+       .group = "output"},
+      c.out);
     v({.name = "json", .help = "results and errors as JSON on stdout", .group = "output"}, c.json);
     v({.name = "quiet", .help = "no notes and no progress on stderr", .group = "output"}, c.quiet);
   }
@@ -76,6 +83,7 @@ inline void validate(const SimulateConfig& c) {
   for (const auto& tactic : c.tactics) parse_tactic(tactic);
   validate(c.engagement);
   require_setting(!c.out.empty(), "--out", c.out, "a file's name", "--out tracks.csv");
+  require_new_file("--out", c.out);
 }
 
 // What a run of `train` has whatever its model: the options in the help.
@@ -218,7 +226,7 @@ struct EvaluateConfig {
        .group = "budget"},
       c.threads);
     v({.name = "out",
-       .help = "a csv file for predictions: run, tactic, probability, communicates, leads",
+       .help = "a csv file for predictions: run, tactic, probability, communicates, leads; must not be there yet",
        .group = "output"},
       c.out);
     v({.name = "json", .help = "results and errors as JSON on stdout", .group = "output"}, c.json);
@@ -233,6 +241,7 @@ inline void validate(const EvaluateConfig& c) {
   require_setting(c.noise >= 0 && c.noise <= 10, "--noise", c.noise, "0 to 10", "--noise 0.1 is a tenth");
   require_setting(c.seed >= 0, "--seed", c.seed, "at least 0", "--seed 1 is usual");
   require_setting(c.threads >= 0 && c.threads <= 1024, "--threads", c.threads, "0 to 1024", "--threads 0 is one");
+  require_new_file("--out", c.out);
 }
 
 }  // namespace frugal::swarm

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "frugal/base/new_file.h"
 #include "frugal/base/processor.h"
 #include "frugal/base/validate.h"
 #include "frugal/tune/registry.h"
@@ -43,8 +44,7 @@ void validate(const ExportConfig& config) {
   require_given("--out", out, "--out tuned or --out tuned.gguf");
   require_writable_parent("--out", out);
   if (out.ends_with(".gguf") || out.ends_with(".safetensors")) {
-    std::error_code failed;
-    if (fs::exists(out, failed)) throw Error(Exit::input, "--out: " + out + " is there already", "name another file");
+    require_new_file("--out", out);
     return require_writable_file("--out", out);
   }
   while (out.size() > 1 && out.ends_with('/')) out.pop_back();

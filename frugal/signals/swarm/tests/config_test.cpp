@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "frugal/base/atomic_file.h"
 #include "frugal/base/settings.h"
+#include "frugal/train/run/tests/temporary_folder.h"
 
 namespace frugal::swarm {
 namespace {
@@ -47,6 +49,28 @@ TEST(SwarmConfig, RefusalsNameOptionValueAndRange) {
             "--tactics is 'swarm', expected one of greedy, greedy+, auction, auction+");
   EXPECT_EQ(simulate({{"seed", 4294967296}}), "--seed is 4294967296, expected 0 to 4294967296 less --runs");
   EXPECT_EQ(refusal<EvaluateConfig>({{"run", "R"}}).substr(0, 11), "--data is \"");
+}
+
+TEST(SwarmConfig, AFileThatIsThereIsNotReplaced) {
+  const TemporaryFolder folder;
+  const std::string path = (folder / "t.csv").string();
+  const auto says = [](const auto& config) {
+    try {
+      validate(config);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Exit::input);
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  SimulateConfig simulate;
+  simulate.out = path;
+  const EvaluateConfig evaluate{.run = "R", .data = "t", .out = path};
+  EXPECT_EQ(says(simulate), "accepted");
+  EXPECT_EQ(says(evaluate), "accepted");
+  write_file(path, "mine");
+  EXPECT_EQ(says(simulate), "--out: " + path + " is there already");
+  EXPECT_EQ(says(evaluate), "--out: " + path + " is there already");
 }
 
 TEST(SwarmConfig, AModelBringsItsOwnSizesAlone) {
