@@ -3,6 +3,7 @@
 // A job that is restored at step k and goes on takes the same steps, to the bit, as one that was never stopped: its
 // steps depend on its state, its settings and the step's number alone.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -26,6 +27,17 @@ struct StepResult {
   Json event = Json::object();            // of the step's line in events.jsonl, beside step and seconds
   Json details = Json::object();          // the same, behind them
   std::optional<StepRecord> record = {};  // of a job that replays
+};
+
+// What a reader counts instead of steps, where a job cuts them by itself: k steps are k * each / per of `name`, at most
+// `last` where that is not 0.
+struct StepUnit {
+  std::string name = "step";
+  std::int64_t each = 1, per = 1, last = 0;
+  double at(std::int64_t steps) const {
+    const double count = static_cast<double>(steps) * static_cast<double>(each) / static_cast<double>(per);
+    return last > 0 ? std::min(count, static_cast<double>(last)) : count;
+  }
 };
 
 // Which number of an evaluation says that a step is better than another.
@@ -83,6 +95,7 @@ class Job {
 
   // ---- with an answer that serves most ----
   virtual const char* value_name() const { return "loss"; }
+  virtual StepUnit step_unit() const { return {}; }          // of progress and page; goes to run.json
   virtual std::optional<Judge> judge() const { return {}; }  // of evaluate(); none: the last step is the best
   // For run.json beside the settings, which may be settled here (paths made absolute): {"files": {name: {"path",
   // "sha256"}}, ...}. Files are held against their hashes when a run goes on.

@@ -25,6 +25,13 @@ constexpr int kMostSkipped = 20;  // steps in a row without a finite value
 
 double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
 
+// "step 50", "round 5000", "epoch 2.5"
+std::string place(const StepUnit& unit, std::int64_t steps) {
+  char text[40];
+  std::snprintf(text, sizeof text, " %.10g", unit.at(steps));
+  return unit.name + text;
+}
+
 class Loop {
  public:
   // floor_bytes: the peak before anything was made.
@@ -117,6 +124,8 @@ int Loop::start(const fs::path& out) {
   identify();
   for (const char* of_process : {"out", "resume"}) settings_.erase(of_process);
   Json description = {{"action", action_}, {"settings", settings_}};
+  if (const StepUnit unit = job_.step_unit(); unit.name != StepUnit().name)
+    description["step_unit"] = {{"name", unit.name}, {"each", unit.each}, {"per", unit.per}, {"last", unit.last}};
   description.update(own);
   description.update(facts_);
   RunFolder folder = RunFolder::create(out, description);
@@ -177,7 +186,8 @@ int Loop::resume(RunFolder folder) {
   snapshots.forget_after(static_cast<std::uint64_t>(taken));
   take_events(folder, taken);
   folder.set_status(RunStatus::running);
-  say("going on after step " + std::to_string(taken) + " of " + std::to_string(job_.steps()));
+  const std::string all = place(job_.step_unit(), job_.steps());
+  say("going on after " + place(job_.step_unit(), taken) + " of" + all.substr(all.rfind(' ')));
   return steps(folder, std::move(log), taken);
 }
 
@@ -221,7 +231,7 @@ int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int
     }
     evaluated_ = done;
     events.append(event);
-    say("step " + std::to_string(done) + ": " + event["data"].get<std::string>() + job_.shown(found));
+    say(place(job_.step_unit(), done) + ": " + event["data"].get<std::string>() + job_.shown(found));
   };
   job_.started();
   try {
@@ -255,7 +265,7 @@ int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int
       if (is_interrupted()) {
         save(taken);
         folder.set_status(RunStatus::interrupted);
-        say("stopped after step " + std::to_string(taken) + "; go on with: frugal " + action_ + " --resume " +
+        say("stopped after " + place(job_.step_unit(), taken) + "; go on with: frugal " + action_ + " --resume " +
             folder.path().string());
         return static_cast<int>(Exit::interrupted);
       }

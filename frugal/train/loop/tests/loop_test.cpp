@@ -79,7 +79,10 @@ class Walk : public Job, private Replay {
   bool restarts() const override { return config_.restarts || config_.replays; }
   void restart() override { at_ = 0, path_.clear(); }
 
+  StepUnit step_unit() const override { return unit; }
+
   static inline std::int64_t stop_after = -1, throws_after = -1;
+  static inline StepUnit unit = {};
 
  private:
   std::size_t record_size() const override { return 1; }
@@ -162,6 +165,23 @@ TEST_F(LoopTest, PutsTheBestStepBack) {
   EXPECT_EQ(results["best"]["metric"], highest);
   EXPECT_EQ(results["best_at"], highest);
   EXPECT_EQ(results["length"], step) << "the history is as long as it was then";
+}
+
+// A job that cuts its steps by itself is counted in what it cuts them from, in progress and in the record.
+TEST_F(LoopTest, CountsInTheUnitOfTheJob) {
+  EXPECT_EQ((StepUnit{.name = "round", .each = 100, .last = 1150}).at(11), 1100);
+  EXPECT_EQ((StepUnit{.name = "round", .each = 100, .last = 1150}).at(12), 1150);
+  EXPECT_EQ((StepUnit{.name = "epoch", .per = 4}).at(6), 1.5);
+  Walk::unit = {.name = "round", .each = 100, .last = 1150};
+  set_quiet(false);
+  testing::internal::CaptureStderr();
+  ASSERT_EQ(run({{"out", at("r")}, {"eval_every", 6}}), 0);
+  const std::string said = testing::internal::GetCapturedStderr();
+  Walk::unit = {};
+  for (const char* part : {"round 600: dev", "round 1150: dev"}) EXPECT_NE(said.find(part), std::string::npos) << said;
+  EXPECT_EQ(record("r")["step_unit"]["each"], 100);
+  ASSERT_EQ(run({{"out", at("plain")}}), 0);
+  EXPECT_FALSE(record("plain").contains("step_unit"));
 }
 
 TEST_F(LoopTest, PutsTheStartBackWhereItIsTheBest) {
