@@ -30,6 +30,17 @@ struct Choice {
   std::function<std::vector<Plugin>()> all;  // in the order of the help
 };
 
+// What one does with a run of an action that is done; RUN in the command stands for its folder.
+struct NextCommand {
+  std::string_view command, why;
+};
+
+// Names that a help explains, a line each: what a list of names may hold.
+struct Listed {
+  std::string_view title;                    // "policies"
+  std::function<std::vector<Plugin>()> all;  // their names and summaries
+};
+
 // What a check of a run's settings leaves: the settings it gets and keeps, and facts for its record.
 struct Checked {
   Json settings;
@@ -48,6 +59,8 @@ struct Action {
   bool depends_on_threads = false;  // results do, so that a run keeps --threads when it goes on
   std::string_view trial = {};      // options of a run of a second or two, which the suite over all jobs runs
   std::string_view sweeps = {};     // the action whose run is repeated over the values of the field "over"
+  std::vector<NextCommand> next = {};
+  std::vector<Listed> listed = {};
   // Of any other action: what it does; returns the exit code.
   std::function<int(const Settings&)> run = {};
 };

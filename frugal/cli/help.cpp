@@ -106,6 +106,15 @@ std::string choice_groups(const Action& action) {
   return text;
 }
 
+std::string listings(const Action& action) {
+  std::string text;
+  for (const Listed& each : action.listed) {
+    text.append("\n").append(each.title).append(":\n");
+    for (const Plugin& one : each.all()) text += wrapped("  " + std::string(one.name), std::string(one.summary));
+  }
+  return text;
+}
+
 std::string head_of(const SystemInfo& system) {
   std::string text = "frugal " + std::string(system.name) + ": " + std::string(system.summary);
   if (!system.source.empty()) text += " (" + std::string(system.source) + ")";
@@ -118,7 +127,11 @@ std::string head_of(const SystemInfo& system) {
 
 std::string overview() {
   std::string text =
-      "frugal fine-tunes language models on the machine that can just run them.\n\n"
+      "frugal is machine learning under a budget: what memory and time may be spent is named, predicted, kept to and "
+      "reported.\n"
+      "It fine-tunes and runs language models on the machine that can just run them, and brings small systems of other "
+      "fields\n"
+      "along. A run can be stopped at any time, ends as one page, and repeats to the same bits.\n\n"
       "examples:\n"
       "  frugal plan model.gguf --batch 8 --length 128 --memory 1GiB\n"
       "  frugal tune model.gguf --data train.jsonl --template \"Review: {text}\\nSentiment:\" --labels "
@@ -165,7 +178,7 @@ std::string help_of(const SystemInfo& system, const Action* action) {
       arguments += wrapped("  " + upper(info.field.name), std::string(info.field.help) + default_text(info));
   }
   if (!arguments.empty()) text += "\narguments:\n" + arguments;
-  text += groups(fields, "") + choice_groups(*action);
+  text += groups(fields, "") + choice_groups(*action) + listings(*action);
   return text + "\n" + wrapped("  --config FILE.toml", "settings from a file") + wrapped("  --help", "this text");
 }
 
