@@ -206,6 +206,10 @@ ActionSet ActionSet::slots(const std::vector<std::int64_t>& sizes) {
   return ActionSet(std::make_shared<Slots>(sizes));
 }
 
+Json ActionSet::count_json() const {
+  return count() < 0x1p53 ? Json(static_cast<std::int64_t>(count())) : Json(count());
+}
+
 const ActionTable& ActionSet::table(const std::string& user) const {
   if (table_->size() > 0) return *table_;
   if (!can_enumerate())

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "frugal/base/error.h"
+#include "frugal/base/json.h"
 
 namespace frugal::bandit {
 
@@ -64,6 +65,7 @@ class ActionSet {
   std::int32_t items() const { return kind_->items(); }
   std::int32_t largest() const { return kind_->largest(); }
   double count() const { return kind_->count(); }
+  Json count_json() const;  // a whole number while it is exact
   std::string describe() const { return kind_->describe(); }
   bool can_enumerate() const { return count() <= kMostEnumerated; }
   void best(std::span<const double> scores, Items& action) const { kind_->best(scores, action); }

@@ -52,7 +52,9 @@ void Policy::update(std::span<const std::int32_t> items, std::span<const double>
       throw Error(Exit::input,
                   "item " + std::to_string(items[k]) + ": " + number(y) +
                       (y < 0 ? " is below 0" : " exceeds range " + number(options_.range)),
-                  y < 0 ? "add a constant to the rewards so that they are 0 or more" : "pass --range");
+                  y < 0 ? "add a constant to the rewards so that they are 0 or more"
+                        : "divide the rewards by their largest possible value, or begin anew with a larger one: frugal "
+                          "bandit new --range");
   }
   statistics_.add(items, rewards);
   ++t_;

@@ -9,7 +9,9 @@ namespace {
 template <class T>
 std::vector<T> parse_all(const std::vector<std::string>& texts, const std::string& name, const char* expected) {
   std::vector<T> all;
-  for (const std::string& text : texts) {
+  for (const std::string& given : texts) {
+    const std::size_t first = given.find_first_not_of(" \t"), last = given.find_last_not_of(" \t");
+    const std::string text = first == given.npos ? std::string() : given.substr(first, last - first + 1);
     T value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size())
@@ -61,7 +63,8 @@ std::shared_ptr<const RewardLog> read_log(const EnvironmentConfig& config, doubl
     throw Error(Exit::input,
                 path + " has rewards from " + Json(log->least()).dump() + " to " + Json(log->most()).dump() +
                     ", expected 0 to " + Json(range).dump(),
-                log->least() < 0 ? "add a constant to the rewards so that they are 0 or more" : "pass --range");
+                log->least() < 0 ? "add a constant to the rewards so that they are 0 or more"
+                                 : "--range " + Json(log->most()).dump());
   return log;
 }
 
