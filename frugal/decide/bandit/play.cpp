@@ -1,9 +1,9 @@
 #include "frugal/decide/bandit/play.h"
 
 #include <cmath>
-#include <filesystem>
 #include <iostream>
 
+#include "frugal/base/new_file.h"
 #include "frugal/decide/bandit/player_file.h"
 #include "frugal/decide/bandit/problem.h"
 
@@ -31,16 +31,14 @@ Json table_of(const Policy& policy) {
 }  // namespace
 
 int begin_player(const BanditNewConfig& config) {
-  if (std::filesystem::exists(config.state))
-    throw Error(Exit::input, config.state + " is there already, expected a new name",
-                "choose another name, or remove it");
+  require_new_file("--state", config.state);
   SavedPlayer player = new_player(config);
   save_player(config.state, player);
   if (config.json) {
     std::cout << Json{{"state", config.state},
                       {"policy", config.policy},
                       {"items", player.policy->actions().items()},
-                      {"actions", player.policy->actions().count()}}
+                      {"actions", player.policy->actions().count_json()}}
                      .dump()
               << '\n';
   } else {
@@ -51,8 +49,13 @@ int begin_player(const BanditNewConfig& config) {
 }
 
 int suggest(const BanditSuggestConfig& config) {
-  const SavedPlayer player = load_player(config.state);
-  const auto items = player.policy->select();
+  SavedPlayer player = load_player(config.state);
+  const auto selected = player.policy->select();
+  const Items items(selected.begin(), selected.end());
+  if (player.pending != items) {  // now it is asked for: what `tell` takes rewards for
+    player.pending = items;
+    save_player(config.state, player);
+  }
   if (config.json)
     std::cout << Json{{"items", items}, {"round", player.policy->round()}, {"table", table_of(*player.policy)}}.dump()
               << '\n';
@@ -67,6 +70,14 @@ int tell(const BanditTellConfig& config) {
   const std::vector<double> rewards = parse_numbers(config.rewards, "--rewards");
   const auto suggested = policy.select();
   Items items(suggested.begin(), suggested.end());
+  // Without a word on whose rewards they are, a script that repeats itself would credit them to other items.
+  if (config.items.empty() && player.pending != items)
+    throw Error(Exit::input,
+                config.state + " waits for no rewards: " +
+                    (policy.round() > 1 ? "those of round " + std::to_string(policy.round() - 1) + " have been told"
+                                        : "nothing was suggested"),
+                "frugal bandit suggest --state " + config.state +
+                    " says what to play next; --items names whose rewards they are");
   if (!config.items.empty()) {
     items.clear();
     for (const auto i : parse_integers(config.items, "--items"))
@@ -74,6 +85,7 @@ int tell(const BanditTellConfig& config) {
   }
   const std::int64_t round = policy.round();
   policy.update(items, rewards);
+  player.pending.clear();
   save_player(config.state, player);
   if (config.json)
     std::cout << Json{{"round", round}, {"items", items}, {"rewards", rewards}}.dump() << '\n';

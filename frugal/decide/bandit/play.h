@@ -5,7 +5,10 @@
 namespace frugal::bandit {
 
 int begin_player(const BanditNewConfig& config);
-int suggest(const BanditSuggestConfig& config);  // the same until tell()
+// The same items until tell(). Keeps in the file that they were asked for.
+int suggest(const BanditSuggestConfig& config);
+// Rewards of what was suggested. Error(Exit::input), with the file as it was: nothing was suggested since the last time
+// and --items does not say whose they are; what Policy::update refuses.
 int tell(const BanditTellConfig& config);
 
 }  // namespace frugal::bandit

@@ -38,7 +38,7 @@ ActionSet actions_of(const BanditNewConfig& config, const Json& listed) {
 }
 
 SavedPlayer make_player(const BanditNewConfig& config, Json actions) {
-  SavedPlayer player{to_json(config), std::move(actions), nullptr};
+  SavedPlayer player{to_json(config), std::move(actions), nullptr, {}};
   const ActionSet set = actions_of(config, player.actions);
   const PolicyInfo& info = *chosen_policies({config.policy}, set).front();
   player.policy = info.make(set, make_options(config.problem, config.player, static_cast<std::uint64_t>(config.seed)));
@@ -81,6 +81,7 @@ SavedPlayer parse(const std::string& path, std::string_view json_text, std::stri
   if (at != parts.size())
     refuse(path, "has " + std::to_string(parts.size()) + " bytes of parts, expected " + std::to_string(at));
   if (!player.policy->is_sound()) refuse(path, "has statistics that no play leads to");
+  if (json.contains("pending")) player.pending = json["pending"].get<Items>();
   return player;
 }
 
@@ -104,8 +105,12 @@ void save_player(const std::string& path, SavedPlayer& player) {
   player.policy->state(state, "");
   Json parts = Json::array();
   for (const NamedBytes& part : state.parts()) parts.push_back({{"name", part.name}, {"bytes", part.bytes.size()}});
-  const std::string json =
-      Json{{"settings", player.settings}, {"actions", player.actions}, {"parts", std::move(parts)}}.dump();
+  const std::string json = Json{
+      {"settings", player.settings},
+      {"actions", player.actions},
+      {"pending", player.pending},
+      {"parts",
+       std::move(parts)}}.dump();
   std::string bytes(kMagic);
   append_number(bytes, kVersion);
   append_number(bytes, static_cast<std::uint32_t>(json.size()));

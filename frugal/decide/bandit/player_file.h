@@ -1,8 +1,8 @@
 // The file of a player between rounds: what `frugal bandit new`, `suggest` and `tell` share.
 //
-// Little-endian. "FRGLBDT\0", u32 version, u32 bytes of JSON, the JSON {"settings", "actions", "parts": [{"name",
-// "bytes"}]}, the parts one after the other, and the SHA-256 of everything before it as 64 hexadecimal digits. It needs
-// no other file: actions that were read from one are in the JSON.
+// Little-endian. "FRGLBDT\0", u32 version, u32 bytes of JSON, the JSON {"settings", "actions", "pending", "parts":
+// [{"name", "bytes"}]}, the parts one after the other, and the SHA-256 of everything before it as 64 hexadecimal
+// digits. It needs no other file: actions that were read from one are in the JSON.
 #pragma once
 #include <memory>
 #include <string>
@@ -16,6 +16,7 @@ struct SavedPlayer {
   Json settings;  // as `new` got them
   Json actions;   // null, or every action
   std::unique_ptr<Policy> policy;
+  Items pending = {};  // what was suggested and not told yet; empty: nothing, as in a file of before this was kept
 };
 
 SavedPlayer new_player(const BanditNewConfig& config);

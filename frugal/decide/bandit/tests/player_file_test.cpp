@@ -128,6 +128,10 @@ TEST(Play, TellsWhatWasSuggestedAndNothingElse) {
   run([&] { begin_player(settings("ols-ucb-c", file.path())); });
   EXPECT_NE(error_of([&] { begin_player(settings("cucb", file.path())); }).second.find("there already"),
             std::string::npos);
+  EXPECT_EQ(error_of([&] {
+              tell({.state = file.path(), .rewards = {"0.5", "0.5"}});
+            }).second,
+            file.path() + " waits for no rewards: nothing was suggested");
   EXPECT_EQ(run([&] { suggest({.state = file.path()}); }), "0,1\n");
   EXPECT_EQ(run([&] { suggest({.state = file.path()}); }), "0,1\n");
   const std::string before = read_file(file.path());
@@ -143,13 +147,71 @@ TEST(Play, TellsWhatWasSuggestedAndNothingElse) {
   EXPECT_EQ(says({"0.5", "much"}), "--rewards has 'much', expected a number");
   EXPECT_NE(says({"0.5", "0.5"}, {"0", "2"}).find("for items 0,2, expected 0,1 in round 1"), std::string::npos);
   EXPECT_NE(says({"0.5", "0.5"}, {"4294967296", "1"}).find("expected 0,1"), std::string::npos);
-  run([&] { tell({.state = file.path(), .rewards = {"0.5", "0.25"}, .items = {"0", "1"}}); });
+  EXPECT_EQ(run([&] { tell({.state = file.path(), .rewards = {"0.5", " 0.25"}}); }), "round 1: told of items 0,1\n");
+  // A script that repeats itself credits nothing to the items of the next round.
+  const std::string told = read_file(file.path());
+  EXPECT_EQ(error_of([&] {
+              tell({.state = file.path(), .rewards = {"0.5", "0.25"}});
+            }).second,
+            file.path() + " waits for no rewards: those of round 1 have been told");
+  EXPECT_EQ(read_file(file.path()), told);
   const Json now = Json::parse(run([&] { suggest({.state = file.path(), .json = true}); }));
   EXPECT_EQ(now.at("round"), 2);
   EXPECT_EQ(now.at("items"), (Json{2, 3}));  // three new pairs, where 0,2 has two
   EXPECT_EQ(now.at("table").size(), 6u);
   EXPECT_EQ(now.at("table")[1].at("mean"), 0.25);
   EXPECT_TRUE(now.at("table")[3].at("mean").is_null());
+  run([&] { tell({.state = file.path(), .rewards = {"0.5", "0.5"}}); });  // what suggest --json named
+  // Without a suggestion, but with a word on whose rewards they are.
+  EXPECT_EQ(run([&] {
+              tell({.state = file.path(), .rewards = {"1", "1"}, .items = {"4", " 5"}});
+            }),
+            "round 3: told of items 4,5\n");
+}
+
+TEST(Play, SaysWhatToDoAboutARewardOutOfRange) {
+  const TemporaryFile file("player");
+  SavedPlayer player = new_player(settings("cucb", file.path()));
+  const auto items = player.policy->select();
+  try {
+    player.policy->update(Items(items.begin(), items.end()), std::vector<double>{0.5, 3});
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(error.fix().find("frugal bandit new --range"), std::string::npos) << error.fix();
+  }
+}
+
+TEST(Play, CountsActionsInWholeNumbers) {
+  const TemporaryFile file("player");
+  BanditNewConfig config = settings("cucb", file.path());
+  config.json = true;
+  testing::internal::CaptureStdout();
+  begin_player(config);
+  EXPECT_NE(testing::internal::GetCapturedStdout().find("\"actions\":15}"), std::string::npos);
+}
+
+// A file of a version that kept no suggestion.
+TEST(PlayerFile, FilesOfBeforeAreRead) {
+  const TemporaryFile file("player");
+  SavedPlayer player = new_player(settings("ols-ucb-c", file.path()));
+  play(*player.policy, *make_environment({}, 6, 1, 1, nullptr), 5);
+  const auto next = player.policy->select();
+  player.pending.assign(next.begin(), next.end());
+  save_player(file.path(), player);
+  EXPECT_EQ(load_player(file.path()).pending, player.pending);
+  std::string bytes = read_file(file.path());
+  bytes.resize(bytes.size() - 64);
+  const std::string key = ",\"pending\":[";
+  const std::size_t at = bytes.find(key), end = bytes.find(']', at) + 1;
+  ASSERT_NE(at, bytes.npos);
+  bytes.erase(at, end - at);
+  const std::size_t size =
+      static_cast<unsigned char>(bytes[12]) + 256 * static_cast<unsigned char>(bytes[13]) - (end - at);
+  bytes[12] = static_cast<char>(size % 256), bytes[13] = static_cast<char>(size / 256);
+  write(file.path(), sealed(bytes));
+  const SavedPlayer before = load_player(file.path());
+  EXPECT_TRUE(before.pending.empty());
+  EXPECT_EQ(before.policy->round(), 6);
 }
 
 }  // namespace
