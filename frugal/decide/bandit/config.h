@@ -47,7 +47,8 @@ struct EnvironmentConfig {
     v({.name = "env",
        .help =
            "gaussian: normal rewards cut off at 0 and the range; bernoulli: 0 or the range; replay:FILE: a CSV with "
-           "round,item,reward, whose rounds without all items of an action are passed over",
+           "round,item,reward, whose rounds without all items of an action are passed over; where --horizon is longer "
+           "than the log, it comes again in another order",
        .group = "environment"},
       c.env);
     v({.name = "rho",
@@ -100,7 +101,7 @@ struct BanditRunConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "policy",
-       .help = "policies that play, the first one's regret is the result: a,b or all",
+       .help = "policies that play, of those below, the first one's regret is the result: a,b or all",
        .group = "method"},
       c.policy);
     PlayerConfig::fields(c.player, v);
@@ -124,7 +125,9 @@ struct BanditNewConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "policy", .help = "what chooses; frugal bandit run --policy all compares them", .group = "method"},
+    v({.name = "policy",
+       .help = "what chooses, one of the policies below; frugal bandit run --policy all compares them",
+       .group = "method"},
       c.policy);
     PlayerConfig::fields(c.player, v);
     ProblemConfig::fields(c.problem, v);
@@ -157,7 +160,7 @@ struct BanditTellConfig {
     v({.name = "rewards", .help = "of the items that were suggested, in their order: 0.1,0.7,0.3", .group = "data"},
       c.rewards);
     v({.name = "items",
-       .help = "the items they are of, to be sure; left out: those that were suggested",
+       .help = "the items they are of, to be sure; left out: those that `suggest` named since the last `tell`",
        .group = "data"},
       c.items);
     v({.name = "json", .help = "results and errors as JSON on stdout", .group = "output"}, c.json);

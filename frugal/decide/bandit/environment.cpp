@@ -98,6 +98,7 @@ class Replay : public Environment {
  public:
   Replay(std::shared_ptr<const RewardLog> log, std::uint64_t seed) : log_(std::move(log)), seed_(seed) {}
   std::span<const double> means() const override { return log_->means(); }
+  std::int64_t rounds() const override { return static_cast<std::int64_t>(log_->rounds()); }
   std::int64_t draw(std::int64_t position, std::span<const std::int32_t> items,
                     std::span<double> rewards) const override {
     const auto rounds = static_cast<std::int64_t>(log_->rounds());

@@ -15,6 +15,7 @@ class Environment {
  public:
   virtual ~Environment() = default;
   virtual std::span<const double> means() const = 0;  // [d] true mean rewards, in [0, range]
+  virtual std::int64_t rounds() const { return 0; }   // positions until rewards come again; 0: they never do
   // Rewards of `items` (rising) at `position`, 0 at first, and the position after it.
   virtual std::int64_t draw(std::int64_t position, std::span<const std::int32_t> items,
                             std::span<double> rewards) const = 0;

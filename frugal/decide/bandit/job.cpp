@@ -28,7 +28,6 @@ class BanditJob : public Job {
   StepResult step(std::int64_t index) override {
     simulation_.advance(std::min(block_, config_.horizon - index * block_), threads_);
     StepResult result{.value = spread_of(simulation_.regrets(0)).mean};
-    result.event["rounds"] = simulation_.rounds();
     result.event["regret"] = result.value;
     return result;
   }
@@ -54,25 +53,40 @@ class BanditJob : public Job {
     draw_regret(figures);
     draw_items(figures);
     draw_finals(figures);
-    Json values = Json::object();
+    Json regrets = Json::object();
     for (std::size_t p = 0; p < simulation_.policies(); ++p)
-      values[std::string(simulation_.name(p))] = spread_of(simulation_.regrets(p)).mean;
-    return values;
+      regrets[std::string(simulation_.name(p))] = spread_of(simulation_.regrets(p)).mean;
+    return {{"data", "regret"}, {"regrets", std::move(regrets)}};
   }
+  std::string shown(const Json& evaluation) const override {  // behind "round 5000: regret"
+    std::string text;
+    for (const auto& [name, regret] : evaluation.at("regrets").items()) {
+      char one[80];
+      std::snprintf(one, sizeof one, "%s %s %.2f", text.empty() ? "" : ",", name.c_str(), regret.get<double>());
+      text += one;
+    }
+    return text;
+  }
+  StepUnit step_unit() const override { return {.name = "round", .each = block_, .last = config_.horizon}; }
 
   Finished finish(Ending&) override {
     Json all = Json::object();
+    std::int64_t most = 0;
     for (std::size_t p = 0; p < simulation_.policies(); ++p) {
       const Spread regret = spread_of(simulation_.regrets(p));
       all[std::string(simulation_.name(p))] = {{"regret", regret.mean},
                                                {"sd", regret.sd},
                                                {"regrets", simulation_.regrets(p)},
                                                {"microseconds_per_round", simulation_.microseconds_per_round(p)}};
+      if (const std::int64_t passes = simulation_.passes(p); passes > 0)
+        all[std::string(simulation_.name(p))]["passes"] = passes, most = std::max(most, passes);
     }
-    return {.results = {{"regret", spread_of(simulation_.regrets(0)).mean},
-                        {"rounds", simulation_.rounds()},
-                        {"seeds", simulation_.seeds()},
-                        {"policies", std::move(all)}}};
+    Json results = {{"regret", spread_of(simulation_.regrets(0)).mean},
+                    {"rounds", simulation_.rounds()},
+                    {"seeds", simulation_.seeds()}};
+    if (most > 0) results["passes"] = most;
+    results["policies"] = std::move(all);
+    return {.results = std::move(results)};
   }
 
   const char* value_name() const override { return "regret"; }
@@ -89,6 +103,10 @@ class BanditJob : public Job {
                     each.at("microseconds_per_round").get<double>());
       text += line;
     }
+    if (results.value("passes", 0) > 1) {
+      text += "passes       " + results["passes"].dump() + " through the log of " +
+              std::to_string(simulation_.environment(0).rounds()) + " rounds, each in another order\n";
+    }
     return text;
   }
 
@@ -97,11 +115,13 @@ class BanditJob : public Job {
     Figure figure{.name = "regret",
                   .title = "Regret",
                   .x_name = "rounds",
-                  .y_name = "regret",
-                  .note = "mean over " + std::to_string(simulation_.seeds()) +
-                          " seeds, band: one standard deviation over seeds on both sides"};
+                  .y_name = "reward",
+                  .note = "Mean over " + std::to_string(simulation_.seeds()) +
+                          " seeds. Band: one standard deviation over seeds on both sides.",
+                  .is_log_y = spans_much()};
     for (std::size_t p = 0; p < simulation_.policies(); ++p) {
-      Series series{.name = std::string(simulation_.name(p)), .x = {0}, .y = {0}, .low = {0}, .high = {0}};
+      Series series{.name = std::string(simulation_.name(p))};
+      if (!figure.is_log_y) series.x = series.y = series.low = series.high = {0};
       for (std::size_t note = 0; note < simulation_.notes(); ++note) {
         const Spread regret = spread_of(simulation_.regrets(p, note));
         series.x.push_back(static_cast<double>(simulation_.noted_round(note)));
@@ -114,15 +134,26 @@ class BanditJob : public Job {
     figures.add(figure);
   }
 
+  // Policies whose regrets lie on a linear axis as one line at the top and one at the bottom.
+  bool spans_much() const {
+    double least = INFINITY, most = 0;
+    for (std::size_t p = 0; p < simulation_.policies(); ++p) {
+      const double mean = spread_of(simulation_.regrets(p)).mean;
+      least = std::min(least, mean), most = std::max(most, mean);
+    }
+    return least > 0 && most > 20 * least;
+  }
+
   void draw_items(Figures& figures) const {
     constexpr std::int32_t kMostRows = 100;
     const Statistics& s = simulation_.player(0, 0).statistics();
     FigureTable table{.name = "items",
                       .title = "Items as " + std::string(simulation_.name(0)) + " knows them",
                       .columns = {"item", "plays", "mean", "sd", "true mean"},
-                      .note = "of the first seed"};
+                      .note = "Of the first seed"};
     if (s.items() > kMostRows)
-      table.note += "; the first " + std::to_string(kMostRows) + " of " + std::to_string(s.items());
+      table.note += "; the first " + std::to_string(kMostRows) + " of " + std::to_string(s.items()) + " items";
+    table.note += ".";
     for (std::int32_t i = 0; i < std::min(s.items(), kMostRows); ++i)
       table.rows.push_back({i, static_cast<std::int64_t>(s.plays(i)), s.mean(i), std::sqrt(s.variance(i)),
                             simulation_.environment(0).means()[static_cast<std::size_t>(i)]});
@@ -130,14 +161,17 @@ class BanditJob : public Job {
   }
 
   void draw_finals(Figures& figures) const {
-    FigureTable table{.name = "policies",
-                      .title = "Policies",
-                      .columns = {"policy", "regret", "sd", "seconds per round"},
-                      .note = "seconds: of one core, with drawing the rewards"};
+    FigureTable table{
+        .name = "policies",
+        .title = "Policies",
+        .columns = {"policy", "regret", "sd", "\xC2\xB5s a round"},
+        .note = "Regret in units of reward, after " + std::to_string(simulation_.rounds()) +
+                " rounds: mean and standard deviation over seeds. Microseconds: of one core, with drawing "
+                "the rewards."};
     for (std::size_t p = 0; p < simulation_.policies(); ++p) {
       const Spread regret = spread_of(simulation_.regrets(p));
       table.rows.push_back(
-          {std::string(simulation_.name(p)), regret.mean, regret.sd, 1e-6 * simulation_.microseconds_per_round(p)});
+          {std::string(simulation_.name(p)), regret.mean, regret.sd, simulation_.microseconds_per_round(p)});
     }
     figures.add(table);
   }

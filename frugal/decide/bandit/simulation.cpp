@@ -99,6 +99,15 @@ std::vector<double> Simulation::regrets(std::size_t policy, std::size_t note) co
   return all;
 }
 
+std::int64_t Simulation::passes(std::size_t policy) const {
+  std::int64_t most = 0;
+  for (std::size_t seed = 0; seed < seeds(); ++seed) {
+    const std::int64_t rounds = environments_[seed]->rounds();
+    if (rounds > 0) most = std::max(most, (players_[seed * policies() + policy].position + rounds - 1) / rounds);
+  }
+  return most;
+}
+
 double Simulation::microseconds_per_round(std::size_t policy) const {
   double seconds = 0;
   std::int64_t rounds = 0;

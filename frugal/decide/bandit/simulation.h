@@ -32,6 +32,8 @@ class Simulation {
   std::vector<double> regrets(std::size_t policy, std::size_t note) const;
   std::size_t notes() const { return noted_rounds_.size(); }
   std::int64_t noted_round(std::size_t note) const { return noted_rounds_[note]; }
+  // How often the log was gone through, the last time in part: the most of any seed; 0: of no log.
+  std::int64_t passes(std::size_t policy) const;
   // Processor time of a round with its rewards in this process, mean over seeds; 0 before the first.
   double microseconds_per_round(std::size_t policy) const;
 

@@ -108,12 +108,55 @@ TEST(BanditJob, EvaluationHasRegretsAndFigures) {
   for (std::int64_t k = 0; k < whole->steps(); ++k) whole->step(k);
   Figures figures;
   const Json values = whole->evaluate(whole->steps(), figures);
-  EXPECT_EQ(values.size(), policies().all().size());
-  EXPECT_EQ(values.begin().key(), "ols-ucb-c");
-  for (const auto& [name, value] : values.items()) EXPECT_GT(value.get<double>(), 0) << name;
+  const Json& regrets = values.at("regrets");
+  EXPECT_EQ(regrets.size(), policies().all().size());
+  EXPECT_EQ(regrets.begin().key(), "ols-ucb-c");
+  for (const auto& [name, value] : regrets.items()) EXPECT_GT(value.get<double>(), 0) << name;
+  // What progress says: "round 400: regret ols-ucb-c 12.34, ...".
+  EXPECT_EQ(values.at("data"), "regret");
+  EXPECT_TRUE(whole->shown(values).starts_with(" ols-ucb-c ")) << whole->shown(values);
+  EXPECT_EQ(whole->step_unit().name, "round");
+  EXPECT_EQ(whole->step_unit().at(whole->steps()), 400);
   std::vector<std::string> names;
   for (const Json& event : figures.take()) names.push_back(event.at("name"));
   EXPECT_EQ(names, (std::vector<std::string>{"regret", "items", "policies"}));
+}
+
+// One figure with all policies; on a logarithmic axis where the best and the worst are more than a factor of 20 apart.
+TEST(BanditJob, RegretsFarApartAreDrawnOnALogarithmicAxis) {
+  for (const bool is_far : {false, true}) {
+    BanditRunConfig c = config(
+        is_far ? std::vector<std::string>{"cos-v", "action-ucb"} : std::vector<std::string>{"cucb", "escb-2"}, 1);
+    c.horizon = 8000;
+    const auto run = job(to_json(c));
+    for (std::int64_t k = 0; k < run->steps(); ++k) run->step(k);
+    Figures figures;
+    const Json regrets = run->evaluate(run->steps(), figures).at("regrets");
+    const Json figure = figures.take().at(0);
+    EXPECT_EQ(figure.value("log_y", false), is_far) << regrets.dump();
+    EXPECT_EQ(figure.at("series").size(), 2u);
+    EXPECT_EQ(figure.at("y"), "reward");
+  }
+}
+
+TEST(BanditJob, SaysHowOftenALogWasGoneThrough) {
+  const TemporaryFile log("passes.csv");
+  std::string text;
+  for (int round = 0; round < 30; ++round) {
+    for (int item = 0; item < 4; ++item) text += std::to_string(round) + "," + std::to_string(item) + ",0.5\n";
+  }
+  write_file(log.path(), text);
+  BanditRunConfig c = config({"cucb", "cos-v"}, 2);
+  c.problem = {};
+  c.environment.env = "replay:" + log.path();
+  c.horizon = 100;
+  Simulation simulation(c, 1);
+  EXPECT_EQ(simulation.passes(0), 0);
+  simulation.advance(30, 1);
+  EXPECT_EQ(simulation.passes(0), 1);
+  simulation.advance(70, 1);
+  EXPECT_EQ(simulation.passes(1), 4);
+  EXPECT_EQ(Simulation(config({"cucb"}), 1).passes(0), 0);  // of no log
 }
 
 TEST(BanditJob, FilesAreNamedWholeWithTheirHashes) {
