@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <unordered_set>
 
@@ -183,7 +184,7 @@ void TracksWriter::write(std::int64_t run, Tactic tactic, const Track& track) {
       append(lines_, i + 1);
       for (int part = 0; part < 4; ++part) {
         lines_ += ',';
-        append(lines_, row[part * track.agents + i]);
+        append(lines_, static_cast<float>(row[part * track.agents + i]));  // the shortest that reads back to it
       }
       lines_ += '\n';
     }
@@ -206,6 +207,31 @@ std::int64_t agents_of(const std::filesystem::path& path) {
   beginning.resize(static_cast<std::size_t>(file.gcount()));
   if (beginning.size() == 1 << 18) beginning.resize(beginning.rfind('\n') + 1);  // whole lines
   return Reader(checked_text(beginning, path.string()), path.string()).first_agents();
+}
+
+std::int64_t count_known(const Tracks& tracks, const EngagementConfig& config, std::int64_t seeds) {
+  if (tracks.agents != config.attackers) return 0;
+  const auto agents = static_cast<std::size_t>(config.attackers);
+  const auto start_of = [agents](const auto* x, const auto* y) {  // as the bytes that a set can hold
+    std::string bytes(8 * agents, '\0');
+    for (std::size_t i = 0; i < agents; ++i) {
+      const float at[2] = {static_cast<float>(x[i]), static_cast<float>(y[i])};
+      std::memcpy(&bytes[8 * i], at, 8);
+    }
+    return bytes;
+  };
+  std::unordered_multiset<std::string> starts;
+  for (const auto& run : tracks.runs)
+    starts.insert(start_of(&tracks.values[run.first], &tracks.values[run.first + agents]));
+  EngagementConfig alone = config;
+  alone.decoys = 1;  // drawn behind the attackers
+  std::int64_t known = 0;
+  for (std::int64_t seed = 1; seed <= seeds && !starts.empty(); ++seed) {
+    const Engagement engagement(alone, Tactic::greedy, static_cast<std::uint32_t>(seed));
+    const Bodies& attackers = engagement.attackers();
+    known += static_cast<std::int64_t>(starts.erase(start_of(attackers.px.data(), attackers.py.data())));
+  }
+  return known;
 }
 
 Corpus corpus_of(const Tracks& tracks, std::int64_t least, std::int64_t most) {

@@ -47,6 +47,10 @@ Tracks parse_tracks(std::string_view text, const std::string& name);
 // Agents of the first run, from the beginning of the file: to refuse a file before all of it is read.
 std::int64_t agents_of(const std::filesystem::path& path);
 
+// How many of the runs begin where the attackers of an engagement of the seeds 1 to `seeds` begin, to the bit of a
+// float: a start depends on the seed alone, not on the tactic. Microseconds a seed.
+std::int64_t count_known(const Tracks& tracks, const EngagementConfig& config, std::int64_t seeds);
+
 // The first `most` steps of every run, or of as many as the shortest has. Error(Exit::input): a run has under `least`.
 Corpus corpus_of(const Tracks& tracks, std::int64_t least, std::int64_t most);
 

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "frugal/base/error.h"
+#include "frugal/signals/swarm/drawing.h"
 #include "frugal/signals/swarm/simulate.h"
 #include "frugal/train/run/tests/temporary_folder.h"
 
@@ -47,6 +51,59 @@ TEST(SwarmTracks, WhatSimulateWritesIsWhatWasSimulated) {
   config.threads = 3;
   simulate_tracks(config);
   EXPECT_EQ(read_file(config.out), text);
+}
+
+// Half the size that 17 digits take, and no bit of what is trained on is lost.
+TEST(SwarmTracks, NumbersAreTheShortestThatReadBack) {
+  const TemporaryFolder folder;
+  TracksWriter writer(folder / "t.csv");
+  Track track{.steps = 500, .agents = 10};
+  for (int k = 0; k < 500 * 40; ++k) {  // of every size, signs and halves of the last bit among them
+    const double value = std::ldexp(1 + k / 20000.0 + k * 1e-9, k % 60 - 40);
+    track.data.push_back(k % 3 == 0 ? -value : k % 7 == 0 ? std::nextafter(value, 0) : value);
+  }
+  writer.write(1, Tactic::greedy, track);
+  writer.commit();
+  const Tracks tracks = read_tracks(folder / "t.csv");
+  ASSERT_EQ(tracks.values.size(), track.data.size());
+  for (std::size_t at = 0; at < track.data.size(); ++at)
+    ASSERT_EQ(tracks.values[at], static_cast<float>(track.data[at])) << at;
+  SimulateConfig config;
+  config.runs = 2, config.out = (folder / "s.csv").string();
+  const Json summary = simulate_tracks(config);
+  EXPECT_LT(summary["bytes"].get<double>() / summary["rows"].get<double>(), 62);  // 107 before: four numbers a row
+}
+
+// A start is that of its seed, whatever the tactic, and survives the file.
+TEST(SwarmTracks, KnowsTheSeedsOfARun) {
+  const TemporaryFolder folder;
+  SimulateConfig config;
+  config.runs = 5, config.seed = 98, config.out = (folder / "tracks.csv").string();  // 98 to 102
+  config.engagement.agents = 4, config.engagement.decoys = 3;
+  simulate_tracks(config);
+  const Tracks tracks = read_tracks(config.out);
+  EngagementConfig trained = config.engagement.engagement();
+  trained.decoys = 4;
+  EXPECT_EQ(count_known(tracks, trained, 100), 3 * 4);
+  EXPECT_EQ(count_known(tracks, trained, 97), 0);
+  EXPECT_EQ(count_known(tracks, trained, 1000), 20);
+  trained.attackers = 5;
+  EXPECT_EQ(count_known(tracks, trained, 1000), 0);
+  const Tracks own = parse_tracks(std::string(kHeader) + "1,0,1,1,2,3,4\n", "t.csv");
+  EXPECT_EQ(count_known(own, {.attackers = 1}, 1000), 0);
+}
+
+// Two series, so that a legend names sides and not twenty bodies; gaps part the paths.
+TEST(SwarmDrawing, HasASeriesForEachSide) {
+  const Figure figure = engagement_figure({}, Tactic::auction_plus, 1, 20);
+  ASSERT_EQ(figure.series.size(), 2u);
+  EXPECT_EQ(figure.series[0].name, "attackers");
+  EXPECT_EQ(figure.series[1].name, "decoys");
+  for (const Series& series : figure.series) {
+    EXPECT_EQ(std::count_if(series.x.begin(), series.x.end(), [](double x) { return std::isnan(x); }), 9);
+    EXPECT_EQ(series.x.size(), series.y.size());
+  }
+  EXPECT_EQ(figure.series[0].x[0], Engagement({}, Tactic::auction_plus, 1).attackers().px[0]);
 }
 
 TEST(SwarmTracks, CutsRunsToAWindow) {
