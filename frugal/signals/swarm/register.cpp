@@ -32,6 +32,9 @@ Action train_action() {
                                              {{"model", tsc::models}});
   action.check = check_train;
   action.depends_on_threads = true;
+  action.next = {{"frugal swarm evaluate RUN --data tracks.csv",
+                  "tell tactics of tracks; frugal swarm simulate --seed, from above --runs, makes some that it has not "
+                  "seen"}};
   action.trial = "--runs 60 --agents 3 --window 12 --filters 8 --kernels 3 --lr 1e-3 --epochs 40 --patience 40";
   return action;
 }
@@ -52,6 +55,7 @@ Action sweep_action() {
   action.name = "sweep";
   action.summary = "train over values of an option: accuracy against window, noise or agents";
   action.sweeps = "train";
+  action.next = {};
   action.trial = {};
   const auto over = describe_fields<SweepOptions>();
   action.fields.insert(action.fields.begin(), over.begin(), over.end());
@@ -71,7 +75,7 @@ void register_signals_swarm(SystemTable& table) {
        .summary = "how a swarm behaves, from a few seconds of its tracks: simulate, train, evaluate",
        .source = "arXiv:2403.19572",
        .group = "signals",
-       .examples = {"frugal swarm simulate --runs 100 --seed 1 --out tracks.csv",
+       .examples = {"frugal swarm simulate --runs 100 --seed 2001 --out tracks.csv",
                     "frugal swarm train --runs 1200 --window 20 --model cnn --lr 5e-4 --epochs 60 --out runs/swarm",
                     "frugal swarm evaluate runs/swarm --data tracks.csv --json",
                     "frugal swarm sweep --over window=5,10,20,40,58 --epochs 60 --lr 5e-4 --out runs/windows"},
@@ -79,7 +83,14 @@ void register_signals_swarm(SystemTable& table) {
                    describe_action<SimulateConfig>("simulate", "write tracks of simulated engagements", run_simulate),
                    describe_action<EvaluateConfig>("evaluate", "tell tactics from tracks with a trained classifier",
                                                    open_and_evaluate)},
-       .metrics = {{"accuracy", ""}, {"validation_loss", "nats", false}}});
+       .metrics = {{"accuracy", ""},
+                   {"communicates", ""},
+                   {"leads", ""},
+                   {"attribute_heads", ""},
+                   {"agreement", ""},
+                   {"loss", "nats", false},
+                   {"validation_accuracy", ""},
+                   {"validation_loss", "nats", false}}});
 }
 
 }  // namespace frugal

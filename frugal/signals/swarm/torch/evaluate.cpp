@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "frugal/base/atomic_file.h"
+#include "frugal/base/log.h"
 #include "frugal/signals/swarm/torch/data.h"
 #include "frugal/signals/swarm/torch/measure.h"
 #include "frugal/signals/swarm/torch/model_file.h"
@@ -46,6 +47,14 @@ void write_predictions(const std::string& path, const std::vector<Prediction>& a
   file.commit();
 }
 
+// A score on what was learned by heart says little.
+void warn_of_known(const EvaluateConfig& c, std::int64_t known, std::int64_t all, std::int64_t seeds) {
+  warn(std::to_string(known) + " of " + std::to_string(all) + " engagements of " + c.data +
+       " begin as those of the seeds 1 to " + std::to_string(seeds) + ", which " + c.run +
+       " was trained and tested on: frugal swarm simulate --seed " + std::to_string(seeds + 1) +
+       " makes ones that are new to it");
+}
+
 void print(const Json& result) {
   if (result.contains("predictions")) {
     std::printf("%10s  %-9s %11s %13s %7s\n", "run", "tactic", "probability", "communicates", "leads");
@@ -56,9 +65,10 @@ void print(const Json& result) {
     }
     return;
   }
-  std::printf("accuracy %.4f on %lld engagements, the first %lld steps of each\n", result["accuracy"].get<double>(),
-              result["runs"].get<long long>(), result["window"].get<long long>());
-  std::printf("communicates %.4f  leads %.4f\n", result["communicates"].get<double>(), result["leads"].get<double>());
+  const auto runs = result["runs"].get<long long>(), known = result["known"].get<long long>();
+  std::printf("engagements     %lld, the first %lld steps of each; %lld are new to the classifier\n", runs,
+              result["window"].get<long long>(), runs - known);
+  std::printf("%s", scores_text(result).c_str());
   std::printf("%-10s %6s", "", "runs");
   for (int k = 0; k < kTactics; ++k) std::printf(" %9s", std::string(name(static_cast<Tactic>(k))).c_str());
   std::printf("\n");
@@ -85,11 +95,13 @@ Json evaluate_tracks(const EvaluateConfig& c) {
   const torch::Tensor x = windows_of(corpus, model.scaler, card.config.window, card.config.features);
   torch::Tensor labels;
   if (tracks.has_tactics) labels = torch::tensor(corpus.labels, torch::kInt).to(torch::kLong);
+  const std::int64_t known = count_known(tracks, card.config.engagement.engagement(), card.config.runs);
+  if (known > 0) warn_of_known(c, known, corpus.runs, card.config.runs);
   const Answers answers = answer(model.classifier, x, labels);
   const auto predictions = predictions_of(answers, corpus);
   if (!c.out.empty()) write_predictions(c.out, predictions);
-  Json result = {
-      {"run", c.run}, {"data", c.data}, {"runs", corpus.runs}, {"window", card.config.window}, {"noise", c.noise}};
+  Json result = {{"run", c.run},     {"data", c.data}, {"runs", corpus.runs}, {"window", card.config.window},
+                 {"noise", c.noise}, {"known", known}};
   if (tracks.has_tactics) {
     result.update(measure(answers, labels, card.config.output == "mh").json());
     return result;

@@ -1,5 +1,8 @@
 #include "frugal/signals/swarm/torch/measure.h"
 
+#include <algorithm>
+#include <cstdio>
+
 namespace frugal::swarm {
 namespace {
 
@@ -57,6 +60,30 @@ Measured measure(const Answers& answers, const torch::Tensor& labels, bool has_b
       measured.by_step.push_back(share(answers.predicted.select(1, t) == labels));
   }
   return measured;
+}
+
+std::string scores_text(const Json& measured) {
+  struct Score {
+    const char *key, *what;
+    double chance;
+  };
+  constexpr Score kScores[] = {{"accuracy", "one of four tactics", 0.25},
+                               {"communicates", "whether the attackers agree on their targets", 0.5},
+                               {"leads", "whether they steer at where a target will be", 0.5},
+                               {"attribute_heads", "both of these, by the heads for them", 0.25},
+                               {"agreement", "how often these heads name the tactic that the other head names", -1}};
+  std::string text;
+  for (const Score& score : kScores) {
+    if (!measured.contains(score.key)) continue;
+    char line[160], chance[40] = "";
+    if (score.chance > 0) std::snprintf(chance, sizeof chance, " (chance: %.2f)", score.chance);
+    std::string name(score.key);
+    std::replace(name.begin(), name.end(), '_', ' ');
+    std::snprintf(line, sizeof line, "%-15s %.4f  %s%s\n", name.c_str(), measured[score.key].get<double>(), score.what,
+                  chance);
+    text += line;
+  }
+  return text;
 }
 
 Json Measured::json() const {

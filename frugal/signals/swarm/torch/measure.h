@@ -30,6 +30,8 @@ struct Measured {
 
   Json json() const;
 };
+// Accuracies of a Measured's Json, a line each, with what chance would reach; they end with a line feed.
+std::string scores_text(const Json& measured);
 Measured measure(const Answers& answers, const torch::Tensor& labels, bool has_both_heads);
 
 }  // namespace frugal::swarm

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "frugal/base/parallel.h"
+#include "frugal/base/settings.h"
+#include "frugal/base/units.h"
 #include "frugal/core/random.h"
 #include "frugal/signals/swarm/drawing.h"
 #include "frugal/signals/swarm/torch/model_file.h"
@@ -37,6 +40,8 @@ std::int64_t parts_of(const TrainConfig& c, std::int64_t parameters, std::int64_
   const double work = 6.0 * static_cast<double>(parameters) * positions * static_cast<double>(train);
   return std::clamp<std::int64_t>(static_cast<std::int64_t>(work / 5e10), 1, batches);
 }
+
+double number_or_nan(const Json& value) { return value.is_number() ? value.get<double>() : NAN; }
 
 }  // namespace
 
@@ -189,7 +194,46 @@ Finished TrainJob::finish(Ending& ending) {
   finished.results["epochs_trained"] = at_.epochs;
   finished.results["parameters"] = trained_->count();
   finished.results["steps_observed"] = data_.window;
+  if (at_.best_epoch > 0)  // of all epochs, where evaluations are of some
+    finished.results["best"] = {
+        {"step", at_.best_epoch * parts_}, {"metric", at_.best_loss}, {"metric_name", "loss"}, {"loss", at_.best_loss}};
   return finished;
+}
+
+std::string TrainJob::closing(const Json& results, const RunFolder& folder) const {
+  const auto line = [](const char* name, const char* format, auto... values) {
+    char text[400], all[440];
+    std::snprintf(text, sizeof text, format, values...);
+    std::snprintf(all, sizeof all, "%-15s %s\n", name, text);
+    return std::string(all);
+  };
+  const std::string run = folder.path().string();
+  std::string text = "run             " + run + "\n";
+  text +=
+      line("trained", "%lld epochs in %s, %lld parameters, peak memory %s", results["epochs_trained"].get<long long>(),
+           format_seconds(results["seconds"].get<double>()).c_str(), results["parameters"].get<long long>(),
+           format_bytes(results["peak_rss_bytes"].get<std::uint64_t>()).c_str());
+  text += line("best epoch", "%lld, validation loss %.4f nats, accuracy %.4f", results["best_epoch"].get<long long>(),
+               number_or_nan(results["validation_loss"]), number_or_nan(results["validation_accuracy"]));
+  text += line("tested on", "%lld engagements that it was not trained on, the first %lld steps of each",
+               results["tested"].get<long long>(), results["steps_observed"].get<long long>());
+  text += scores_text(results);
+  text += line("loss", "%.4f nats", number_or_nan(results["loss"]));
+  return text + "next: frugal swarm evaluate " + run + " --data tracks.csv\n      (frugal swarm simulate --seed " +
+         std::to_string(config_.runs + 1) + more_options() + " --out tracks.csv makes tracks that are new to it)\n";
+}
+
+// What `simulate` needs for engagements of this run's kind.
+std::string TrainJob::more_options() const {
+  std::string text;
+  const EngagementOptions& own = config_.engagement;
+  const Json given = to_json(own), usual = to_json(EngagementOptions());
+  for (const auto& [name, value] : given.items()) {
+    if (value == usual[name]) continue;
+    text += " " + flag_name(name);
+    if (!value.is_boolean()) text += " " + (value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return text;
 }
 
 void TrainJob::draw_figures(const Measured& test, Figures& figures) const {
@@ -204,7 +248,7 @@ void TrainJob::draw_figures(const Measured& test, Figures& figures) const {
     for (const std::int64_t count : test.confusion[k])
       map.values.push_back(static_cast<double>(count) / static_cast<double>(std::max<std::int64_t>(1, all)));
   }
-  map.note = "rows: the tactic; columns: what was said; share of the row";
+  map.note = "Rows: the tactic there was; columns: what was said; shares of the row.";
   figures.add(map);
   const Json json = test.json();
   for (const Json& row : json["classes"])

@@ -24,6 +24,8 @@ class TrainJob : public Job {
   Finished finish(Ending& ending) override;                     // with the weights of the best epoch, on the test set
   Json describe(Json& settings) override;
   std::string snapshot_type() const override { return "f32"; }
+  StepUnit step_unit() const override { return {.name = "epoch", .per = parts_}; }
+  std::string closing(const Json& results, const RunFolder& folder) const override;
   std::string divergence_fix() const override { return "start again with a smaller --lr"; }
 
   std::int64_t parts() const { return parts_; }  // steps an epoch
@@ -46,6 +48,7 @@ class TrainJob : public Job {
   void look_up_order(std::int64_t epoch);
   double train_batch(std::int64_t epoch, std::int64_t batch);
   void end_epoch();
+  std::string more_options() const;
   void draw_figures(const Measured& test, Figures& figures) const;
 
   TrainConfig config_;

@@ -106,6 +106,13 @@ TEST(SwarmTrain, LearnsAndItsFilesAreEnoughToEvaluate) {
   const Finished finished = job.finish(ending);
   EXPECT_GT(finished.results["accuracy"].get<double>(), 0.5);  // chance is 0.25; 120 runs, 5 standard errors are 0.2
   EXPECT_EQ(finished.weights_sha256.size(), 64u);
+  EXPECT_EQ(finished.results["best"]["metric"], finished.results["validation_loss"]);
+  Json results = finished.results;
+  results.update({{"steps", job.steps()}, {"seconds", 3.0}, {"peak_rss_bytes", 1 << 20}});
+  const std::string said_at_end = job.closing(results, run);
+  for (const char* part : {"accuracy        0.", "one of four tactics (chance: 0.25)", "(chance: 0.50)", " nats\n",
+                           "next: frugal swarm evaluate ", "--seed 121 --agents 5 --out tracks.csv"})
+    EXPECT_NE(said_at_end.find(part), std::string::npos) << part << "\n" << said_at_end;
   const Json options = to_json(small_config());
   for (const auto& [key, value] : finished.results.items()) EXPECT_FALSE(options.contains(key)) << key;
   EXPECT_EQ(figures.take().size(), 3u);
@@ -117,12 +124,26 @@ TEST(SwarmTrain, LearnsAndItsFilesAreEnoughToEvaluate) {
   EvaluateConfig config{.run = (folder / "run").string(), .data = simulated.out, .out = (folder / "said.csv").string()};
   const Json result = evaluate_tracks(config);
   EXPECT_EQ(result["runs"], 160);
+  EXPECT_EQ(result["known"], 0);
   EXPECT_GT(result["accuracy"].get<double>(), 0.5);
   EXPECT_EQ(evaluate_tracks(config), result);
   config.noise = 5;
   EXPECT_LT(evaluate_tracks(config)["accuracy"].get<double>(), 0.45);
   const std::string said = read_file(folder / "said.csv");
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 161);
+
+  // Tracks of the seeds that it was trained on are found, and said to be so.
+  config.noise = 0;
+  SimulateConfig seen = simulated;
+  seen.runs = 10, seen.seed = 115, seen.out = (folder / "seen.csv").string();  // 115 to 124, of which 120 was the last
+  simulate_tracks(seen);
+  EvaluateConfig again = config;
+  again.data = seen.out, again.out = "";
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(evaluate_tracks(again)["known"], 6 * 4);
+  const std::string warned = testing::internal::GetCapturedStderr();
+  EXPECT_NE(warned.find("24 of 40 engagements"), std::string::npos) << warned;
+  EXPECT_NE(warned.find("--seed 121"), std::string::npos) << warned;
 
   // Without the column of tactics: predictions.
   config.noise = 0;
