@@ -48,13 +48,77 @@ struct Flags {
   std::vector<GivenValue> given;
 };
 
+// Names that other tools have for an option, without their dashes, and what is to be known of ours.
+struct OtherName {
+  std::string_view theirs, ours, remark = {};
+};
+constexpr OtherName kOtherNames[] = {
+    {"epochs", "steps", "a step is a batch of --batch examples"},
+    {"num-epochs", "steps", "a step is a batch of --batch examples"},
+    {"num-train-epochs", "steps", "a step is a batch of --batch examples"},
+    {"max-steps", "steps"},
+    {"iters", "steps"},
+    {"iterations", "steps"},
+    {"learning-rate", "lr"},
+    {"batch-size", "batch"},
+    {"per-device-train-batch-size", "batch"},
+    {"train-batch-size", "batch"},
+    {"output", "out"},
+    {"output-dir", "out"},
+    {"output-file", "out"},
+    {"save-dir", "out"},
+    {"lora-r", "rank"},
+    {"lora-rank", "rank"},
+    {"r", "rank"},
+    {"lora-alpha", "alpha"},
+    {"lora-dropout", "dropout"},
+    {"gradient-accumulation-steps", "accumulation"},
+    {"grad-accumulation-steps", "accumulation"},
+    {"clip-grad", "max-grad-norm"},
+    {"warmup-steps", "warmup"},
+    {"lr-scheduler-type", "schedule"},
+    {"scheduler", "schedule"},
+    {"optim", "optimizer"},
+    {"max-seq-length", "max-length"},
+    {"max-seq-len", "max-length"},
+    {"cutoff-len", "max-length"},
+    {"seq-len", "length"},
+    {"dataset", "data"},
+    {"train-file", "data"},
+    {"train-data", "data"},
+    {"validation-file", "dev"},
+    {"eval-steps", "eval-every"},
+    {"save-steps", "checkpoint-every"},
+    {"resume-from-checkpoint", "resume"},
+    {"random-seed", "seed"},
+    {"num-threads", "threads"},
+    {"n-predict", "max-new-tokens"},
+    {"max-tokens", "max-new-tokens"},
+    {"temp", "temperature"},
+    {"arms", "items"},
+    {"rounds", "horizon"},
+    {"policies", "policy"},
+};
+
+// "; did you mean '--steps'?" of the table, where the action has the option, or of the nearest name.
+std::string meant(const std::string& flag, const std::vector<std::string>& flags) {
+  for (const OtherName& name : kOtherNames) {
+    const std::string ours = flag_name(name.ours);
+    if (flag_name(key_name(flag)) != flag_name(name.theirs) ||
+        std::find(flags.begin(), flags.end(), ours) == flags.end())
+      continue;
+    return "; did you mean '" + ours + "'?" + (name.remark.empty() ? "" : " (" + std::string(name.remark) + ")");
+  }
+  return did_you_mean(flag, flags);
+}
+
 [[noreturn]] void refuse_leftover(const Asked& asked, const std::string& word, const std::vector<FieldInfo>& fields) {
   const std::string fix = "see frugal " + asked.name() + " --help";
   if (!word.starts_with("-")) throw Error(Exit::usage, "unexpected argument '" + word + "'", fix);
   std::vector<std::string> flags = {"--help", "--config"};
   for (const auto& info : fields) flags.push_back(flag_name(info.field.name));
   const std::string flag = word.substr(0, word.find('='));
-  throw Error(Exit::usage, "unknown option '" + flag + "'" + did_you_mean(flag, flags), fix);
+  throw Error(Exit::usage, "unknown option '" + flag + "'" + meant(flag, flags), fix);
 }
 
 Flags read_flags(const Asked& asked, const std::vector<FieldInfo>& fields) {

@@ -187,6 +187,25 @@ TEST(Parse, Refusals) {
   EXPECT_EQ(refusal("tune", {"--method", "mezo", "--lr", "-1"}), "--lr is '-1', expected a number >= 0 or auto");
 }
 
+// Names that other tools have: ours is named where the action has it, and only there.
+TEST(Parse, NamesOfOtherTools) {
+  for (const auto& [theirs, ours] :
+       std::vector<std::pair<std::string, std::string>>{{"--learning-rate", "--lr"},
+                                                        {"--learning_rate", "--lr"},
+                                                        {"--batch-size", "--batch"},
+                                                        {"--output-dir", "--out"},
+                                                        {"--lora-r", "--rank"},
+                                                        {"--lora_alpha", "--alpha"},
+                                                        {"--per-device-train-batch-size=8", "--batch"},
+                                                        {"--max-seq-length", "--max-length"}})
+    EXPECT_EQ(refusal("tune", {"m", theirs, "3"}),
+              "unknown option '" + theirs.substr(0, theirs.find('=')) + "'; did you mean '" + ours + "'?");
+  EXPECT_EQ(refusal("tune", {"m", "--epochs", "3"}),
+            "unknown option '--epochs'; did you mean '--steps'? (a step is a batch of --batch examples)");
+  EXPECT_EQ(refusal("merge", {"m", "run", "--epochs", "3"}).find("--steps"), std::string::npos);
+  EXPECT_EQ(parsed({"swarm", "train", "--epochs", "3"}).at("epochs").value, 3);  // where it is one of ours
+}
+
 TEST(Parse, LayersInOrder) {
   const auto path = scratch() / "run.toml";
   write_file(path, "steps = 5\nbatch = 6\nmax-length = 77\nmethod = \"mezo\"\n");
@@ -243,6 +262,16 @@ TEST(Help, ShowsExamplesFirstAndEveryOption) {
       }
     }
   }
+}
+
+TEST(Help, ExplainsWhatAListOfNamesMayHold) {
+  const Asked asked = asked_for({"bandit", "run"});
+  const std::string text = help_of(*asked.system, asked.action);
+  EXPECT_NE(text.find("\npolicies:\n"), std::string::npos);
+  EXPECT_NE(text.find("\n  cos-v                           sampling by estimated variances"), std::string::npos)
+      << text;
+  const Asked begin = asked_for({"bandit", "new"});
+  EXPECT_NE(help_of(*begin.system, begin.action).find("\n  cucb "), std::string::npos);
 }
 
 TEST(Help, GroupsTheVerbs) {
