@@ -11,8 +11,9 @@ std::string drawn_any(const FigureRecord& figure) {
   return std::visit([](const auto& each) { return drawn(each); }, figure);
 }
 
+// A drawing of one place or engagement (equal scale) says nothing laid over that of another.
 bool shares_axes(const Figure& a, const Figure& b) {
-  return a.name == b.name && a.kind == b.kind && a.x_name == b.x_name && a.y_name == b.y_name &&
+  return !a.is_equal_scale && a.name == b.name && a.kind == b.kind && a.x_name == b.x_name && a.y_name == b.y_name &&
          a.is_log_x == b.is_log_x && a.is_log_y == b.is_log_y && a.is_equal_scale == b.is_equal_scale;
 }
 
@@ -92,7 +93,8 @@ std::string figure_head(const std::string& title, const std::string& small, cons
 }
 
 std::string figure_end(const std::string& note, const std::string& more) {
-  const std::string text = note + (note.empty() || more.empty() ? "" : " ") + more;
+  const bool is_ended = note.empty() || note.ends_with('.') || note.ends_with('!') || note.ends_with('?');
+  const std::string text = note + (is_ended ? "" : ".") + (note.empty() || more.empty() ? "" : " ") + more;
   return (text.empty() ? text : "<p class=\"note\">" + escape(text) + "</p>") + "</figure>\n";
 }
 

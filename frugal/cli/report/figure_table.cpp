@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 
 #include "frugal/cli/report/figure_parts.h"
 #include "frugal/cli/report/text.h"
@@ -35,11 +36,25 @@ Column kind_of_column(const FigureTable& table, std::size_t column) {
   return !has_number ? Column::texts : is_whole ? Column::counts : Column::numbers;
 }
 
-std::string cell_text(const Json& cell, Column kind) {
+// Decimals of a column: four below 100, fewer the larger its largest number is; -1: its numbers have exponents.
+int decimals_of(const FigureTable& table, std::size_t column) {
+  double most = 0;
+  for (const auto& row : table.rows) {
+    if (row[column].is_number()) most = std::max(most, std::abs(row[column].get<double>()));
+  }
+  return !(most < 1e6) ? -1 : most >= 1e4 ? 1 : most >= 100 ? 2 : most >= 1e-2 ? 4 : most >= 1e-4 ? 6 : -1;
+}
+
+std::string cell_text(const Json& cell, Column kind, int decimals) {
   if (is_blank(cell)) return "\xE2\x80\x93";
   if (cell.is_boolean()) return cell.get<bool>() ? "yes" : "no";
-  if (cell.is_number()) return kind == Column::numbers ? metric(cell.get<double>()) : number(cell.get<double>());
-  return plain(cell);
+  if (!cell.is_number()) return plain(cell);
+  const double value = cell.get<double>();
+  const bool vanishes = value != 0 && std::abs(value) < 0.5 * std::pow(10, -decimals);
+  if (kind != Column::numbers || decimals < 0 || vanishes) return number(value);
+  char text[40];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
 }
 
 }  // namespace
@@ -47,7 +62,11 @@ std::string cell_text(const Json& cell, Column kind) {
 std::string drawn(const FigureTable& table) {
   if (table.columns.empty() || table.rows.empty()) return {};
   std::vector<Column> kinds;
-  for (std::size_t column = 0; column < table.columns.size(); ++column) kinds.push_back(kind_of_column(table, column));
+  std::vector<int> decimals;
+  for (std::size_t column = 0; column < table.columns.size(); ++column) {
+    kinds.push_back(kind_of_column(table, column));
+    decimals.push_back(decimals_of(table, column));
+  }
   const auto cell = [&](const char* tag, std::size_t column, const std::string& text) {
     const bool is_number = kinds[column] != Column::texts;
     return "<" + std::string(tag) + (is_number ? " class=\"number\">" : ">") + escape(text) + "</" + tag + ">";
@@ -61,7 +80,7 @@ std::string drawn(const FigureTable& table) {
   for (std::size_t row = 0; row < shown; ++row) {
     out += "<tr>";
     for (std::size_t column = 0; column < table.columns.size(); ++column)
-      out += cell("td", column, cell_text(table.rows[row][column], kinds[column]));
+      out += cell("td", column, cell_text(table.rows[row][column], kinds[column], decimals[column]));
     out += "</tr>\n";
   }
   std::string more;

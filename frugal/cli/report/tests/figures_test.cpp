@@ -145,6 +145,25 @@ TEST_F(FigurePage, RunsOfOneFigureShareIt) {
     EXPECT_TRUE(has(page, part)) << part;
 }
 
+// Tracks of one engagement say nothing laid over those of another.
+TEST_F(FigurePage, DrawingsToScaleAreEachRunsOwn) {
+  const auto events = [](double at) {
+    Figures figures;
+    figures.add(Figure{.name = "tracks",
+                       .title = "Tracks",
+                       .x_name = "m",
+                       .y_name = "m",
+                       .series = {{.name = "a", .x = {0, at}, .y = {0, 1}}},
+                       .note = "A path ends where it is hit",
+                       .is_equal_scale = true});
+    return lines_of(figures);
+  };
+  const std::string page = report_html({run("one", events(1)), run("two", events(2))});
+  EXPECT_EQ(malformed(page), "");
+  EXPECT_EQ(count_of(page, "<b>Tracks</b>"), 2u);
+  EXPECT_FALSE(has(page, "one, a"));
+}
+
 // Bands go along their upper edge and back along the lower one, at the places of their values.
 TEST(FigurePlot, BandsLieWhereTheirEndsSay) {
   Figure figure = regret();
