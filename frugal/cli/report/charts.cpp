@@ -16,6 +16,8 @@ constexpr std::size_t kMostData = 4, kMostOther = 12;
 // Keys of step events that have a plot of their own making below; any other number gets a plain one.
 constexpr std::string_view kKnownSteps[] = {"loss",    "lr",     "projected_gradients", "gradient_norm",
                                             "seconds", "tokens", "active_block"};
+// Numbers of step events that say where a step is: what the axis has.
+constexpr std::string_view kPlaces[] = {"epoch", "epochs", "round", "rounds"};
 // Numbers of evaluations that are no metric.
 constexpr std::string_view kNoMetrics[] = {"examples", "seconds", "tokens", "target_tokens", "new_tokens"};
 
@@ -40,18 +42,35 @@ std::string unit_of(const Runs& runs, std::string_view key) {
   return is_shared ? unit : "";
 }
 
+// What all of them count their steps in.
+std::string step_name(const Runs& runs) {
+  const std::string& name = runs.front().step_name;
+  const bool is_shared =
+      std::all_of(runs.begin(), runs.end(), [&](const RunRecord& run) { return run.step_name == name; });
+  return is_shared ? name : "step";
+}
+
+std::string several(const RunRecord& run, std::size_t steps) {  // "7 steps", "500 rounds"
+  return number(static_cast<double>(steps) * run.step_size) + " " + run.step_name + "s";
+}
+
+std::string each_of(const RunRecord& run) {  // what a single value is of
+  return "each " + (run.step_size == 1 ? run.step_name : several(run, 1));
+}
+
 // A noisy quantity: one run as a mean over single values, several as their means.
 Plot noisy(const Runs& runs, std::string_view key, std::string title, std::string unit) {
-  Plot plot{.title = std::move(title), .unit = std::move(unit)};
+  Plot plot{.title = std::move(title), .unit = std::move(unit), .x_name = step_name(runs)};
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const Curve& raw = runs[i].curve(key);
     const std::size_t window = smoothing_window(raw.size());
-    Line line{.name = line_name(runs, runs[i], window > 1 ? "mean of " + std::to_string(window) + " steps" : ""),
+    Line line{.name = line_name(runs, runs[i], window > 1 ? "mean of " + several(runs[i], window) : ""),
               .curve = running_mean(raw, window),
               .color = i};
     if (runs.size() == 1 && window > 1) line.raw = raw;
     plot.lines.push_back(std::move(line));
   }
+  plot.raw_name = each_of(runs.front());
   return plot;
 }
 
@@ -79,7 +98,24 @@ void mark_best(Plot& plot, const RunRecord& run, std::size_t color, std::string_
   const std::size_t i = nearest(curve, best->step);
   if (curve.x[i] == best->step)
     plot.marks.push_back(
-        {best->step, curve.y[i], "best: step " + count(best->step) + ", " + metric(curve.y[i]), color});
+        {best->step, curve.y[i], "best: " + place(run, best->step) + ", " + metric(curve.y[i]), color});
+}
+
+// A number that each step has, too, is drawn once: "validation_loss" of steps is "loss" on validation.
+bool is_in_steps(const Runs& runs, const std::string& data, const std::string& key) {
+  return std::all_of(runs.begin(), runs.end(), [&](const RunRecord& run) {
+    return run.evaluation_curve(data, key).empty() || !run.curve(data + "_" + key).empty();
+  });
+}
+
+// Of one run, on such a curve.
+void mark_best_step(Plot& plot, const RunRecord& run, const std::string& key) {
+  const auto best = best_of(run, judge_of(run));
+  const Curve& curve = run.curve(key);
+  if (!best || curve.empty() || !key.starts_with(judged_data(run) + "_")) return;
+  const std::size_t i = nearest(curve, best->step);
+  if (curve.x[i] == best->step)
+    plot.marks.push_back({best->step, curve.y[i], "best: " + place(run, best->step) + ", " + metric(curve.y[i]), 0});
 }
 
 std::vector<std::string> data_names(const Runs& runs) {
@@ -92,13 +128,14 @@ std::vector<std::string> data_names(const Runs& runs) {
   return names;
 }
 
-std::vector<std::string> metric_keys(const Runs& runs, std::string_view data) {
+std::vector<std::string> metric_keys(const Runs& runs, const std::string& data) {
   std::vector<std::string> keys;
   for (const RunRecord& run : runs) {
     for (const Evaluation& each : run.evaluations) {
       if (each.data != data) continue;
       for (const auto& [key, value] : each.values) {
-        if (!contains(keys, key) && !contains(kNoMetrics, key) && keys.size() < kMostOther) keys.push_back(key);
+        const bool is_drawn = contains(keys, key) || contains(kNoMetrics, key) || is_in_steps(runs, data, key);
+        if (!is_drawn && keys.size() < kMostOther) keys.push_back(key);
       }
     }
   }
@@ -114,7 +151,7 @@ bool is_share(const Runs& runs, std::string_view data, const std::string& key) {
 }
 
 Plot metric_plot(const Runs& runs, const std::string& data, const std::string& key) {
-  Plot plot{.title = title_of(key) + " on " + data, .unit = unit_of(runs, key)};
+  Plot plot{.title = title_of(key) + " on " + data, .unit = unit_of(runs, key), .x_name = step_name(runs)};
   for (std::size_t i = 0; i < runs.size(); ++i) {
     plot.lines.push_back({.name = line_name(runs, runs[i], ""),
                           .curve = runs[i].evaluation_curve(data, key),
@@ -127,7 +164,7 @@ Plot metric_plot(const Runs& runs, const std::string& data, const std::string& k
 
 // One run's metrics between 0 and 1 share a plot; those of several runs have one each.
 void add_metrics(std::vector<Plot>& plots, const Runs& runs, const std::string& data) {
-  Plot shares{.title = "Metrics on " + data};
+  Plot shares{.title = "Metrics on " + data, .x_name = step_name(runs)};
   std::vector<Plot> others;
   for (const std::string& key : metric_keys(runs, data)) {
     if (runs.size() == 1 && is_share(runs, data, key)) {
@@ -149,7 +186,10 @@ Plot metric_over_time(const Runs& runs) {
   const auto balanced = std::find_if(runs.begin(), runs.end(),
                                      [](const RunRecord& run) { return judge_of(run).key == "balanced_accuracy"; });
   const Judge judge = judge_of(balanced == runs.end() ? runs.front() : *balanced);
-  Plot plot{.title = title_of(judge.key) + " over time", .x_name = "minutes", .whole_x = false};
+  Plot plot{.title = title_of(judge.key) + " over time",
+            .unit = unit_of(runs, judge.key),
+            .x_name = "minutes",
+            .whole_x = false};
   for (std::size_t i = 0; i < runs.size(); ++i) {
     Line line{.name = runs[i].name, .curve = {}, .color = i, .has_dots = true};
     const std::string data = judged_data(runs[i]);
@@ -165,7 +205,7 @@ Plot metric_over_time(const Runs& runs) {
 }
 
 Plot rate_plot(const Runs& runs) {
-  Plot plot{.title = "Learning rate", .from_zero = true};
+  Plot plot{.title = "Learning rate", .x_name = step_name(runs), .from_zero = true};
   for (std::size_t i = 0; i < runs.size(); ++i)
     plot.lines.push_back({.name = line_name(runs, runs[i], ""), .curve = runs[i].curve("lr"), .color = i});
   return plot;
@@ -173,9 +213,10 @@ Plot rate_plot(const Runs& runs) {
 
 // Seconds a step, or tokens a second, without the evaluations and snapshots between: medians of a few steps.
 Plot speed_plot(const Runs& runs, bool is_throughput) {
-  Plot plot{.title = is_throughput ? "Throughput" : "Seconds per step",
+  Plot plot{.title = is_throughput ? "Throughput" : "Seconds per " + step_name(runs),
             .unit = is_throughput ? "tokens/s" : "s",
             .note = is_throughput ? "" : "Medians; single steps include the evaluation or snapshot before them.",
+            .x_name = step_name(runs),
             .from_zero = true};
   for (std::size_t i = 0; i < runs.size(); ++i) {
     Curve curve = slope(runs[i].curve("seconds"));
@@ -189,17 +230,28 @@ Plot speed_plot(const Runs& runs, bool is_throughput) {
       curve = std::move(rate);
     }
     const std::size_t window = std::min<std::size_t>(smoothing_window(curve.size()), 101);
-    Line line{.name = line_name(runs, runs[i], "median of " + std::to_string(window) + " steps"),
+    Line line{.name = line_name(runs, runs[i], "median of " + several(runs[i], window)),
               .curve = running_median(curve, window),
               .color = i};
     if (runs.size() == 1 && window > 1) line.raw = curve;
     plot.lines.push_back(std::move(line));
   }
+  plot.raw_name = each_of(runs.front());
+  const bool is_short = std::all_of(plot.lines.begin(), plot.lines.end(), [](const Line& line) {
+    return std::all_of(line.curve.y.begin(), line.curve.y.end(), [](double seconds) { return seconds < 1e-3; });
+  });
+  if (is_throughput || !is_short) return plot;
+  plot.title = "Microseconds per " + step_name(runs);
+  plot.unit = "\xC2\xB5s";
+  for (Line& line : plot.lines) {
+    for (double& seconds : line.curve.y) seconds *= 1e6;
+    for (double& seconds : line.raw.y) seconds *= 1e6;
+  }
   return plot;
 }
 
 Plot block_plot(const Runs& runs) {
-  Plot plot{.title = "Active block"};
+  Plot plot{.title = "Active block", .x_name = step_name(runs)};
   if (runs.size() == 1) plot.y_names = runs[0].block_names;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     plot.lines.push_back(
@@ -248,10 +300,19 @@ void add_others(std::vector<Plot>& plots, const Runs& runs) {
   std::vector<std::string> keys;
   for (const RunRecord& run : runs) {
     for (const auto& [key, curve] : run.steps) {
-      if (!contains(kKnownSteps, key) && !contains(keys, key) && keys.size() < kMostOther) keys.push_back(key);
+      const bool is_drawn = contains(kKnownSteps, key) || contains(kPlaces, key) || contains(keys, key) ||
+                            std::any_of(run.figures.begin(), run.figures.end(),  // by a figure of the run's own
+                                        [&](const FigureRecord& figure) {
+                                          return name_of(figure) == key || name_of(figure) == "sweep_" + key;
+                                        });
+      if (!is_drawn && keys.size() < kMostOther) keys.push_back(key);
     }
   }
-  for (const std::string& key : keys) add(plots, noisy(runs, key, title_of(key), unit_of(runs, key)));
+  for (const std::string& key : keys) {
+    Plot plot = noisy(runs, key, title_of(key), unit_of(runs, key));
+    if (runs.size() == 1) mark_best_step(plot, runs[0], key);
+    add(plots, std::move(plot));
+  }
 }
 
 }  // namespace

@@ -59,9 +59,11 @@ std::optional<Best> best_of(const RunRecord& run, const Judge& judge) {
   const std::string data = judged_data(run);
   const Json* recorded = find(run.record, {"results", "best"});
   if (const auto step = recorded != nullptr ? number_at(*recorded, {"step"}) : std::nullopt) {
-    Best best{.step = *step, .metric = number_at(*recorded, {"metric"}), .loss = number_at(*recorded, {"loss"})};
+    Best best{.step = run.in_units(*step),
+              .metric = number_at(*recorded, {"metric"}),
+              .loss = number_at(*recorded, {"loss"})};
     for (const Evaluation& each : run.evaluations) {
-      if (each.data == data && each.step == *step && !best.metric) best.metric = each.value(judge.key);
+      if (each.data == data && each.step == best.step && !best.metric) best.metric = each.value(judge.key);
     }
     if (best.metric) return best;
   }
@@ -76,16 +78,24 @@ std::optional<Best> best_of(const RunRecord& run, const Judge& judge) {
   return Best{static_cast<double>(best.step), judge.is_lower_better ? -best.metric : best.metric, best.loss};
 }
 
+std::string place(const RunRecord& run, double at) { return run.step_name + " " + number(at); }
+
 std::string setting_text(const RunRecord& run, std::string_view key) { return text_at(run.record, {"settings", key}); }
 
 std::string model_name(const RunRecord& run) {
   std::string path = text_at(run.record, {"base", "path"});
-  if (path.empty()) path = setting_text(run, "model");
+  const auto& choices = run.kind.choices;  // a --model that is a plug-in is named with the action
+  if (const std::string set = setting_text(run, "model");
+      path.empty() && std::find(choices.begin(), choices.end(), set) == choices.end())
+    path = set;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path.substr(path.rfind('/') + 1);
 }
 
-std::optional<double> planned_steps(const RunRecord& run) { return number_at(run.record, {"settings", "steps"}); }
+std::optional<double> planned_steps(const RunRecord& run) {
+  if (run.step_name == "step") return number_at(run.record, {"settings", "steps"});
+  return run.most_steps > 0 ? std::optional(run.most_steps) : std::nullopt;
+}
 
 std::optional<double> learning_rate_of(const RunRecord& run) {
   for (const auto& rate : {number_at(run.record, {"results", "lr"}), number_at(run.record, {"lr_race", "lr"}),
@@ -128,7 +138,7 @@ Confusion final_confusion(const RunRecord& run, std::string& of) {
   for (const Evaluation& each : run.evaluations) {  // of the best step, or else the last there is
     if (each.confusion.empty()) continue;
     table = each.confusion;
-    of = each.data + ", step " + count(each.step);
+    of = each.data + ", " + place(run, each.step);
     if (best && each.step == best->step) break;
   }
   return table;
@@ -138,7 +148,12 @@ std::vector<std::pair<std::string, double>> other_results(const RunRecord& run, 
   const Json* results = find(run.record, {"results"});
   if (results == nullptr || !results->is_object()) return {};
   std::vector<std::pair<std::string, double>> out;
+  const Judge judge = judge_of(run);
+  const bool has_best = best_of(run, judge).has_value();  // and is shown with its place
   for (const auto& [name, value] : results->items()) {
+    const bool is_count = name.starts_with(run.step_name + "s") && value == run.last_step;  // has a tile of its own
+    if (is_count || (has_best && (name == "best_" + run.step_name || name == judged_data(run) + "_" + judge.key)))
+      continue;
     if (std::find(std::begin(kPlaced), std::end(kPlaced), name) != std::end(kPlaced) || out.size() == most) continue;
     if (name == "train_loss" && final_training_loss(run)) continue;
     if (const auto found = number_at(*results, {name})) out.emplace_back(name, *found);

@@ -26,6 +26,7 @@ struct Best {
 };
 std::optional<Best> best_of(const RunRecord& run, const Judge& judge);
 
+std::string place(const RunRecord& run, double at);  // "step 50", "epoch 7"
 std::string setting_text(const RunRecord& run, std::string_view key);
 std::string model_name(const RunRecord& run);                      // file or folder name of the base
 std::optional<double> planned_steps(const RunRecord& run);         // --steps

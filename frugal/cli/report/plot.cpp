@@ -165,7 +165,7 @@ std::string legend(const Plot& plot) {
   for (const Line& line : plot.lines) {
     if (!line.curve.empty()) out += legend_entry(line.color, line.name);
   }
-  if (has_raw) out += legend_entry(plot.lines[0].color, "each " + plot.x_name, true);
+  if (has_raw) out += legend_entry(plot.lines[0].color, plot.raw_name, true);
   return out + "</span>";
 }
 

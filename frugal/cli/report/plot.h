@@ -26,7 +26,7 @@ struct Mark {
 
 struct Plot {
   std::string title, unit, note = {};
-  std::string x_name = "step";
+  std::string x_name = "step", raw_name = "each step";
   std::vector<Line> lines = {};
   std::vector<Mark> marks = {};
   std::vector<double> alarms = {};  // x of steps that went wrong
@@ -45,6 +45,6 @@ std::string figure(const Plot& plot);
 // One entry: a swatch in the palette's color and the text.
 std::string legend_entry(std::size_t color, const std::string& text, bool is_faint = false);
 std::string color_of(std::size_t index);  // CSS: var(--c0) to var(--c7), again from there
-bool is_dashed(std::size_t index);         // the second line of a color, and later ones
+bool is_dashed(std::size_t index);        // the second line of a color, and later ones
 
 }  // namespace frugal::report

@@ -19,9 +19,26 @@ bool is_of_run(std::string_view key) {
 }
 
 // What of a record has a part of the page for itself.
-constexpr std::string_view kShown[] = {"format", "created", "updated",        "action",  "settings", "base",
-                                       "data",   "machine", "versions",       "version", "lr_race",  "plan",
-                                       "status", "results", "weights_sha256", "files",   "chosen",   "facts"};
+constexpr std::string_view kShown[] = {
+    "format",  "created", "updated", "action",  "settings",       "base",  "data",   "machine", "versions", "version",
+    "lr_race", "plan",    "status",  "results", "weights_sha256", "files", "chosen", "facts",   "step_unit"};
+
+// What a sweep goes through, an option and its values: "window 5, 10, 20"; another value as it is.
+std::string swept_text(const Json& value) {
+  if (!value.is_object() || !value.contains("name") || !value.contains("values") || !value["values"].is_array())
+    return plain(value);
+  std::string text = plain(value["name"]);
+  for (std::size_t i = 0; i < value["values"].size() && text.size() < 600; ++i)
+    text += (i == 0 ? " " : ", ") + plain(value["values"][i]);
+  return text;
+}
+
+// Arguments as a command line has them.
+std::string arguments_text(const Json& value) {
+  std::string text;
+  for (const Json& word : value) text += (text.empty() ? "" : " ") + shell_word(plain(word));
+  return text;
+}
 
 std::string setting_value(const Json& value, const FieldInfo* info) {
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
@@ -31,7 +48,8 @@ std::string setting_value(const Json& value, const FieldInfo* info) {
   }
   if (value.is_array()) {
     std::string text;
-    for (std::size_t i = 0; i < value.size() && text.size() < 600; ++i) text += (i == 0 ? "" : ", ") + plain(value[i]);
+    for (std::size_t i = 0; i < value.size() && text.size() < 600; ++i)
+      text += (i == 0 ? "" : value[i].is_object() ? "; " : ", ") + swept_text(value[i]);
     return text;
   }
   if (value.is_number()) return number(value.get<double>());
@@ -125,7 +143,7 @@ std::string unplaced_facts(const Json& record) {
   std::size_t shown = 0;
   for (const auto& [name, value] : record.items()) {
     if (std::find(std::begin(kShown), std::end(kShown), name) == std::end(kShown) && shown++ < kMostFacts)
-      out += fact(title_of(name), plain(value));
+      out += fact(title_of(name), value.is_array() ? setting_value(value, nullptr) : plain(value));
   }
   return out;
 }
@@ -157,7 +175,10 @@ std::string settings_table(const RunRecord& run) {
     const FieldInfo* info = run.kind.field(key);
     const bool is_default = info != nullptr && value == info->initial;
     std::string row = "<tr><td><code>" + escape(key) + "</code></td><td class=\"value\">" +
-                      escape(setting_value(value, info) + chosen_rate(run, key, value)) + "</td>";
+                      escape((key == "arguments" && info == nullptr && value.is_array() ? arguments_text(value)
+                                                                                        : setting_value(value, info)) +
+                             chosen_rate(run, key, value)) +
+                      "</td>";
     if (!is_default)
       row += "<td class=\"default\">" + (info != nullptr ? escape(setting_value(info->initial, info)) : std::string()) +
              "</td>";
@@ -240,6 +261,13 @@ std::string next_commands(const std::vector<RunRecord>& runs) {
     if (status != "done" && status != "diverged" && !run.kind.action.empty())
       add(command_of(run.kind) + " --resume " + path, "go on with the run" + of);
     if (run.kind.is_tune()) tune_commands(run, path, of, runs.size() == 1, add);
+    if (status == "done") {
+      for (const NextCommand& next : run.kind.next) {
+        std::string command(next.command);
+        if (const std::size_t at = command.find("RUN"); at != command.npos) command.replace(at, 3, path);
+        add(command, std::string(next.why) + of);
+      }
+    }
     if (runs.size() == 1) add("frugal report " + path + " --compare OTHER_RUN", "set it beside another run");
   }
   return "<section><h2>Next</h2><div class=\"commands\">\n" + lines + "</div></section>\n";

@@ -63,6 +63,7 @@ RunKind kind_of(const Json& record, const SystemTable& table) {
     action = kind.system->find(space == kind.action.npos ? "" : kind.action.substr(space + 1));
   kind.fields = own_fields(action == nullptr ? Action{.is_run = true} : *action);
   if (action == nullptr) return kind;
+  kind.next = action->next;
   for (const Choice& choice : action->choices) take_plugin(kind, choice, text_at(record, {"settings", choice.field}));
   return kind;
 }

@@ -24,9 +24,25 @@ std::optional<double> number_of(const Json& value) {
   return number;
 }
 
-std::optional<double> step_of(const Json& event) {
+std::optional<double> step_of(const RunRecord& run, const Json& event) {
   const auto step = number_at(event, {"step"});
-  return step && *step >= 0 && *step <= 0x1p53 ? step : std::nullopt;
+  return step && *step >= 0 && *step <= 0x1p53 ? std::optional(run.in_units(*step)) : std::nullopt;
+}
+
+// Cells of a sweep, or what the job cuts its steps from (StepUnit).
+void take_unit(RunRecord& run) {
+  constexpr double kMost = 1e15;
+  const std::string name = text_at(run.record, {"step_unit", "name"});
+  const auto each = number_at(run.record, {"step_unit", "each"}), per = number_at(run.record, {"step_unit", "per"}),
+             last = number_at(run.record, {"step_unit", "last"});
+  if (find(run.record, {"settings", "swept"}) != nullptr) {
+    run.step_name = "cell";
+  } else if (!name.empty() && name.size() <= 40 && each && per && *each >= 1 && *per >= 1 && *each <= kMost &&
+             *per <= kMost) {
+    run.step_name = name;
+    run.step_size = *each / *per;
+    run.most_steps = last.value_or(0) > 0 ? *last : 0;
+  }
 }
 
 Curve* curve_for(RunRecord& run, const std::string& key) {
@@ -59,7 +75,7 @@ std::optional<double> block_index(RunRecord& run, const Json& block) {
 }
 
 bool take_step(RunRecord& run, const Json& event) {
-  const auto step = step_of(event);
+  const auto step = step_of(run, event);
   if (!step) return false;
   if (*step <= run.last_step) {
     for (auto& [name, curve] : run.steps) curve.cut_from(*step);
@@ -139,7 +155,7 @@ void bound_images(RunRecord& run) {
 }
 
 bool take_evaluation(RunRecord& run, const Json& event) {
-  const auto step = step_of(event);
+  const auto step = step_of(run, event);
   if (!step) return false;
   Evaluation found{
       .data = text_at(event, {"data"}), .step = *step, .values = {}, .confusion = confusion_at(event, {"confusion"})};
@@ -200,6 +216,12 @@ std::optional<double> Evaluation::value(std::string_view key) const {
   return {};
 }
 
+double RunRecord::in_units(double step) const {
+  const double count = step * step_size, whole = std::round(count);
+  const double exact = std::abs(count - whole) < 1e-9 * std::max(1.0, whole) ? whole : count;  // 7 * (1 / 7)
+  return most_steps > 0 ? std::min(exact, most_steps) : exact;
+}
+
 const Curve& RunRecord::curve(std::string_view key) const {
   static const Curve none;
   for (const auto& [name, curve] : steps) {
@@ -227,6 +249,7 @@ RunRecord read_run(const std::filesystem::path& path, const SystemTable& table) 
   run.name = (whole.has_filename() ? whole : whole.parent_path()).filename().string();
   run.record = RunFolder::read_untrusted(path);
   run.kind = kind_of(run.record, table);
+  take_unit(run);
   std::error_code failed;
   const bool has_events = std::filesystem::is_regular_file(path / "events.jsonl", failed);
   if (!has_events && std::filesystem::exists(path / "events.jsonl", failed))

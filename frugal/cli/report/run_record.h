@@ -42,7 +42,11 @@ struct RunRecord {
   std::vector<Evaluation> evaluations;   // by rising step for each data
   std::vector<FigureRecord> figures;     // the newest of each name, in the order in which names first came
   double last_step = 0;                  // 0: none
-  std::uint64_t unread_lines = 0;        // torn, no event, or a figure that is none
+  // What is counted: all steps here are in it. "step" itself where the record names nothing else.
+  std::string step_name = "step";
+  double step_size = 1, most_steps = 0;  // of it a step is, at most so many in all; 0: any
+  double in_units(double step) const;
+  std::uint64_t unread_lines = 0;  // torn, no event, or a figure that is none
 
   const Curve& curve(std::string_view key) const;  // empty when there is none
   Curve evaluation_curve(std::string_view data, std::string_view key) const;

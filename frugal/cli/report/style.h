@@ -72,7 +72,7 @@ th,td{padding:8px 14px;text-align:left;vertical-align:top;border-bottom:1px soli
 tbody tr:last-child>*{border-bottom:0}
 thead th{color:var(--soft);font-weight:600;font-size:13px;white-space:nowrap}
 .numbers td,.numbers th{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-.numbers td:first-child,.numbers th:first-child{text-align:left}
+.numbers td:first-child,.numbers th:first-child{text-align:left;position:sticky;left:0;background:var(--card)}
 tr.best{font-weight:650}
 .value{white-space:pre-wrap;overflow-wrap:anywhere;max-width:420px}
 td.default{white-space:nowrap}

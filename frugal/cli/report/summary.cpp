@@ -30,6 +30,13 @@ std::string shared_data(const std::vector<RunRecord>& runs) {
   return is_shared ? data : "judged data";
 }
 
+// What all runs count their steps in.
+std::string shared_unit(const std::vector<RunRecord>& runs) {
+  const bool is_shared = std::all_of(runs.begin(), runs.end(),
+                                     [&](const RunRecord& run) { return run.step_name == runs.front().step_name; });
+  return is_shared ? runs.front().step_name : "step";
+}
+
 std::vector<std::string> compared_metrics(const std::vector<RunRecord>& runs) {
   std::vector<std::string> keys = {"accuracy", "balanced_accuracy", "f1", "perplexity", "loss"};
   const auto add = [&](const std::string& key) {
@@ -133,12 +140,14 @@ std::string results_table(const std::vector<RunRecord>& runs) {
   if (!is_tune) texts("run of", [](const RunRecord& run) { return run.kind.action; });
   texts("method", [](const RunRecord& run) { return setting_text(run, "method"); });
   texts("learning rate", [](const RunRecord& run) { return or_dash(learning_rate_of(run)); });
-  texts("steps", [](const RunRecord& run) { return count(run.last_step); });
-  texts("best step", [](const RunRecord& run) {
+  const std::string unit = shared_unit(runs);
+  texts(unit + "s", [](const RunRecord& run) { return number(run.last_step); });
+  texts("best " + unit, [](const RunRecord& run) {
     const auto best = best_of(run, judge_of(run));
-    return best ? count(best->step) : or_dash({});
+    return best ? number(best->step) : or_dash({});
   });
   const std::string data = shared_data(runs);
+  const std::size_t before = columns.size();
   for (const std::string& metric : compared_metrics(runs)) {
     const bool is_lower_better = runs.front().kind.is_lower_better(metric);
     numbers(data + " " + words_of(metric), is_lower_better, [&](const RunRecord& run) -> std::optional<double> {
@@ -153,7 +162,14 @@ std::string results_table(const std::vector<RunRecord>& runs) {
       return number_at(run.record, {"results", "test", metric});
     });
   }
+  const bool has_judged = columns.size() > before;
   for (const std::string& name : shared_results(runs)) {
+    if (runs.front().kind.metric(name) != nullptr) {
+      numbers(words_of(name), runs.front().kind.is_lower_better(name), [&](const RunRecord& run) {
+        return number_at(run.record, {"results", name});
+      });
+      continue;
+    }
     texts(words_of(name), [&](const RunRecord& run) {
       const auto value = number_at(run.record, {"results", name});
       return value ? result_text(name, *value) : or_dash({});
@@ -164,7 +180,7 @@ std::string results_table(const std::vector<RunRecord>& runs) {
     const auto s = seconds_of(run);
     return s ? duration(*s) : or_dash({});
   });
-  texts("a step", [](const RunRecord& run) {
+  texts(one_of(unit), [](const RunRecord& run) {
     const auto s = seconds_per_step(run);
     return s ? duration(*s) : or_dash({});
   });
@@ -172,8 +188,11 @@ std::string results_table(const std::vector<RunRecord>& runs) {
     const auto b = peak_bytes(run);
     return b ? memory(*b) : or_dash({});
   });
-  return "<section><h2>Results</h2>\n" + table_of(runs, columns) + "<p class=\"note\">Figures on " + escape(data) +
-         " are those of each run's best step; the best of a column is bold.</p></section>\n";
+  const std::string note =
+      has_judged ? "Figures on " + data + " are those of each run's best " + unit + "; the best of a column is bold."
+                 : "The best of a column is bold.";
+  return "<section><h2>Results</h2>\n" + table_of(runs, columns) + "<p class=\"note\">" + escape(note) +
+         "</p></section>\n";
 }
 
 std::string evaluations_table(const RunRecord& run) {
@@ -184,11 +203,13 @@ std::string evaluations_table(const RunRecord& run) {
       if (std::find(keys.begin(), keys.end(), key) == keys.end() && keys.size() < 16) keys.push_back(key);
     }
   }
+  if (std::all_of(keys.begin(), keys.end(), [](const std::string& key) { return key == "seconds"; })) return {};
   const auto best = best_of(run, judge_of(run));
   const std::string judged = judged_data(run);
   const std::size_t every = (run.evaluations.size() + kMostEvaluations - 1) / kMostEvaluations;
   std::string out = "<details><summary>All evaluations (" + count(static_cast<double>(run.evaluations.size())) +
-                    ")</summary><div class=\"scroll\"><table class=\"numbers\"><thead><tr><th>data</th><th>step</th>";
+                    ")</summary><div class=\"scroll\"><table class=\"numbers\"><thead><tr><th>data</th><th>" +
+                    escape(run.step_name) + "</th>";
   for (const auto& key : keys) out += "<th>" + escape(words_of(key)) + "</th>";
   out += "</tr></thead><tbody>\n";
   for (std::size_t i = 0; i < run.evaluations.size(); ++i) {
@@ -196,7 +217,7 @@ std::string evaluations_table(const RunRecord& run) {
     const bool is_best = best && each.data == judged && each.step == best->step;
     if (i % every != 0 && !is_best) continue;
     out += std::string(is_best ? "<tr class=\"best\">" : "<tr>") + "<td>" + escape(each.data) + "</td><td>" +
-           count(each.step) + "</td>";
+           number(each.step) + "</td>";
     for (const auto& key : keys) out += "<td>" + cell_text(key, each.value(key)) + "</td>";
     out += "</tr>\n";
   }
@@ -207,7 +228,9 @@ std::string evaluations_table(const RunRecord& run) {
 std::string confusion_table(const RunRecord& run) {
   std::string of;
   const Confusion table = final_confusion(run, of);
-  if (table.empty()) return {};
+  const bool is_drawn = std::any_of(run.figures.begin(), run.figures.end(),  // by the run itself
+                                    [](const FigureRecord& figure) { return name_of(figure) == "confusion"; });
+  if (table.empty() || is_drawn) return {};
   std::vector<std::string> names;
   const Json* labels = find(run.record, {"settings", "labels"});
   for (std::size_t c = 0; c < table.size(); ++c) {
@@ -215,8 +238,8 @@ std::string confusion_table(const RunRecord& run) {
         labels != nullptr && labels->is_array() && c < labels->size() ? plain((*labels)[c]) : std::to_string(c);
     names.push_back(name.substr(0, name.find('=')));
   }
-  std::string out = "<figure><figcaption><b>Confusion</b> <small>" + escape(of) +
-                    "; a row is what there is, a column what was predicted</small></figcaption><div "
+  std::string out = "<figure><figcaption><b>Confusion</b> <small>" + escape(of + (of.empty() ? "" : "; ")) +
+                    "a row is what there is, a column what was predicted</small></figcaption><div "
                     "class=\"scroll\"><table class=\"confusion\"><thead><tr><th></th>";
   for (const auto& name : names) out += "<th>" + escape(name) + "</th>";
   out += "<th>recall</th></tr></thead><tbody>\n";

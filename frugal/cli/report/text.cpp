@@ -112,7 +112,10 @@ std::string duration(double seconds) {
   if (!(seconds >= 0 && seconds < 1e12)) return "?";
   if (seconds >= 60) return format_seconds(seconds);
   char text[40];
-  std::snprintf(text, sizeof text, "%.3g s", seconds);
+  if (seconds > 0 && seconds < 1e-3)
+    std::snprintf(text, sizeof text, "%.3g \xC2\xB5s", 1e6 * seconds);
+  else
+    std::snprintf(text, sizeof text, "%.3g s", seconds);
   return text;
 }
 
@@ -144,6 +147,11 @@ std::string title_of(std::string_view key) {
   std::string text = words_of(key);
   if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
   return text;
+}
+
+std::string one_of(std::string_view name) {
+  const bool has_vowel = !name.empty() && std::string_view("aeiou").find(name.front()) != std::string_view::npos;
+  return (has_vowel ? "an " : "a ") + std::string(name);
 }
 
 std::string name_ending(const std::string& name) {

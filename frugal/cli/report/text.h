@@ -12,15 +12,17 @@ std::string escape(std::string_view text);
 
 std::string number(
     double value);  // four significant digits: "0.9375", "3e-5", "12.5"; whole ones below 1e15 as count()
-std::string metric(double value);      // four decimals, so that columns align; as number() below 0.001 and from 100
-std::string count(double value);       // "1,250,000"
-std::string duration(double seconds);  // "0.412 s" below a minute, then as format_seconds; negative: "?"
-std::string memory(double bytes);      // format_bytes; negative: "?"
+std::string metric(double value);  // four decimals, so that columns align; as number() below 0.001 and from 100
+std::string count(double value);   // "1,250,000"
+// "0.412 s", in microseconds below a millisecond, as format_seconds from a minute on; negative: "?"
+std::string duration(double seconds);
+std::string memory(double bytes);  // format_bytes; negative: "?"
 // Strings bare, other values as compact JSON; cut behind 600 bytes, and what lies deeper than 6 levels left out.
 std::string plain(const Json& value);
-std::string words_of(std::string_view key);     // "balanced_accuracy" -> "balanced accuracy"
-std::string title_of(std::string_view key);     // "Balanced accuracy"
+std::string words_of(std::string_view key);        // "balanced_accuracy" -> "balanced accuracy"
+std::string title_of(std::string_view key);        // "Balanced accuracy"
+std::string one_of(std::string_view name);         // "a step", "an epoch"
 std::string name_ending(const std::string& name);  // the last bytes of a long one, where names of blocks differ
-std::string shell_word(std::string_view text);  // in single quotes where a POSIX shell would read it otherwise
+std::string shell_word(std::string_view text);     // in single quotes where a POSIX shell would read it otherwise
 
 }  // namespace frugal::report

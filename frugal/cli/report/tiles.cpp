@@ -26,7 +26,7 @@ std::string best_tile(const RunRecord& run) {
   const Judge judge = judge_of(run);
   const auto best = best_of(run, judge);
   if (!best) return {};
-  std::vector<std::string> more = {words_of(judge.key) + ", step " + count(best->step)};
+  std::vector<std::string> more = {words_of(judge.key) + ", " + place(run, best->step)};
   const std::string data = judged_data(run);
   const Curve curve = run.evaluation_curve(data, judge.key);
   if (!curve.empty() && curve.x.front() == 0)
@@ -79,16 +79,16 @@ std::string steps_tile(const RunRecord& run) {
   if (planned && *planned != run.last_step) more.push_back("of " + count(*planned));
   if (const auto rate = learning_rate_of(run)) more.push_back("learning rate " + number(*rate));
   if (!run.skipped.empty()) more.push_back(count(static_cast<double>(run.skipped.size())) + " skipped");
-  return tile("Steps", count(run.last_step), joined(more));
+  return tile(title_of(run.step_name) + "s", number(run.last_step), joined(more));
 }
 
 std::string time_tile(const RunRecord& run) {
   const auto whole = seconds_of(run), step = seconds_per_step(run);
   if (!whole) return {};
   std::vector<std::string> more;
-  if (step) more.push_back(duration(*step) + " a step");
+  if (step) more.push_back(duration(*step) + " " + one_of(run.step_name));
   const auto batch = number_at(run.record, {"settings", "batch"});
-  if (step && batch && run.curve("tokens").empty())
+  if (step && batch && run.curve("tokens").empty() && run.step_name == "step")
     more.push_back(number(std::round(*batch / *step * 100) / 100) + " examples/s");
   return tile("Time", duration(*whole), joined(more));
 }

@@ -117,6 +117,8 @@ TEST(Text, Numbers) {
   EXPECT_EQ(metric(20.5), "20.5000");
   EXPECT_EQ(duration(0.0), "0 s");
   EXPECT_EQ(duration(-1), "?");
+  EXPECT_EQ(duration(0.0125), "0.0125 s");
+  EXPECT_EQ(duration(6.62e-6), "6.62 \xC2\xB5s");
   EXPECT_EQ(duration(61.5), "1:01");
 }
 

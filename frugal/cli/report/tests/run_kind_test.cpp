@@ -12,6 +12,7 @@
 #include "frugal/cli/report/outcome.h"
 #include "frugal/cli/report/report.h"
 #include "frugal/cli/report/tests/html.h"
+#include "frugal/cli/report/text.h"
 #include "frugal/train/run/tests/temporary_folder.h"
 
 namespace frugal {
@@ -46,9 +47,11 @@ SystemTable table_of_caves() {
                     {.name = "spade", .summary = "by hand"},
                     {.name = "drill", .summary = "fast", .fields = describe_fields<DrillConfig>()}};
               }};
+  Action caves = describe_run<DigConfig>("caves", "dig", {tool});
+  caves.next = {{"frugal explore map RUN --data walls.csv", "draw what was found"}};
   table.add({.name = "explore",
              .summary = "caves",
-             .actions = {describe_run<DigConfig>("caves", "dig", {tool})},
+             .actions = {caves},
              .metrics = {{"error", "m", false}, {"gold", "kg", true}}});
   return table;
 }
@@ -113,6 +116,90 @@ TEST_F(Caves, MetricsHaveTheirUnitsAndDirections) {
           report::read_run(run("named", {{"results", {{"best", {{"step", 3}, {"metric_name", "loss"}}}}}}), table_))
           .key,
       "loss");
+}
+
+// Bold is set where the system says which way is better, and in results as in evaluations.
+TEST_F(Caves, TheBestResultIsBold) {
+  const auto with = [](double gold, double error, double holes) {
+    return Json{{"results", {{"gold", gold}, {"error", error}, {"holes", holes}}}};
+  };
+  const std::string page = report_html({run("one", with(10, 0.25, 7)), run("two", with(20, 0.5, 9))}, table_);
+  EXPECT_EQ(malformed(page), "");
+  for (const std::string_view part :
+       {"<b>20.0000</b>", "<b>0.2500</b>", "<td>10.0000</td>", "<td>0.5000</td>", "<td>9</td>"})
+    EXPECT_TRUE(has(page, part)) << part;
+}
+
+// What a job cuts its steps from is what a page counts.
+TEST_F(Caves, StepsAreCountedInTheirUnit) {
+  const Json unit = {{"name", "round"}, {"each", 100}, {"per", 1}, {"last", 250}};
+  const fs::path path = run("rounds", {{"step_unit", unit}, {"status", "done"}});
+  const report::RunRecord read = report::read_run(path, table_);
+  EXPECT_EQ(read.curve("gold").x, (std::vector<double>{100, 200, 250}));
+  EXPECT_EQ(report::best_of(read, report::judge_of(read))->step, 200);
+  const std::string page = report_html({path}, table_);
+  EXPECT_EQ(malformed(page), "");
+  for (const std::string_view part : {"<span>Rounds</span><b>250</b>", "error, round 200", "best: round 200, 0.5000",
+                                      "dy=\"34\">round</text>", "<th>round</th>"})
+    EXPECT_TRUE(has(page, part)) << part;
+  EXPECT_FALSE(has(page, ">step</text>"));
+  EXPECT_EQ(report::one_of("epoch"), "an epoch");
+  EXPECT_EQ(report::one_of("round"), "a round");
+  EXPECT_FALSE(has(page, "<dt>Step unit"));
+  EXPECT_TRUE(has(page, "frugal explore map " + path.string() + " --data walls.csv"));
+  const Json odd = {{"name", "epoch"}, {"each", 1}, {"per", 3}, {"last", 0}};
+  EXPECT_EQ(report::read_run(run("epochs", {{"step_unit", odd}}), table_).curve("gold").x.back(), 1);
+  for (const Json& hostile : {Json(1), Json{{"name", 5}}, Json{{"name", "x"}, {"each", 0}, {"per", 1}},
+                              Json{{"name", "x"}, {"each", 1e300}, {"per", 1}}})
+    EXPECT_EQ(report::read_run(run("hostile", {{"step_unit", hostile}}), table_).step_name, "step");
+}
+
+TEST_F(Caves, ASweepIsCountedInCells) {
+  const Json swept = {{{"name", "depth"}, {"values", {"2", "5"}}}, {{"name", "seed"}, {"values", {"1", "2", "3"}}}};
+  const Json settings = {{"depth", 2}, {"swept", swept}, {"arguments", {"--tool", "spade"}}};
+  const std::string page = report_html({run("sweep", {{"settings", settings}})}, table_);
+  EXPECT_EQ(malformed(page), "");
+  for (const std::string_view part :
+       {"<span>Cells</span>", ">cell</text>", "depth 2, 5; seed 1, 2, 3", ">--tool spade<"})
+    EXPECT_TRUE(has(page, part)) << part;
+  EXPECT_FALSE(has(page, "&quot;values&quot;"));
+}
+
+// What is drawn once is not drawn again: a number of an evaluation that steps have as well, where a step is, and what a
+// figure of the run draws.
+TEST_F(Caves, NothingIsDrawnTwice) {
+  const fs::path path = run("once");
+  std::string events;
+  for (int step = 1; step <= 4; ++step) {
+    const Json taken = {
+        {"event", "step"}, {"step", step}, {"epoch", step}, {"depth", 3.0 * step}, {"cave_error", 1.0 / step}};
+    events += taken.dump() + "\n";
+    if (step % 2 == 0)
+      events +=
+          Json{{"event", "eval"}, {"step", step}, {"data", "cave"}, {"error", 1.0 / step}, {"gold", step}}.dump() +
+          "\n";
+  }
+  events += R"({"event":"figure","step":4,"name":"depth","title":"All depths","kind":"lines","x":"round","y":"m",)"
+            R"("series":[{"name":"","x":[1,2],"y":[3,6]}]})"
+            "\n";
+  write_file(path / "events.jsonl", events);
+  const std::string page = report_html({path}, table_);
+  EXPECT_EQ(malformed(page), "");
+  for (const std::string_view part :
+       {"<b>Cave error</b>", "best: step 4, 0.2500", "<b>Gold on cave</b>", "<b>All depths</b>"})
+    EXPECT_TRUE(has(page, part)) << part;
+  for (const std::string_view part : {"<b>Error on cave</b>", "<b>Epoch</b>", "<b>Depth</b>"})
+    EXPECT_FALSE(has(page, part)) << part;
+}
+
+TEST_F(Caves, AModelThatIsAPluginIsNamedOnce) {
+  SystemTable table("verb", "verbs");
+  Choice model{"model", [] { return std::vector<Plugin>{{.name = "cnn", .summary = "a network"}}; }};
+  Action train = describe_run<DigConfig>("train", "train", {model});
+  table.add({.name = "swarm", .summary = "swarms", .actions = {train}});
+  const Json settings = {{"model", "cnn"}};
+  EXPECT_TRUE(has(report_html({run("net", {{"action", "swarm train"}, {"settings", settings}})}, table),
+                  "<p>swarm train, cnn</p>"));
 }
 
 TEST_F(Caves, RunsOfDifferentActionsShareWhatTheyHave) {
