@@ -6,6 +6,7 @@
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/interrupt.h"
+#include "frugal/base/print.h"
 #include "frugal/base/progress.h"
 #include "frugal/data/sequence_task.h"
 #include "frugal/data/text_windows.h"
@@ -141,6 +142,31 @@ std::string metrics_line(const Json& result) {
   return line;
 }
 
+// Of label words: a row is what there is, a column what was predicted.
+std::string confusion_text(const Json& result) {
+  std::vector<std::vector<std::string>> rows = {{""}};
+  std::vector<std::size_t> numbers;
+  for (const Json& label : result["labels"]) {
+    rows.front().push_back(label.get<std::string>());
+    numbers.push_back(numbers.size() + 1);
+  }
+  rows.front().push_back("recall");
+  numbers.push_back(numbers.size() + 1);
+  for (std::size_t k = 0; k < result["labels"].size(); ++k) {
+    auto& row = rows.emplace_back();
+    row.push_back(result["labels"][k].get<std::string>());
+    double sum = 0;
+    for (const Json& count : result["confusion"][k]) {
+      row.push_back(count.dump());
+      sum += count.get<double>();
+    }
+    char recall[32] = "-";
+    if (sum > 0) std::snprintf(recall, sizeof recall, "%.4f", result["confusion"][k][k].get<double>() / sum);
+    row.emplace_back(recall);
+  }
+  return table(rows, numbers);
+}
+
 int run_eval(const EvalConfig& config, const PlanChoices& choices) {
   Session session({config.model, config.compute, config.memory, choices.file_window});
   const bool is_text = !config.text.empty();
@@ -159,6 +185,9 @@ int run_eval(const EvalConfig& config, const PlanChoices& choices) {
   }
   std::printf("%s%.1f s  peak %s\n", metrics_line(result).c_str(), session.seconds(),
               format_bytes(peak_rss_bytes()).c_str());
+  constexpr std::size_t kMostLabels = 20;  // that a terminal is wide enough for
+  if (result.contains("confusion") && result["labels"].size() <= kMostLabels)
+    std::printf("\nconfusion: a row is what there is, a column what was predicted\n%s", confusion_text(result).c_str());
   return 0;
 }
 

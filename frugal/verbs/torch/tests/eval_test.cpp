@@ -60,5 +60,26 @@ TEST_F(Eval, StopsWhenTheProcessIsLargerThanPromised) {
   EXPECT_NE(stopped["fix"].get<std::string>().find("--memory"), std::string::npos) << stopped;
 }
 
+// Rows are the labels there are, columns those predicted; the numbers are those of --json.
+TEST_F(Eval, PrintsTheConfusionOfLabels) {
+  const std::string task = "eval " + kModel + " --data '" + at("d.jsonl") +
+                           "' --template 'Review: {text}\\nSentiment:' --labels negative,positive --weights stored";
+  const Json found = run(task + " --json").line()["confusion"];
+  ASSERT_EQ(found.size(), 2u);
+  const Outcome text = run(task);
+  ASSERT_EQ(text.code, 0) << text.err;
+  std::istringstream lines(text.out.substr(std::min(text.out.size(), text.out.find("confusion:"))));
+  std::string line, label;
+  std::getline(lines, line);
+  EXPECT_EQ(line, "confusion: a row is what there is, a column what was predicted");
+  std::getline(lines, line);
+  EXPECT_NE(line.find("recall"), std::string::npos) << line;
+  for (const Json& row : found) {
+    std::int64_t negative = -1, positive = -1;
+    lines >> label >> negative >> positive >> line;
+    EXPECT_EQ(row, Json({negative, positive})) << text.out;
+  }
+}
+
 }  // namespace
 }  // namespace frugal
