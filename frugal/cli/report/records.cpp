@@ -270,6 +270,7 @@ std::string next_commands(const std::vector<RunRecord>& runs) {
     }
     if (runs.size() == 1) add("frugal report " + path + " --compare OTHER_RUN", "set it beside another run");
   }
+  if (lines.empty()) return {};
   return "<section><h2>Next</h2><div class=\"commands\">\n" + lines + "</div></section>\n";
 }
 
