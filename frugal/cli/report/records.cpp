@@ -23,20 +23,18 @@ constexpr std::string_view kShown[] = {
     "format",  "created", "updated", "action",  "settings",       "base",  "data",   "machine", "versions", "version",
     "lr_race", "plan",    "status",  "results", "weights_sha256", "files", "chosen", "facts",   "step_unit"};
 
-// What a sweep goes through, an option and its values: "window 5, 10, 20"; another value as it is.
+// What a sweep goes through, options and their values: "window 5, 10, 20; seed 1, 2". Empty: it is none. What was given
+// beside them is among the settings.
 std::string swept_text(const Json& value) {
-  if (!value.is_object() || !value.contains("name") || !value.contains("values") || !value["values"].is_array())
-    return plain(value);
-  std::string text = plain(value["name"]);
-  for (std::size_t i = 0; i < value["values"].size() && text.size() < 600; ++i)
-    text += (i == 0 ? " " : ", ") + plain(value["values"][i]);
-  return text;
-}
-
-// Arguments as a command line has them.
-std::string arguments_text(const Json& value) {
+  const Json* options = find(value, {"options"});
+  if (options == nullptr || !options->is_object()) return {};
   std::string text;
-  for (const Json& word : value) text += (text.empty() ? "" : " ") + shell_word(plain(word));
+  for (const auto& [name, values] : options->items()) {
+    if (!values.is_array() || text.size() > 600) continue;
+    text += (text.empty() ? "" : "; ") + plain(Json(name));
+    for (std::size_t i = 0; i < values.size() && text.size() < 600; ++i)
+      text += (i == 0 ? " " : ", ") + plain(values[i]);
+  }
   return text;
 }
 
@@ -48,12 +46,12 @@ std::string setting_value(const Json& value, const FieldInfo* info) {
   }
   if (value.is_array()) {
     std::string text;
-    for (std::size_t i = 0; i < value.size() && text.size() < 600; ++i)
-      text += (i == 0 ? "" : value[i].is_object() ? "; " : ", ") + swept_text(value[i]);
+    for (std::size_t i = 0; i < value.size() && text.size() < 600; ++i) text += (i == 0 ? "" : ", ") + plain(value[i]);
     return text;
   }
   if (value.is_number()) return number(value.get<double>());
-  return plain(value);
+  const std::string swept = swept_text(value);
+  return swept.empty() ? plain(value) : swept;
 }
 
 // What a race made of --lr auto.
@@ -175,10 +173,7 @@ std::string settings_table(const RunRecord& run) {
     const FieldInfo* info = run.kind.field(key);
     const bool is_default = info != nullptr && value == info->initial;
     std::string row = "<tr><td><code>" + escape(key) + "</code></td><td class=\"value\">" +
-                      escape((key == "arguments" && info == nullptr && value.is_array() ? arguments_text(value)
-                                                                                        : setting_value(value, info)) +
-                             chosen_rate(run, key, value)) +
-                      "</td>";
+                      escape(setting_value(value, info) + chosen_rate(run, key, value)) + "</td>";
     if (!is_default)
       row += "<td class=\"default\">" + (info != nullptr ? escape(setting_value(info->initial, info)) : std::string()) +
              "</td>";

@@ -155,14 +155,14 @@ TEST_F(Caves, StepsAreCountedInTheirUnit) {
 }
 
 TEST_F(Caves, ASweepIsCountedInCells) {
-  const Json swept = {{{"name", "depth"}, {"values", {"2", "5"}}}, {{"name", "seed"}, {"values", {"1", "2", "3"}}}};
-  const Json settings = {{"depth", 2}, {"swept", swept}, {"arguments", {"--tool", "spade"}}};
+  const Json options = {{"depth", {"2", "5"}}, {"seed", {"1", "2", "3"}}},
+             swept = {{"options", options}, {"given", {{"tool", {{"value", "spade"}, {"from", "--tool"}}}}}};
+  const Json settings = {{"depth", 2}, {"swept", swept}};
   const std::string page = report_html({run("sweep", {{"settings", settings}})}, table_);
   EXPECT_EQ(malformed(page), "");
-  for (const std::string_view part :
-       {"<span>Cells</span>", ">cell</text>", "depth 2, 5; seed 1, 2, 3", ">--tool spade<"})
+  for (const std::string_view part : {"<span>Cells</span>", ">cell</text>", "depth 2, 5; seed 1, 2, 3"})
     EXPECT_TRUE(has(page, part)) << part;
-  EXPECT_FALSE(has(page, "&quot;values&quot;"));
+  EXPECT_FALSE(has(page, "&quot;options&quot;"));
 }
 
 // What is drawn once is not drawn again: a number of an evaluation that steps have as well, where a step is, and what a
