@@ -10,7 +10,7 @@
 #include "frugal/base/processor.h"
 #include "frugal/base/report_error.h"
 #include "frugal/core/products.h"
-#include "frugal/nn/decoder.h"
+#include "frugal/nn/model/decoder.h"
 #include "frugal/tune/torch/zeroth_order_maker.h"
 
 using namespace frugal;

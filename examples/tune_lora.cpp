@@ -7,7 +7,7 @@
 #include "frugal/base/processor.h"
 #include "frugal/base/report_error.h"
 #include "frugal/core/products.h"
-#include "frugal/nn/decoder.h"
+#include "frugal/nn/model/decoder.h"
 #include "frugal/train/objective/sequence_loss.h"
 #include "frugal/tune/lora/torch/tuner.h"
 

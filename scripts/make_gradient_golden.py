@@ -12,7 +12,10 @@ import os
 import peft
 import torch
 import transformers
+from safetensors.torch import load_file
 from transformers import LlamaForCausalLM
+
+from make_llama_golden import unequal_model
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "frugal")
 
@@ -41,9 +44,17 @@ def base(name):
     return os.path.join(ROOT, "nn", "tests", "golden", name)
 
 
-for name in ("tied", "biased", "llama3"):
+def load(name):
+    if name != "unequal":
+        return LlamaForCausalLM.from_pretrained(base(name), dtype=torch.float32)
+    model = unequal_model()
+    model.load_state_dict(load_file(os.path.join(base(name), "model.safetensors")), strict=False)  # but for the tied head
+    return model
+
+
+for name in ("tied", "biased", "llama3", "unequal"):
     sequences = json.load(open(os.path.join(base(name), "logits.json")))["sequences"]
-    write_gradients(LlamaForCausalLM.from_pretrained(base(name), dtype=torch.float32), sequences, lambda key: key,
+    write_gradients(load(name), sequences, lambda key: key,
                     os.path.join(base(name), "gradients.json"))
 
 folder = os.path.join(ROOT, "formats", "adapter", "tests", "golden", "dora")

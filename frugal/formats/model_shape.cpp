@@ -1,5 +1,8 @@
 #include "frugal/formats/model_shape.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "frugal/base/error.h"
 
 namespace frugal {
@@ -67,6 +70,59 @@ Rope rope_from_config(const Json& config) {
   return rope;
 }
 
+void check_heads(std::int64_t heads, std::int64_t kv_heads) {
+  if (heads % kv_heads == 0) return;
+  refuse("config.json: " + std::to_string(heads) + " attention heads cannot share " + std::to_string(kv_heads) +
+             " key-value heads",
+         "use the config.json that belongs to the model");
+}
+
+// The entry of a layer in per_layer_config: what differs from the rest.
+LayerShape layer_from_config(const std::string& index, const Json& entry, LayerShape layer) {
+  if (!entry.is_object())
+    refuse("config.json: per_layer_config has no object for layer " + index,
+           "use the config.json that belongs to the model");
+  for (const auto& [key, value] : entry.items()) {
+    if (key == "num_attention_heads") {
+      layer.heads = integer(entry, "num_attention_heads", 1);
+    } else if (key == "num_key_value_heads") {
+      layer.kv_heads = integer(entry, "num_key_value_heads", 1);
+    } else if (key == "intermediate_size") {
+      layer.ffn = integer(entry, "intermediate_size", 1);
+    } else if (key != "skip") {
+      refuse("config.json: per_layer_config gives layer " + index + " the key '" + key.substr(0, 60) + "'",
+             "known are num_attention_heads, num_key_value_heads, intermediate_size and skip");
+    }
+  }
+  for (const Json& part : optional(entry, "skip", Json::array())) {
+    if (part == "attention")
+      layer.heads = layer.kv_heads = 0;
+    else if (part == "mlp")
+      layer.ffn = 0;
+    else
+      refuse("config.json: layer " + index + " skips " + part.dump().substr(0, 60), "known are attention and mlp");
+  }
+  if (layer.heads > 0) check_heads(layer.heads, layer.kv_heads);
+  return layer;
+}
+
+void read_layers(const Json& config, std::vector<LayerShape>& layers) {
+  const auto found = config.find("per_layer_config");
+  if (found == config.end() || found->is_null()) return;
+  if (!found->is_object())
+    refuse("config.json: per_layer_config is not an object", "use the config.json that belongs to the model");
+  for (const auto& [key, entry] : found->items()) {
+    std::size_t index = layers.size();
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
+    if (error != std::errc() || end != key.data() + key.size() || index >= layers.size()) {
+      refuse("config.json: per_layer_config names the layer '" + key.substr(0, 60) + "', the model has " +
+                 std::to_string(layers.size()),
+             "use the config.json that belongs to the model");
+    }
+    layers[index] = layer_from_config(key, entry, layers[index]);
+  }
+}
+
 }  // namespace
 
 std::vector<TensorSpec> tensor_specs(const ModelShape& shape) {
@@ -90,11 +146,14 @@ std::vector<TensorSpec> tensor_specs(const ModelShape& shape) {
       specs.push_back(
           {.name = name + part + ".bias", .cols = rows, .is_vector = true, .layer = i, .role = role, .is_bias = true});
     };
-    norm(i, Role::input_norm, name + "input_layernorm.weight");
-    linear(Role::q, "self_attn.q_proj", q, shape.hidden, shape.attention_bias);
-    linear(Role::k, "self_attn.k_proj", kv, shape.hidden, shape.attention_bias);
-    linear(Role::v, "self_attn.v_proj", kv, shape.hidden, shape.attention_bias);
-    linear(Role::o, "self_attn.o_proj", shape.hidden, q, shape.attention_bias);
+    if (layer.heads > 0) {
+      norm(i, Role::input_norm, name + "input_layernorm.weight");
+      linear(Role::q, "self_attn.q_proj", q, shape.hidden, shape.attention_bias);
+      linear(Role::k, "self_attn.k_proj", kv, shape.hidden, shape.attention_bias);
+      linear(Role::v, "self_attn.v_proj", kv, shape.hidden, shape.attention_bias);
+      linear(Role::o, "self_attn.o_proj", shape.hidden, q, shape.attention_bias);
+    }
+    if (layer.ffn == 0) continue;
     norm(i, Role::feed_forward_norm, name + "post_attention_layernorm.weight");
     linear(Role::gate, "mlp.gate_proj", layer.ffn, shape.hidden, shape.mlp_bias);
     linear(Role::up, "mlp.up_proj", layer.ffn, shape.hidden, shape.mlp_bias);
@@ -137,11 +196,7 @@ ModelShape shape_from_config(const Json& config) {
   const std::int64_t heads = integer(config, "num_attention_heads", 1);
   const std::int64_t kv_heads =
       config.contains("num_key_value_heads") ? integer(config, "num_key_value_heads", 1) : heads;
-  if (heads % kv_heads != 0) {
-    refuse("config.json: " + std::to_string(heads) + " attention heads cannot share " + std::to_string(kv_heads) +
-               " key-value heads",
-           "use the config.json that belongs to the model");
-  }
+  check_heads(heads, kv_heads);
   shape.head_dim =
       optional(config, "head_dim", Json()).is_null() ? shape.hidden / heads : integer(config, "head_dim", 2);
   if (shape.head_dim < 2 || shape.head_dim % 2 != 0) {
@@ -152,25 +207,29 @@ ModelShape shape_from_config(const Json& config) {
     refuse("config.json: num_hidden_layers is " + std::to_string(layers),
            "use the config.json that belongs to the model");
   shape.layers.assign(static_cast<std::size_t>(layers), LayerShape{heads, kv_heads, ffn});
+  read_layers(config, shape.layers);
   return shape;
 }
 
 Json config_from_shape(const ModelShape& shape, const std::string& dtype) {
-  const LayerShape& first = shape.layers.front();
+  // What most readers look at; where layers differ, the largest of all.
+  LayerShape most;
   for (const LayerShape& layer : shape.layers) {
-    if (layer.heads != first.heads || layer.kv_heads != first.kv_heads || layer.ffn != first.ffn) {
-      refuse("the layers have different sizes, which a llama config.json cannot say", "export to GGUF");
-    }
+    if (layer.heads > most.heads) most.heads = layer.heads, most.kv_heads = layer.kv_heads;
+    most.ffn = std::max(most.ffn, layer.ffn);
   }
+  most.heads = std::max<std::int64_t>(1, most.heads);
+  most.kv_heads = std::max<std::int64_t>(1, most.kv_heads);
+  most.ffn = std::max<std::int64_t>(1, most.ffn);
   const Rope& rope = shape.rope;
   Json config = {{"architectures", {"LlamaForCausalLM"}},
                  {"model_type", "llama"},
                  {"vocab_size", shape.vocab},
                  {"hidden_size", shape.hidden},
-                 {"intermediate_size", first.ffn},
+                 {"intermediate_size", most.ffn},
                  {"num_hidden_layers", shape.layers.size()},
-                 {"num_attention_heads", first.heads},
-                 {"num_key_value_heads", first.kv_heads},
+                 {"num_attention_heads", most.heads},
+                 {"num_key_value_heads", most.kv_heads},
                  {"head_dim", shape.head_dim},
                  {"hidden_act", shape.activation},
                  {"max_position_embeddings", shape.context},
@@ -180,6 +239,19 @@ Json config_from_shape(const ModelShape& shape, const std::string& dtype) {
                  {"attention_bias", shape.attention_bias},
                  {"mlp_bias", shape.mlp_bias},
                  {"torch_dtype", dtype}};
+  for (std::size_t i = 0; i < shape.layers.size(); ++i) {
+    const LayerShape& layer = shape.layers[i];
+    Json entry = Json::object();
+    if (layer.heads == 0)
+      entry["skip"].push_back("attention");
+    else if (layer.heads != most.heads || layer.kv_heads != most.kv_heads)
+      entry.update({{"num_attention_heads", layer.heads}, {"num_key_value_heads", layer.kv_heads}});
+    if (layer.ffn == 0)
+      entry["skip"].push_back("mlp");
+    else if (layer.ffn != most.ffn)
+      entry["intermediate_size"] = layer.ffn;
+    if (!entry.empty()) config["per_layer_config"][std::to_string(i)] = entry;
+  }
   if (rope.scaling != "none") {
     config["rope_scaling"] = {{"rope_type", rope.scaling}, {"factor", rope.factor}};
     if (rope.scaling == "llama3") {

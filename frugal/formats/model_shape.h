@@ -8,8 +8,11 @@
 
 namespace frugal {
 
-struct LayerShape {  // layers differ after pruning
+// Layers may differ, as those of a pruned model do. heads and kv_heads 0: the layer has no attention; ffn 0: no
+// feed-forward.
+struct LayerShape {
   std::int64_t heads = 0, kv_heads = 0, ffn = 0;
+  bool operator==(const LayerShape&) const = default;
 };
 
 // Rotary positions (RoFormer, arXiv:2104.09864), in the half-split layout of Hugging Face's llama.
@@ -31,6 +34,13 @@ struct ModelShape {
   bool attention_bias = false;   // q, k, v and o have biases
   bool mlp_bias = false;
   std::string activation = "silu";
+
+  bool is_uniform() const {  // every layer has the same sizes
+    for (const LayerShape& layer : layers) {
+      if (layer != layers.front()) return false;
+    }
+    return true;
+  }
 };
 
 // What a tensor does in the model; a bias has the role of its linear.
@@ -69,8 +79,8 @@ struct TensorSpec {
 std::vector<TensorSpec> tensor_specs(const ModelShape& shape);
 std::int64_t parameter_count(const ModelShape& shape);
 
-// From a Hugging Face config.json. Error(Exit::input) names a model_type, activation or scaling this version does not
-// know.
+// From a Hugging Face config.json, whose per_layer_config (transformers 5) says where layers differ. Error(Exit::input)
+// names a model_type, activation, scaling or key of a layer this version does not know.
 ModelShape shape_from_config(const Json& config);
 Json config_from_shape(const ModelShape& shape, const std::string& dtype);  // config.json that transformers loads
 

@@ -57,9 +57,8 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
   // blocks of the head's rows take their place.
   Size rest, widest;
   for (const LayerShape& layer : r.shape.layers) {
-    const Size q = Size(layer.heads) * r.shape.head_dim,
-               width = changes_weights && branches > 1 ? ffn_block(r.shape, layer, B * T) : Size(layer.ffn);
-    rest = std::max(rest, q * C + Size(3) * width * C);
+    const Size width = changes_weights && branches > 1 ? ffn_block(r.shape, layer, B * T) : Size(layer.ffn);
+    rest = std::max(rest, LayerSizes<Size>(r.shape, layer).behind(width));
     widest = std::max(widest, width);
   }
   // An evaluation beside the steps has one branch, whose feed-forward is made whole.

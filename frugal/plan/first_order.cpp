@@ -1,4 +1,5 @@
-// Bytes by purpose and seconds of a step with a backward pass. The sizes mirror nn/decoder_backward.h and nn/tape.h.
+// Bytes by purpose and seconds of a step with a backward pass. The sizes mirror nn/blocks/backward_state.h and
+// nn/model/tape.h.
 #include "frugal/plan/sizes.h"
 
 namespace frugal {
@@ -11,13 +12,17 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
   const Work work(r);
   const Size N = work.of_forward, C = r.shape.hidden, T = r.bf16_compute ? 2 : 4, length = r.length,
              threads = at_least_one(r.threads);
-  const Size layers = r.shape.layers.size() - std::min<std::size_t>(r.shape.layers.size(), m.lowest_layer);
+  Size recorded, taped;  // layers, and numbers of a token that they leave beside their input
+  for (std::size_t l = m.lowest_layer; l < r.shape.layers.size(); ++l) {
+    recorded += 1;
+    taped += LayerSizes<Size>(r.shape, r.shape.layers[l]).taped();
+  }
   const bool changes_weights = m.beside == 0;
   MethodPlan plan{forward_memory(r, 1, changes_weights, true), 0};
 
-  const Size intermediates = N * (C * 4 + (s.most_qkv_row + s.most_q_row + Size(2) * s.most_ffn) * T);
-  const Size checkpoints = layers * N * C * 4 + intermediates,
-             tape = keeps ? layers * (N * C * 4 + intermediates) : checkpoints;
+  // Each layer's input; of one layer at a time, or of all, its middle and what lies between its products.
+  const Size inputs = recorded * N * C * 4, checkpoints = inputs + N * (C * 4 + s.most_taped * T),
+             tape = keeps ? inputs + N * (recorded * C * 4 + taped * T) : checkpoints;
   // Gradient of the residual stream; what products read; one layer's activations and their gradients.
   const Size backward = N * (C * 4 + (Size(4) * C + s.most_ffn + s.most_q_row + s.most_qkv_row) * T) +
                         (m.has_dropout ? N * (Size(5) * C + s.most_q_row + s.most_ffn) * T : Size(0));

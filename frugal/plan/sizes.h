@@ -1,10 +1,11 @@
 // Numbers that plans share: of weights, of tokens, of scratch. Letters: B branches, N packed tokens of a forward, C
-// hidden size, D head size, F feed-forward width, V vocabulary. The sizes mirror what the decoder and the weight store
-// reserve. Private to plan/.
+// hidden size, D head size, F feed-forward width, V vocabulary. What a layer takes is in layer_sizes.h, which the
+// decoder reserves by, too. Private to plan/.
 #pragma once
 #include <algorithm>
 
 #include "frugal/plan/cuts.h"
+#include "frugal/plan/layer_sizes.h"
 #include "frugal/plan/plan.h"
 #include "frugal/plan/saturating.h"
 
@@ -27,27 +28,27 @@ inline Size at_least_one(std::int64_t value) { return std::max<std::int64_t>(1, 
 // Numbers of weights: of all, and the most any layer has, since scratch serves one layer after the other.
 struct Sizes {
   explicit Sizes(const ModelShape& s) {
-    const Size C = s.hidden, D = s.head_dim;
+    const Size C = s.hidden;
     embedding = Size(s.vocab) * C;
     if (!s.tied_embeddings) head = embedding;
     vectors = C;
     for (const LayerShape& layer : s.layers) {
-      const Size q = Size(layer.heads) * D, row = q + Size(2) * layer.kv_heads * D, F = layer.ffn;
-      linears += row * C + q * C + Size(3) * F * C;
-      vectors += Size(2) * C;
-      if (s.attention_bias) vectors += row + C;
-      if (s.mlp_bias) vectors += Size(2) * F + C;
-      most_qkv = std::max(most_qkv, row * C);
-      most_rest = std::max(most_rest, q * C + Size(3) * F * C);
-      most_qkv_row = std::max(most_qkv_row, row);
-      most_q_row = std::max(most_q_row, q);
+      const LayerSizes<Size> of(s, layer);
+      const Size F = of.feed_forward.F, behind = of.behind(F);
+      linears += of.attention.qkv_weights() + behind;
+      vectors += of.attention.vectors() + of.feed_forward.vectors();
+      most_qkv = std::max(most_qkv, of.attention.qkv_weights());
+      most_rest = std::max(most_rest, behind);
+      most_qkv_row = std::max(most_qkv_row, of.attention.qkv_width);
+      most_q_row = std::max(most_q_row, of.attention.q_width);
       most_ffn = std::max(most_ffn, F);
-      least_kv_heads = std::min(least_kv_heads, std::max<std::int64_t>(1, layer.kv_heads));
-      key_values += Size(2) * layer.kv_heads * D;
+      most_taped = std::max(most_taped, of.taped());
+      if (layer.kv_heads > 0) least_kv_heads = std::min(least_kv_heads, layer.kv_heads);
+      key_values += Size(2) * of.attention.kv_width;
     }
   }
   Size embedding, head, linears, vectors;
-  Size most_qkv, most_rest, most_qkv_row, most_q_row, most_ffn;
+  Size most_qkv, most_rest, most_qkv_row, most_q_row, most_ffn, most_taped;
   Size key_values;  // of a token, in all layers
   std::int64_t least_kv_heads = kLongSegment;
   Size matrices() const { return embedding + head + linears; }

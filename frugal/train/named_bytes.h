@@ -1,6 +1,6 @@
 // A run's own weights as bytes: what snapshots hold and hashes name.
 #pragma once
-#include "frugal/nn/weight_store.h"
+#include "frugal/nn/model/weight_store.h"
 #include "frugal/train/run/snapshot.h"
 
 namespace frugal {

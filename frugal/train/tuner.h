@@ -10,7 +10,7 @@
 #include "frugal/base/json.h"
 #include "frugal/formats/adapter/lora_adapter.h"
 #include "frugal/formats/adapter/rows_adapter.h"
-#include "frugal/nn/weight_view.h"
+#include "frugal/nn/model/weight_view.h"
 #include "frugal/train/run/snapshot.h"
 
 namespace frugal {

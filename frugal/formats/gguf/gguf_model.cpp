@@ -129,7 +129,7 @@ void export_gguf(const ModelSource& base, const RowReader& rows, const std::stri
   if (std::filesystem::exists(out))
     throw Error(Exit::input, out.string() + " exists", "choose another --out, or remove it first");
   GgufWriter writer;
-  writer.set_text("general.architecture", "llama");
+  writer.set_text("general.architecture", gguf_architecture(base.shape()));
   writer.set_text("general.name", base.path().stem().string());
   if (!base.license().empty()) writer.set_text("general.license", base.license());
   writer.set_u32("general.file_type", file_type(dtype));

@@ -15,7 +15,9 @@ ModelShape shape_from_gguf(const GgufFile& file, const std::string& name);
 TokenizerModel tokenizer_from_gguf(const GgufFile& file, const std::string& name);
 
 class GgufWriter;
-void write_shape(GgufWriter& out, const ModelShape& shape);  // Error(Exit::input): layers of different sizes
+std::string gguf_architecture(const ModelShape& shape);  // llama, or deci where layers differ
+// Error(Exit::input): layers that the architecture cannot say.
+void write_shape(GgufWriter& out, const ModelShape& shape);
 void write_tokenizer(GgufWriter& out, const TokenizerModel& model);
 std::vector<float> rope_factors(
     const ModelShape& shape);  // llama3 scaling as rope_freqs.weight, [head_dim / 2]; else empty

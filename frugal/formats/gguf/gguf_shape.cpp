@@ -101,83 +101,110 @@ std::vector<float> rope_factors(const ModelShape& shape) {
 ModelShape shape_from_gguf(const GgufFile& file, const std::string& name) {
   const Metadata metadata(file, name);
   const std::string architecture = metadata.text("general.architecture");
-  if (architecture != "llama") metadata.fail("the architecture is '" + architecture + "', known is llama");
+  if (architecture != "llama" && architecture != "deci")
+    metadata.fail("the architecture is '" + architecture + "', known are llama and deci");
+  const auto own = [&](const char* key) { return architecture + "." + key; };
   if (metadata.find("split.count") != nullptr && metadata.integer("split.count", 0) > 1) {
     throw Error(Exit::input,
                 name + " is one of " + std::to_string(metadata.integer("split.count", 0)) + " parts of a model",
                 "join them first (llama-gguf-split --merge)");
   }
   ModelShape shape;
-  shape.hidden = metadata.integer("llama.embedding_length", 1);
-  shape.context = metadata.integer("llama.context_length", 1);
-  shape.norm_eps = metadata.positive("llama.attention.layer_norm_rms_epsilon", 1e-5);
-  const std::int64_t layers = metadata.integer("llama.block_count", 1);
-  if (layers > 10000) metadata.fail("llama.block_count is " + std::to_string(layers));
-  if (metadata.find("llama.expert_count") != nullptr && metadata.integer("llama.expert_count", 0) > 0)
+  shape.hidden = metadata.integer(own("embedding_length"), 1);
+  shape.context = metadata.integer(own("context_length"), 1);
+  shape.norm_eps = metadata.positive(own("attention.layer_norm_rms_epsilon"), 1e-5);
+  const std::int64_t layers = metadata.integer(own("block_count"), 1);
+  if (layers > 10000) metadata.fail(own("block_count") + " is " + std::to_string(layers));
+  if (metadata.find(own("expert_count")) != nullptr && metadata.integer(own("expert_count"), 0) > 0)
     metadata.fail("mixtures of experts are not known");
   for (std::int64_t i = 0; i < layers; ++i) {
     const auto layer = static_cast<std::size_t>(i);
-    const std::int64_t heads = metadata.integer("llama.attention.head_count", 1, layer);
-    const std::int64_t kv_heads = metadata.find("llama.attention.head_count_kv") != nullptr
-                                      ? metadata.integer("llama.attention.head_count_kv", 1, layer)
+    const std::int64_t least = architecture == "deci" ? 0 : 1;  // layers without attention, without feed-forward
+    const std::int64_t heads = metadata.integer(own("attention.head_count"), least, layer);
+    const std::int64_t kv_heads = metadata.find(own("attention.head_count_kv")) != nullptr
+                                      ? metadata.integer(own("attention.head_count_kv"), least, layer)
                                       : heads;
-    if (heads % kv_heads != 0)
+    const std::int64_t ffn = metadata.integer(own("feed_forward_length"), least, layer);
+    if (heads > 0 && kv_heads == 0)
+      metadata.fail("layer " + std::to_string(i) + " has linear attention (heads without keys), which is not known");
+    if (heads > 0 && heads % kv_heads != 0)
       metadata.fail(std::to_string(heads) + " attention heads cannot share " + std::to_string(kv_heads) +
                     " key-value heads");
-    shape.layers.push_back({heads, kv_heads, metadata.integer("llama.feed_forward_length", 1, layer)});
+    shape.layers.push_back({heads, heads > 0 ? kv_heads : 0, ffn});
   }
-  shape.head_dim = metadata.find("llama.rope.dimension_count") != nullptr
-                       ? metadata.integer("llama.rope.dimension_count", 2)
-                       : shape.hidden / shape.layers[0].heads;
-  if (metadata.find("llama.attention.key_length") != nullptr &&
-      metadata.integer("llama.attention.key_length", 2) != shape.head_dim) {
+  shape.head_dim = metadata.find(own("rope.dimension_count")) != nullptr
+                       ? metadata.integer(own("rope.dimension_count"), 2)
+                       : shape.hidden / std::max<std::int64_t>(1, shape.layers[0].heads);
+  if (metadata.find(own("attention.key_length")) != nullptr &&
+      metadata.integer(own("attention.key_length"), 2) != shape.head_dim) {
     metadata.fail("rotary positions on a part of each head are not known");
   }
   if (shape.head_dim < 2 || shape.head_dim % 2 != 0)
     metadata.fail("the head size is " + std::to_string(shape.head_dim) + ", expected an even number");
-  shape.rope.theta = metadata.positive("llama.rope.freq_base", 10000);
-  if (const std::string scaling = metadata.text("llama.rope.scaling.type"); !scaling.empty() && scaling != "none") {
+  shape.rope.theta = metadata.positive(own("rope.freq_base"), 10000);
+  if (const std::string scaling = metadata.text(own("rope.scaling.type")); !scaling.empty() && scaling != "none") {
     if (scaling != "linear") metadata.fail("the rope scaling is '" + scaling + "', known are linear and llama 3's");
     shape.rope.scaling = "linear";
-    shape.rope.factor = metadata.positive("llama.rope.scaling.factor", 1);
+    shape.rope.factor = metadata.positive(own("rope.scaling.factor"), 1);
   }
   if (const GgufTensor* factors = file.find("rope_freqs.weight"))
     shape.rope = llama3_from_factors(*factors, shape, metadata);
   shape.tied_embeddings = file.find("output.weight") == nullptr;
-  shape.attention_bias = file.find("blk.0.attn_q.bias") != nullptr;
-  shape.mlp_bias = file.find("blk.0.ffn_gate.bias") != nullptr;
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const std::string layer = "blk." + std::to_string(i) + ".";
+    shape.attention_bias |= file.find(layer + "attn_q.bias") != nullptr;
+    shape.mlp_bias |= file.find(layer + "ffn_gate.bias") != nullptr;
+  }
   const GgufTensor* embedding = file.find("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2) metadata.fail("the tensor token_embd.weight is missing");
   shape.vocab = embedding->shape[1];
   return shape;
 }
 
+std::string gguf_architecture(const ModelShape& shape) { return shape.is_uniform() ? "llama" : "deci"; }
+
+// llama.cpp reads unequal layers where an architecture indexes by layer: of these deci is llama's. Its head sizes come
+// from layer 0, and a layer without feed-forward loses its attention.
 void write_shape(GgufWriter& out, const ModelShape& shape) {
-  const LayerShape& first = shape.layers.front();
-  for (const LayerShape& layer : shape.layers) {
-    if (layer.heads != first.heads || layer.kv_heads != first.kv_heads || layer.ffn != first.ffn) {
-      throw Error(Exit::input, "the layers have different sizes, which GGUF's llama cannot say",
-                  "export the model before it was pruned");
-    }
+  const std::string architecture = gguf_architecture(shape);
+  const bool is_uniform = shape.is_uniform();
+  std::vector<std::int32_t> heads, kv_heads, ffn;
+  for (std::size_t i = 0; i < shape.layers.size(); ++i) {
+    const LayerShape& layer = shape.layers[i];
+    const auto refuse = [&](const std::string& what) {
+      throw Error(Exit::input, "layer " + std::to_string(i) + " " + what + ", which GGUF's deci cannot say",
+                  "write a Hugging Face folder (--out without .gguf), or prune with --layout uniform");
+    };
+    if (layer.ffn == 0 && layer.heads > 0) refuse("has attention and no feed-forward");
+    if (i == 0 && layer.heads == 0) refuse("has no attention");
+    heads.push_back(static_cast<std::int32_t>(layer.heads));
+    kv_heads.push_back(static_cast<std::int32_t>(layer.kv_heads));
+    ffn.push_back(static_cast<std::int32_t>(layer.ffn));
   }
   const auto u32 = [&](const char* key, std::int64_t value) {
-    out.set_u32(std::string("llama.") + key, static_cast<std::uint32_t>(value));
+    out.set_u32(architecture + "." + key, static_cast<std::uint32_t>(value));
+  };
+  const auto of_layers = [&](const char* key, const std::vector<std::int32_t>& values) {
+    if (is_uniform)
+      u32(key, values.front());
+    else
+      out.set_i32s(architecture + "." + key, values);
   };
   u32("block_count", static_cast<std::int64_t>(shape.layers.size()));
   u32("context_length", shape.context);
   u32("embedding_length", shape.hidden);
-  u32("feed_forward_length", first.ffn);
-  u32("attention.head_count", first.heads);
-  u32("attention.head_count_kv", first.kv_heads);
+  of_layers("feed_forward_length", ffn);
+  of_layers("attention.head_count", heads);
+  of_layers("attention.head_count_kv", kv_heads);
   u32("attention.key_length", shape.head_dim);
   u32("attention.value_length", shape.head_dim);
   u32("rope.dimension_count", shape.head_dim);
   u32("vocab_size", shape.vocab);
-  out.set_f32("llama.attention.layer_norm_rms_epsilon", static_cast<float>(shape.norm_eps));
-  out.set_f32("llama.rope.freq_base", static_cast<float>(shape.rope.theta));
+  out.set_f32(architecture + ".attention.layer_norm_rms_epsilon", static_cast<float>(shape.norm_eps));
+  out.set_f32(architecture + ".rope.freq_base", static_cast<float>(shape.rope.theta));
   if (shape.rope.scaling == "linear") {
-    out.set_text("llama.rope.scaling.type", "linear");
-    out.set_f32("llama.rope.scaling.factor", static_cast<float>(shape.rope.factor));
+    out.set_text(architecture + ".rope.scaling.type", "linear");
+    out.set_f32(architecture + ".rope.scaling.factor", static_cast<float>(shape.rope.factor));
   }
 }
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "frugal/base/json.h"
-#include "frugal/nn/decoder.h"
+#include "frugal/nn/model/decoder.h"
 
 namespace frugal::backward_tests {
 

@@ -1,6 +1,6 @@
 // The decoder against transformers (golden), and against itself: packing, threads, branches of answers, caches, narrow
 // path.
-#include "frugal/nn/decoder.h"
+#include "frugal/nn/model/decoder.h"
 
 #include <gtest/gtest.h>
 
@@ -171,7 +171,7 @@ TEST_P(Golden, CacheAndNarrowPathAgreeWithOneForward) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Variants, Golden, testing::Values("tied", "biased", "llama3"));
+INSTANTIATE_TEST_SUITE_P(Variants, Golden, testing::Values("tied", "biased", "llama3", "unequal"));
 
 TEST(Decoder, NamesATokenOutsideTheVocabulary) {
   Model m("tied");

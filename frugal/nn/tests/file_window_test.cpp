@@ -5,8 +5,8 @@
 
 #include "frugal/core/budget/memory_usage.h"
 #include "frugal/formats/tests/small_model.h"
-#include "frugal/nn/decoder.h"
-#include "frugal/nn/generate.h"
+#include "frugal/nn/generate/generate.h"
+#include "frugal/nn/model/decoder.h"
 
 namespace frugal {
 namespace {

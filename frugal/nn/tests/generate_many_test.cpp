@@ -1,5 +1,5 @@
 // Answers made together are those made alone, by a cache or by running the whole text again.
-#include "frugal/nn/generate_many.h"
+#include "frugal/nn/generate/generate_many.h"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 
 #include "frugal/base/error.h"
 #include "frugal/base/philox.h"
-#include "frugal/nn/decoder.h"
-#include "frugal/nn/generate.h"
+#include "frugal/nn/generate/generate.h"
+#include "frugal/nn/model/decoder.h"
 
 namespace frugal {
 namespace {

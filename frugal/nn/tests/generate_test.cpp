@@ -1,4 +1,4 @@
-#include "frugal/nn/generate.h"
+#include "frugal/nn/generate/generate.h"
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,12 @@
 // Low-rank pairs and magnitudes under the decoder: against merged weights and against differences of the loss.
-#include "frugal/nn/pairs_view.h"
+#include "frugal/nn/blocks/pairs_view.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "frugal/base/philox.h"
-#include "frugal/nn/layer_pairs.h"
+#include "frugal/nn/blocks/layer_pairs.h"
 #include "frugal/nn/tests/backward_model.h"
 
 namespace frugal {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "frugal/core/buffer.h"
-#include "frugal/nn/gradients.h"
+#include "frugal/nn/model/gradients.h"
 #include "frugal/train/parametrisation/parametrisation.h"
 
 namespace frugal {

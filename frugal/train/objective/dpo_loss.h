@@ -6,7 +6,7 @@
 
 #include "frugal/data/preference_config.h"
 #include "frugal/data/preference_task.h"
-#include "frugal/nn/model.h"
+#include "frugal/nn/model/model.h"
 #include "frugal/plan/cuts.h"
 #include "frugal/train/objective/objective.h"
 

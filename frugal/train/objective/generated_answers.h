@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "frugal/data/answer_examples.h"
-#include "frugal/nn/generate_many.h"
+#include "frugal/nn/generate/generate_many.h"
 #include "frugal/train/objective/sequence_loss.h"
 
 namespace frugal {

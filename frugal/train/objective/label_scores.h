@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "frugal/data/prompt_task.h"
-#include "frugal/nn/model.h"
+#include "frugal/nn/model/model.h"
 #include "frugal/plan/cuts.h"
 
 namespace frugal {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "frugal/base/json.h"
-#include "frugal/nn/gradients.h"
-#include "frugal/nn/weight_view.h"
+#include "frugal/nn/model/gradients.h"
+#include "frugal/nn/model/weight_view.h"
 
 namespace frugal {
 

@@ -1,7 +1,7 @@
 // The language-model loss on the target tokens of sequences: supervised fine-tuning, and plain text.
 #pragma once
 #include "frugal/data/sequence_task.h"
-#include "frugal/nn/model.h"
+#include "frugal/nn/model/model.h"
 #include "frugal/plan/cuts.h"
 #include "frugal/train/objective/objective.h"
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "frugal/core/buffer.h"
-#include "frugal/nn/pairs_view.h"
+#include "frugal/nn/blocks/pairs_view.h"
 #include "frugal/train/config/low_rank.h"
 #include "frugal/train/parametrisation/parametrisation.h"
 

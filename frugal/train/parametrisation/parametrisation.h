@@ -9,8 +9,8 @@
 
 #include "frugal/formats/adapter/lora_adapter.h"
 #include "frugal/formats/adapter/rows_adapter.h"
-#include "frugal/nn/weight_store.h"
-#include "frugal/nn/weight_view.h"
+#include "frugal/nn/model/weight_store.h"
+#include "frugal/nn/model/weight_view.h"
 #include "frugal/train/parametrisation/window.h"
 #include "frugal/train/run/snapshot.h"
 

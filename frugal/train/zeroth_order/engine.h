@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "frugal/base/threads.h"
-#include "frugal/nn/weight_view.h"
+#include "frugal/nn/model/weight_view.h"
 #include "frugal/train/config/zeroth_order.h"
 #include "frugal/train/parametrisation/parametrisation.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "frugal/nn/weight_view.h"
+#include "frugal/nn/model/weight_view.h"
 
 namespace frugal {
 

@@ -1,7 +1,7 @@
 // What names a parameter where random numbers are drawn: the id of its tensor, and for the parts of a low-rank pair
 // ids of their own. The same in every run of a model, so that a log of steps replays.
 #pragma once
-#include "frugal/nn/weight_view.h"
+#include "frugal/nn/model/weight_view.h"
 #include "frugal/train/parametrisation/parametrisation.h"
 
 namespace frugal {

@@ -10,7 +10,7 @@
 #include "frugal/base/philox.h"
 #include "frugal/formats/model_source.h"
 #include "frugal/formats/tokenizer.h"
-#include "frugal/nn/decoder.h"
+#include "frugal/nn/model/decoder.h"
 #include "frugal/train/objective/sequence_loss.h"
 #include "frugal/train/schedule.h"
 #include "frugal/train/tuner_registry.h"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "frugal/core/budget/guard.h"
-#include "frugal/nn/generate.h"
+#include "frugal/nn/generate/generate.h"
 #include "frugal/verbs/common/options.h"
 #include "frugal/verbs/torch/session.h"
 

@@ -9,7 +9,7 @@
 #include "frugal/core/budget/guard.h"
 #include "frugal/data/prompt_task.h"
 #include "frugal/formats/tokenizer.h"
-#include "frugal/nn/decoder.h"
+#include "frugal/nn/model/decoder.h"
 #include "frugal/train/objective/evaluate.h"
 #include "frugal/verbs/common/options.h"
 

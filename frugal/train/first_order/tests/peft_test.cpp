@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "frugal/base/json.h"
-#include "frugal/nn/decoder.h"
+#include "frugal/nn/model/decoder.h"
 #include "frugal/train/first_order/gradient_buffers.h"
 #include "frugal/train/objective/sequence_loss.h"
 #include "frugal/train/parametrisation/low_rank.h"

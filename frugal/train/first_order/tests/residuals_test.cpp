@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "frugal/nn/tensor_ids.h"
+#include "frugal/nn/model/tensor_ids.h"
 #include "frugal/train/first_order/tests/small_tuning.h"
 
 namespace frugal {

@@ -8,7 +8,7 @@
 
 #include "frugal/base/error.h"
 #include "frugal/base/philox.h"
-#include "frugal/nn/decoder.h"
+#include "frugal/nn/model/decoder.h"
 
 namespace frugal {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "frugal/base/philox.h"
-#include "frugal/nn/decoder.h"
+#include "frugal/nn/model/decoder.h"
 #include "frugal/train/named_bytes.h"
 #include "frugal/train/objective/sequence_loss.h"
 

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "frugal/formats/tests/small_model.h"
-#include "frugal/nn/decoder.h"
-#include "frugal/nn/decoder_layer.h"
+#include "frugal/nn/blocks/layer_layout.h"
+#include "frugal/nn/model/decoder.h"
 #include "frugal/train/zeroth_order/perturbed_view.h"
 
 namespace frugal {

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "frugal/formats/nf4.h"
-#include "frugal/nn/tensor_ids.h"
+#include "frugal/nn/model/tensor_ids.h"
 #include "frugal/train/first_order/tests/small_tuning.h"
 #include "frugal/tune/spruft/aggregate.h"
 #include "frugal/tune/spruft/selection.h"

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "frugal/nn/weight_store.h"
+#include "frugal/nn/model/weight_store.h"
 
 namespace frugal {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "frugal/nn/weight_store.h"
+#include "frugal/nn/model/weight_store.h"
 #include "frugal/train/objective/objective.h"
 #include "frugal/tune/spruft/config.h"
 

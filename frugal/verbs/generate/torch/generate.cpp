@@ -7,7 +7,7 @@
 #include "frugal/base/interrupt.h"
 #include "frugal/base/log.h"
 #include "frugal/base/progress.h"
-#include "frugal/nn/generate_many.h"
+#include "frugal/nn/generate/generate_many.h"
 #include "frugal/plan/choices.h"
 #include "frugal/train/loop/job_table.h"
 #include "frugal/verbs/generate/config.h"

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "frugal/nn/weight_store.h"
+#include "frugal/nn/model/weight_store.h"
 #include "frugal/train/config/step.h"
 #include "frugal/train/run/run_folder.h"
 #include "frugal/verbs/tune/config.h"
