@@ -37,11 +37,12 @@ BELOW["nn/modules"] = BELOW["core"] + ["core"]
 BELOW["nn"] = BELOW["core"] + ["core"]
 BELOW["train"] = BELOW["nn"] + ["nn", "train/config", "train/run", "train/loop"]
 TORCH_FREE = ["base", "formats", "plan", "data", "core/kernels", "core/budget", "train/config", "train/run", "train/loop", "train/room"]
-# Rooms stand above all floors: a folder a method, a system or a verb. tune's methods stand below the others.
+# Rooms stand above all floors: a folder a method, a system or a verb. the methods of tune and of prune stand below the others.
 ROOM = "room"
-PLUGINS = "tune"
-BELOW[PLUGINS] = BELOW["train"] + ["train", "nn/modules"]
-BELOW[ROOM] = BELOW[PLUGINS] + [PLUGINS]
+PLUGINS = ("tune", "prune")
+for plugins in PLUGINS:
+    BELOW[plugins] = BELOW["train"] + ["train", "nn/modules"]
+BELOW[ROOM] = BELOW["tune"] + list(PLUGINS)
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
@@ -59,8 +60,8 @@ def floor_of(path):
 def is_with_torch(path):
     """Whether LibTorch may be reached: of a room, what lies in a folder torch/, and its benchmarks."""
     floor = floor_of(path)
-    if floor in (ROOM, PLUGINS):
-        return "/torch/" in path or "/bench/" in path.replace("frugal/verbs/bench/", "") or (floor == PLUGINS and "/tests/" in path)
+    if floor in (ROOM, *PLUGINS):
+        return "/torch/" in path or "/bench/" in path.replace("frugal/verbs/bench/", "") or (floor in PLUGINS and "/tests/" in path)
     return floor not in TORCH_FREE
 
 
@@ -118,7 +119,7 @@ def include_errors(tree):
             room, other = path.split("/")[1], ours.split("/")[1]
             if floor == ROOM and target == ROOM and room != other and (room != "cli" or not ours.startswith("frugal/verbs/common/")):
                 yield f"{path}: includes {ours} of another room; what two share sinks to a floor"
-            elif folder_of(ours) and folder_of(ours) != folder_of(path) and target in (ROOM, PLUGINS) and room == other and "cli" != room and "/bench/" not in path.replace("frugal/verbs/bench/", "") and folder_of(path):
+            elif folder_of(ours) and folder_of(ours) != folder_of(path) and target in (ROOM, *PLUGINS) and room == other and "cli" != room and "/bench/" not in path.replace("frugal/verbs/bench/", "") and folder_of(path):
                 yield f"{path}: includes {ours} of another folder; what two share lies above them"
             elif target == floor or target in BELOW[floor]:
                 if "/tests/" in ours and not is_test:

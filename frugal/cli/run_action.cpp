@@ -180,7 +180,7 @@ int start(const Asked& asked, const Settings& settings) {
   if (run.dry_run) return show_measured(asked, checked, run);
   if (!asked.action->plans_memory && run.memory.count > 0)
     say("memory    " + format_bytes(require_measured(asked, checked, run)) + ", measured over two steps");
-  return finished(compute(asked, checked.settings, checked.facts), run.out);
+  return finished(compute(asked, checked.settings, checked.facts), checked.settings.value("out", run.out));
 }
 
 // What the check of the run found, as its record has it; of runs of before there were names the plan.

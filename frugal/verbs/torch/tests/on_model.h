@@ -10,6 +10,7 @@
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/json.h"
+#include "frugal/formats/tokenizer.h"
 
 namespace frugal {
 
@@ -60,6 +61,20 @@ class OnModel : public WithProgram {
   void SetUp() override {
     if (!fs::exists(kModel)) GTEST_SKIP() << "no model at " << kModel << "; make model fetches it";
     WithProgram::SetUp();
+  }
+};
+
+// A model of two layers whose tokens are letters, in the folder "model".
+class OnLetters : public WithProgram {
+ protected:
+  void SetUp() override {
+    WithProgram::SetUp();
+    fs::copy(FRUGAL_SOURCE_DIR "/frugal/nn/tests/golden/tied", folder_ / "model");
+    TokenizerModel letters{.tokens = {"\xC4\xA0"}, .merges = {"Y e"}, .added = {}, .pre = "gpt-2"};  // a space
+    for (char c = 'a'; c <= 'z'; ++c) letters.tokens.push_back(std::string(1, c));
+    for (const char* more : {"N", "Y", "Ye", ":"}) letters.tokens.emplace_back(more);
+    while (letters.tokens.size() < 61) letters.tokens.push_back("no" + std::to_string(letters.tokens.size()));
+    write_file(folder_ / "model" / "tokenizer.json", Tokenizer(letters).to_json().dump());
   }
 };
 

@@ -4,22 +4,15 @@
 #include <thread>
 
 #include "frugal/base/json_text.h"
-#include "frugal/formats/tokenizer.h"
 #include "frugal/verbs/torch/tests/on_model.h"
 
 namespace frugal {
 namespace {
 
-class TuneSweep : public WithProgram {
+class TuneSweep : public OnLetters {
  protected:
   void SetUp() override {
-    WithProgram::SetUp();
-    fs::copy(FRUGAL_SOURCE_DIR "/frugal/nn/tests/golden/tied", folder_ / "model");
-    TokenizerModel letters{.tokens = {"\xC4\xA0"}, .merges = {"Y e"}, .added = {}, .pre = "gpt-2"};  // a space
-    for (char c = 'a'; c <= 'z'; ++c) letters.tokens.push_back(std::string(1, c));
-    for (const char* more : {"N", "Y", "Ye", ":"}) letters.tokens.emplace_back(more);
-    while (letters.tokens.size() < 61) letters.tokens.push_back("no" + std::to_string(letters.tokens.size()));
-    write_file(folder_ / "model" / "tokenizer.json", Tokenizer(letters).to_json().dump());
+    OnLetters::SetUp();
     std::string lines;
     for (int i = 0; i < 12; ++i)
       lines += R"({"text": "win a )" + std::string(1, static_cast<char>('a' + i)) + R"( now", "label": ")" +

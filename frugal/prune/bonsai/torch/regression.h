@@ -1,0 +1,34 @@
+// From utilities of masked models to the importance of each unit (Bonsai, section 3.2): ridge in closed form, or lasso.
+// Private to bonsai/.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+namespace frugal::bonsai {
+
+// Complementary pairs: of pair i unit j is on in the first mask where on[i][j] is 1, in the second where it is 0.
+struct MaskPairs {
+  std::vector<std::vector<std::uint8_t>> on;  // [pairs][units]
+  std::vector<double> first, second;          // utilities
+};
+
+struct Fit {
+  std::vector<double> beta;  // importance: what a unit adds to the utility
+  double gamma = 0;          // the penalty that was chosen
+  double tau = 0;            // Kendall's tau between predicted and measured utilities of pairs left out, five folds
+  std::vector<double> leave_one_out;  // of ridge: residual of each pair's difference where it is left out
+};
+
+// With z = on - 1/2 and D = U_first - U_second: D = 2 beta^T z. Ridge over all masks with an intercept and the penalty
+// gamma is that of D on 2 z with 2 gamma. gamma: nine values over eight decades, by tau; ties go to the larger.
+Fit ridge(const MaskPairs& pairs);
+Fit ridge(const MaskPairs& pairs, double gamma);
+// Importance is expected to be proportional to `expected` (all above 0), and what is learnt is by how much it is not:
+// beta_u = expected_u (c + delta_u), c by least squares and at least 0, delta by ridge. Without anything to be learnt
+// that is the order of `expected`. gamma: of delta.
+Fit anchored_ridge(const MaskPairs& pairs, const std::vector<double>& expected);
+Fit lasso(const MaskPairs& pairs);  // FISTA (Beck and Teboulle, 2009) on the same data, chosen alike
+
+double kendall_tau(const std::vector<double>& a, const std::vector<double>& b);  // tau-b; 0 where all are tied
+
+}  // namespace frugal::bonsai

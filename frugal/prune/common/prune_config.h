@@ -1,0 +1,54 @@
+// What every method of `frugal prune` has.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "frugal/base/config.h"
+
+namespace frugal {
+
+struct PruneConfig {
+  double sparsity = 0.5;
+  std::int64_t windows = 0, window_length = 0;  // 0: as the budget says
+  std::string layout = "native";
+  std::int64_t min_heads = 1, min_neurons = 32, neuron_multiple = 32;
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    v({.name = "sparsity",
+       .help = "share of the blocks' parameters to remove, in (0, 1); embeddings and head are not counted",
+       .group = "pruning"},
+      c.sparsity);
+    v({.name = "windows", .help = "windows of text that units are judged on; 0: as --budget says", .group = "pruning"},
+      c.windows);
+    v({.name = "window_length", .help = "tokens of a window; 0: as --budget says", .group = "pruning"},
+      c.window_length);
+    v({.name = "layout",
+       .help =
+           "native: layers of different sizes (GGUF's deci, per_layer_config); uniform: the same in all layers, which "
+           "every program loads",
+       .group = "pruning",
+       .choices = {"native", "uniform"}},
+      c.layout);
+    v({.name = "min_heads", .help = "key heads that each layer keeps, >= 0", .group = "pruning"}, c.min_heads);
+    v({.name = "min_neurons", .help = "neurons that each layer keeps, >= 0", .group = "pruning"}, c.min_neurons);
+    v({.name = "neuron_multiple",
+       .help = "each layer keeps a multiple of so many neurons; 32 fits blocks of quantised types, 256 K-quants",
+       .group = "pruning"},
+      c.neuron_multiple);
+  }
+};
+
+inline void validate(const PruneConfig& c) {
+  require_setting(c.sparsity > 0 && c.sparsity < 1, "--sparsity", c.sparsity, "a number in (0, 1)",
+                  "--sparsity 0.5 removes half");
+  require_setting(c.windows >= 0, "--windows", c.windows, "at least 0", "--windows 32 is usual");
+  require_setting(c.window_length == 0 || c.window_length >= 8, "--window-length", c.window_length, "0 or at least 8",
+                  "--window-length 256 is usual");
+  require_setting(c.min_heads >= 0, "--min-heads", c.min_heads, "at least 0", "--min-heads 1 is usual");
+  require_setting(c.min_neurons >= 0, "--min-neurons", c.min_neurons, "at least 0", "--min-neurons 32 is usual");
+  require_setting(c.neuron_multiple >= 1, "--neuron-multiple", c.neuron_multiple, "at least 1",
+                  "--neuron-multiple 32 is usual");
+}
+
+}  // namespace frugal

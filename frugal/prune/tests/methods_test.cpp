@@ -1,0 +1,152 @@
+// What holds for every method of prune, whichever they are: a method that is a folder gets these tests with it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "frugal/base/atomic_file.h"
+#include "frugal/formats/tests/small_model.h"
+#include "frugal/prune/registry.h"
+#include "frugal/prune/torch/pruner.h"
+
+namespace frugal {
+namespace {
+
+using formats_tests::SmallModel;
+
+// A fifth of the neurons and a head of layer 1 do nothing: their columns are 0.
+struct Planted {
+  std::shared_ptr<SmallModel> model;
+  std::vector<std::int32_t> neurons;  // of every layer
+};
+Planted planted() {
+  ModelShape shape = formats_tests::small_shape(true);
+  shape.layers.assign(3, LayerShape{4, 2, 100});
+  Planted p{std::make_shared<SmallModel>(shape), {}};
+  for (std::int32_t neuron = 2; neuron < 100; neuron += 5) p.neurons.push_back(neuron);
+  for (std::size_t i = 0; i < p.model->tensors().size(); ++i) {
+    const SourceTensor& tensor = p.model->tensors()[i];
+    if (tensor.role != Role::down) continue;
+    for (std::int64_t row = 0; row < tensor.rows; ++row) {
+      for (const std::int32_t neuron : p.neurons)
+        p.model->values(i)[static_cast<std::size_t>(row * tensor.cols + neuron)] = 0;
+    }
+  }
+  return p;
+}
+
+std::vector<std::int32_t> some_text() {
+  std::vector<std::int32_t> tokens(2000);
+  for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<std::int32_t>((i * i * 7 + i * 13) % 256);
+  return tokens;
+}
+
+struct Pruned {
+  Pruned(const std::string& method, double sparsity, const Json& more = Json::object(), int threads = 2,
+         std::shared_ptr<const ModelSource> source = std::make_shared<SmallModel>(formats_tests::small_shape(true)))
+      : team(threads, single_threaded_torch),
+        model(std::move(source), WeightType::f32, Compute::f32, team, some_text(), -1) {
+    Json settings = {{"method", method}};
+    for (const FieldInfo& info : prune_methods().at(method).fields)
+      settings[std::string(info.field.name)] = info.initial;
+    if (settings.contains("masks")) settings["masks"] = 40;
+    settings.update(more);
+    prune_methods().at(method).validate(settings);
+    PrunerRegistry registry;
+    register_pruners(registry);
+    PruneConfig config{.sparsity = sparsity, .windows = 4, .window_length = 32};
+    config.min_neurons = 4, config.neuron_multiple = 1;
+    pruner = registry.make(method, settings, {model, config, 3});
+  }
+  void run(std::int64_t from = 0, std::int64_t to = -1) {
+    for (std::int64_t step = from; step < (to < 0 ? pruner->steps() : to); ++step) pruner->step(step);
+  }
+  Threads team;
+  PruneModel model;
+  std::unique_ptr<Pruner> pruner;
+};
+
+class EveryPruner : public testing::TestWithParam<std::string> {};
+
+TEST_P(EveryPruner, ReachesTheTargetAndNoMore) {
+  for (const double sparsity : {0.2, 0.5}) {
+    Pruned pruned(GetParam(), sparsity);
+    pruned.run();
+    EXPECT_LE(pruned.model.survivors().sparsity(), sparsity + 1e-9);
+    EXPECT_GT(pruned.model.survivors().sparsity(), GetParam() == "depth" ? -1 : sparsity - 0.06);
+    EXPECT_TRUE(std::isfinite(pruned.model.loss(pruned.model.windows(1, 0, 2, 16))));
+  }
+}
+
+TEST_P(EveryPruner, ThreadsAndSeedsDecideNothingElse) {
+  Pruned one(GetParam(), 0.3, Json::object(), 1), three(GetParam(), 0.3, Json::object(), 3);
+  one.run();
+  three.run();
+  EXPECT_EQ(one.model.survivors().flags(), three.model.survivors().flags());
+}
+
+// Stopped after any step and restored from its state, it takes the same units.
+TEST_P(EveryPruner, StoppedAndResumedItTakesTheSameUnits) {
+  Pruned whole(GetParam(), 0.3);
+  whole.run();
+  const std::int64_t steps = whole.pruner->steps();
+  for (const std::int64_t stop : {std::int64_t{1}, steps / 2, steps - 1}) {
+    if (stop <= 0 || stop >= steps) continue;
+    Pruned first(GetParam(), 0.3), second(GetParam(), 0.3);
+    first.run(0, stop);
+    State saved;
+    first.pruner->state(saved);
+    std::map<std::string, std::uint64_t> sizes;
+    for (const NamedBytes& part : saved.parts()) sizes[part.name] = part.bytes.size();
+    State restored(sizes);
+    second.pruner->state(restored);
+    for (std::size_t i = 0; i < saved.parts().size(); ++i)
+      std::copy(saved.parts()[i].bytes.begin(), saved.parts()[i].bytes.end(), restored.parts()[i].bytes.begin());
+    second.run(stop);
+    EXPECT_EQ(second.model.survivors().flags(), whole.model.survivors().flags()) << "stopped after " << stop;
+  }
+}
+
+// Columns of zeros are found by every method that looks at units one by one.
+TEST_P(EveryPruner, TakesUnitsThatDoNothing) {
+  if (GetParam() == "random" || GetParam() == "depth") GTEST_SKIP() << GetParam() << " does not look at them";
+  const Planted p = planted();
+  // As much as the dead neurons are, and no heads.
+  const double sparsity =
+      static_cast<double>(p.neurons.size() * 3 * 3 * 64) / static_cast<double>(block_parameters(p.model->shape()));
+  Pruned pruned(GetParam(), sparsity + 1e-6,
+                GetParam() == "bonsai" ? Json{{"attention_ratio", 0}, {"step", 0.04}} : Json::object(), 2, p.model);
+  const double before = pruned.model.loss(pruned.model.windows(9, 0, 4, 32));
+  pruned.run();
+  std::size_t dead = 0, gone = 0;
+  for (const KeptUnits& kept : pruned.model.survivors().kept()) {
+    gone += 100 - kept.neurons.size();
+    for (const std::int32_t neuron : p.neurons)
+      dead += !std::binary_search(kept.neurons.begin(), kept.neurons.end(), neuron);
+  }
+  // Of flap heads compete with them; of bonsai units that do harm, as some do in a model that was never trained.
+  if (GetParam() == "flap" || GetParam() == "bonsai") {
+    EXPECT_GT(dead * 10, gone * 8) << dead << " of " << gone;
+    return;
+  }
+  EXPECT_GE(dead * 100, gone * 95) << dead << " of " << gone;
+  EXPECT_NEAR(pruned.model.loss(pruned.model.windows(9, 0, 4, 32)), before, 0.01 * before);
+}
+
+TEST_P(EveryPruner, ItsFolderSaysWhatItIs) {
+  const std::string text =
+      read_file(std::filesystem::path(FRUGAL_SOURCE_DIR) / "frugal/prune" / GetParam() / "README.md");
+  for (const char* heading : {"## Source", "## When not to use it", "## In this folder"})
+    EXPECT_NE(text.find(heading), std::string::npos) << GetParam() << " has no heading " << heading;
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  for (const PruneMethodInfo& method : prune_methods().all()) all.emplace_back(method.name);
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(Methods, EveryPruner, testing::ValuesIn(names()), [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace frugal

@@ -1,0 +1,111 @@
+#include <algorithm>
+#include <iostream>
+
+#include "frugal/base/print.h"
+#include "frugal/base/units.h"
+#include "frugal/base/validate.h"
+#include "frugal/data/text_windows.h"
+#include "frugal/plan/cuts.h"
+#include "frugal/prune/registry.h"
+#include "frugal/train/loop/run_config.h"
+#include "frugal/verbs/common/compute.h"
+#include "frugal/verbs/common/inspect.h"
+#include "frugal/verbs/common/plan_request.h"
+#include "frugal/verbs/prune/config.h"
+
+namespace frugal {
+namespace {
+
+struct Budget {
+  std::int64_t masks, windows, window_length;
+};
+Budget budget_of(const std::string& name, std::int64_t context) {
+  if (name == "quick") return {64, 8, std::min<std::int64_t>(256, context)};
+  if (name == "paper") return {200, 32, context};
+  return {200, 32, std::min<std::int64_t>(256, context)};
+}
+
+// What --budget leaves to be said, and where the model and its run go.
+Checked check(const Settings& given) {
+  Json settings = given.values();
+  auto c = from_json<PruneVerbConfig>(settings);
+  validate(c);
+  prune_methods().at(c.method).validate(settings);
+  const auto model = ModelSource::open(c.model);
+  const std::int64_t context = model->shape().context > 0 ? model->shape().context : 2048;
+  const Budget budget = budget_of(c.budget, context);
+  for (const auto& [name, value] :
+       {std::pair("masks", budget.masks), {"windows", budget.windows}, {"window_length", budget.window_length}}) {
+    if (settings.contains(name) && settings[name] == 0) settings[name] = value;
+  }
+  const auto window = settings["window_length"].get<std::int64_t>();
+  check_context(*model, "--window-length", window);
+  if (const auto out = settings.value("out", std::string()); !out.empty()) {
+    settings["out"] = out + ".run";  // beside the model; see PruneJob
+    if (!settings.value("dry_run", false)) require_new_folder(settings["out"]);
+  }
+  // Rows of all masks that go through one forward are as many as an evaluation packs.
+  PlanRequest request = plan_request(*model, c.compute, from_json<RunConfig>(given.values()).memory);
+  request.length = std::max<std::int64_t>(window, 512);
+  request.batch = std::max<std::int64_t>(1, kPackedTokens / request.length);
+  request.all_tokens = true;
+  const MethodPlan plan = plan_forward(request);
+  const std::uint64_t peak = peak_of(plan);
+  if (request.memory > 0 && peak > request.memory)
+    throw Error(Exit::budget,
+                "frugal prune needs " + format_bytes(peak) + " but --memory is " + format_bytes(request.memory),
+                "--memory " + format_budget(smallest_budget(peak)));
+  Checked checked{settings};
+  checked.facts["plan"] = {{"peak", peak}};
+  checked.show = [=] {
+    if (settings.value("json", false))
+      print_json({{"settings", settings}, {"peak", peak}});
+    else
+      std::cout << "peak memory " << format_bytes(peak) << "\n";
+    return 0;
+  };
+  return checked;
+}
+
+std::vector<Plugin> all_methods() {
+  std::vector<Plugin> all;
+  for (const PruneMethodInfo& method : prune_methods().all()) all.push_back(method);
+  return all;
+}
+
+}  // namespace
+
+void validate(const PruneVerbConfig& c) {
+  require_model(c.model);
+  require_given("--data", c.data, "--data text.txt");
+  require_file("--data", c.data);
+  require_file("--eval", c.eval);
+  require_at_least("--eval-windows", c.eval_windows, 0);
+  validate(c.prune);
+  validate(c.compute);
+  if (c.compute.weight_type() == WeightType::stored)
+    throw Error(Exit::usage, "--weights is stored, but pruned rows and columns are copied",
+                "--weights bf16, f32 or nf4");
+}
+
+void register_verbs_prune(SystemTable& table) {
+  Action prune{.name = "", .summary = "a run", .fields = describe_fields<PruneVerbConfig>()};
+  prune.choices = {{"method", all_methods}};
+  prune.is_run = true;
+  prune.plans_memory = true;
+  prune.check = check;
+  table.add(
+      {.name = "prune",
+       .summary = "remove heads and neurons by forward passes alone: a smaller, faster model",
+       .source = "arXiv:2402.05406",
+       .group = kLanguageModels,
+       .examples = {"frugal prune model.gguf --data text.txt --sparsity 0.3 --budget quick --out small    (frugal "
+                    "prune --resume small.run goes on)",
+                    "frugal prune model.gguf --data text.txt --sparsity 0.5 --memory 1GiB --out small.gguf",
+                    "frugal prune model.gguf --data text.txt --method flap --sparsity 0.2 --layout uniform --out "
+                    "small"},
+       .actions = {prune},
+       .metrics = {{"perplexity_after", "", false}}});
+}
+
+}  // namespace frugal
