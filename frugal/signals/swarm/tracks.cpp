@@ -8,6 +8,7 @@
 #include <fstream>
 #include <unordered_set>
 
+#include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
 #include "frugal/formats/records/text_file.h"
 
@@ -200,7 +201,7 @@ Tracks read_tracks(const std::filesystem::path& path) { return parse_tracks(read
 
 std::int64_t agents_of(const std::filesystem::path& path) {
   std::string beginning(1 << 18, '\0');
-  std::ifstream file(path, std::ios::binary);
+  std::ifstream file = open_file(path);  // not of a pipe, which would wait
   if (!file || std::filesystem::is_directory(path))
     throw Error(Exit::input, path.string() + " cannot be read", "check the path");
   file.read(beginning.data(), static_cast<std::streamsize>(beginning.size()));
