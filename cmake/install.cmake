@@ -25,7 +25,7 @@ if(FRUGAL_TORCH)
 endif()
 install(TARGETS ${FRUGAL_FLOORS_WITHOUT_TORCH} EXPORT frugalTargets ARCHIVE DESTINATION lib)
 install(EXPORT frugalTargets NAMESPACE frugal:: DESTINATION ${package})
-foreach(folder base formats plan data core nn train tune)  # the rooms' own headers go with libraries that are not installed
+foreach(folder base formats plan data core nn train tune prune)  # the rooms' own headers go with libraries that are not installed
   install(DIRECTORY frugal/${folder} DESTINATION include/frugal FILES_MATCHING PATTERN "*.h"
     PATTERN tests EXCLUDE PATTERN fuzz EXCLUDE PATTERN golden EXCLUDE PATTERN bench EXCLUDE)
 endforeach()

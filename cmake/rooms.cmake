@@ -55,21 +55,26 @@ function(frugal_room_sources out room with_torch)
   set(${out} ${found} PARENT_SCOPE)
 endfunction()
 
+# frugal_method_library(<name> <room> <with LibTorch> <function> <type> <header> <prefix> <libraries>...): of a room whose folders
+# are methods of one verb the library frugal_<name>, with the table that `function(type&)` fills, and <name>: the folders.
+macro(frugal_method_library name room with_torch function type header prefix)
+  if(${with_torch})
+    frugal_folders(${name} ${room} torch)
+  else()
+    frugal_folders(${name} ${room} register.cpp)
+  endif()
+  frugal_table(${name}_table ${function} ${type} ${header} ${prefix} ${${name}})
+  frugal_room_sources(${name}_sources ${room} ${with_torch})
+  add_library(frugal_${name} STATIC ${${name}_sources} ${${name}_table})
+  target_include_directories(frugal_${name} PUBLIC ${FRUGAL_INCLUDE})
+  target_link_libraries(frugal_${name} PUBLIC ${ARGN})
+  frugal_library(${name})
+endmacro()
+
 # ---- the methods of tune and of prune, as far as help and plans need them ----
-frugal_folders(methods tune register.cpp)
-frugal_table(method_table register_tune_methods MethodTable frugal/tune/registry.h register ${methods})
-frugal_room_sources(method_sources tune FALSE)
-add_library(frugal_methods STATIC ${method_sources} ${method_table})
-target_include_directories(frugal_methods PUBLIC ${FRUGAL_INCLUDE})
-target_link_libraries(frugal_methods PUBLIC frugal_train_config)
-frugal_library(methods)
-frugal_folders(prune_methods prune register.cpp)
-frugal_table(prune_table register_prune_methods PruneMethodTable frugal/prune/registry.h register ${prune_methods})
-frugal_room_sources(prune_sources prune FALSE)
-add_library(frugal_prune_methods STATIC ${prune_sources} ${prune_table})
-target_include_directories(frugal_prune_methods PUBLIC ${FRUGAL_INCLUDE})
-target_link_libraries(frugal_prune_methods PUBLIC frugal_formats)
-frugal_library(prune_methods)
+frugal_method_library(methods tune FALSE register_tune_methods MethodTable frugal/tune/registry.h register frugal_train_config)
+frugal_method_library(prune_methods prune FALSE register_prune_methods PruneMethodTable frugal/prune/registry.h register
+  frugal_formats frugal_plan)
 frugal_floor(common verbs/common frugal_methods frugal_prune_methods frugal_data)
 
 # ---- the rooms of systems ----

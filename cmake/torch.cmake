@@ -20,19 +20,10 @@ function(frugal_use_torch_nn target)
 endfunction()
 
 # Each method's part that computes.
-frugal_folders(tuners tune torch)
-frugal_table(tuner_table register_tuners TunerRegistry frugal/train/tuner_registry.h register_tuner ${tuners})
-frugal_room_sources(tuner_sources tune TRUE)
-add_library(frugal_tuners STATIC ${tuner_sources} ${tuner_table})
-target_link_libraries(frugal_tuners PUBLIC frugal_train frugal_methods)
-frugal_library(tuners)
-frugal_folders(pruners prune torch)
-list(FILTER pruners EXCLUDE REGEX "^prune/(common|tests)$")
-frugal_table(pruner_table register_pruners PrunerRegistry frugal/prune/torch/pruner.h register_pruner ${pruners})
-frugal_room_sources(pruner_sources prune TRUE)
-add_library(frugal_pruners STATIC ${pruner_sources} ${pruner_table})
-target_link_libraries(frugal_pruners PUBLIC frugal_train frugal_prune_methods)
-frugal_library(pruners)
+frugal_method_library(tuners tune TRUE register_tuners TunerRegistry frugal/train/tuner_registry.h register_tuner
+  frugal_train frugal_methods)
+frugal_method_library(pruners prune TRUE register_pruners PrunerRegistry frugal/prune/torch/pruner.h register_pruner
+  frugal_train frugal_prune_methods)
 set(FRUGAL_ROOM_LIBRARIES)
 
 frugal_tests(core TRUE frugal_core frugal_formats)

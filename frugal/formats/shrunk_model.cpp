@@ -96,7 +96,13 @@ class ShrunkModel : public ModelSource {
   const std::byte* stored_row(std::size_t, std::int64_t) const override {
     throw Error(Exit::internal, "a shrunk model has no stored rows", "report this");
   }
-  void release_rows(std::size_t index, std::int64_t, std::int64_t) const override { base_->release(theirs_[index].id); }
+  void release_rows(std::size_t index, std::int64_t begin, std::int64_t end) const override {
+    const auto& [id, rows, columns] = theirs_[index];
+    if (tensors_[index].is_vector || begin == end) return base_->release(id);
+    const auto& kept = rows;
+    const auto from = [&](std::int64_t row) { return kept.empty() ? row : kept[static_cast<std::size_t>(row)]; };
+    base_->release_rows(id, from(begin), from(end - 1) + 1);
+  }
   void read_ahead(std::size_t index) const override { base_->read_ahead(theirs_[index].id); }
   std::unique_ptr<Tokenizer> tokenizer() const override { return base_->tokenizer(); }
   std::string chat_template() const override { return base_->chat_template(); }

@@ -1,7 +1,6 @@
 // Versions of a model that differ in which heads and neurons are on; they share the weights, so a forward over several
 // of them reads these once.
 #pragma once
-#include <algorithm>
 #include <vector>
 
 #include "frugal/nn/model/weight_view.h"
@@ -21,20 +20,15 @@ class MaskedView : public BaseView {
     return &masks_[static_cast<std::size_t>(branch)][layer];
   }
   void rows(std::size_t id, std::int64_t begin, std::int64_t end, float* const* out) const override {
-    share(id, begin, end, out);
+    BaseView::rows(id, begin, end, out);
+    share(out, (end - begin) * store_.spec(id).cols);
   }
   void rows(std::size_t id, std::int64_t begin, std::int64_t end, kernels::Bf16* const* out) const override {
-    share(id, begin, end, out);
+    BaseView::rows(id, begin, end, out);
+    share(out, (end - begin) * store_.spec(id).cols);
   }
 
  private:
-  template <class T>
-  void share(std::size_t id, std::int64_t begin, std::int64_t end, T* const* out) const {
-    BaseView::rows(id, begin, end, out);
-    for (int b = 1; b < branches(); ++b) {
-      if (out[b] != out[0]) std::copy_n(out[0], (end - begin) * store_.spec(id).cols, out[b]);
-    }
-  }
   const std::vector<ModelMask>& masks_;
 };
 

@@ -289,6 +289,8 @@ DecoderPass::DecoderPass(DecoderState& state, const WeightView& view, const Pack
                   "use the tokenizer that belongs to the model");
     }
   }
+  if (plan != nullptr && !state.layouts.empty() && view.mask(0, 0) != nullptr)
+    throw Error(Exit::internal, "a masked view has no backward", "report this with the command you ran");
   memory_ = state.take_memory();
   PassMemory& pass = *memory_;
   pass.is_recorded = plan != nullptr;

@@ -63,6 +63,13 @@ class WeightView {
   }
 
  protected:
+  // Branch 0's `count` numbers are everybody's: copied to those that have memory of their own.
+  template <class T>
+  void share(T* const* out, std::int64_t count) const {
+    for (int b = 1; b < branches(); ++b) {
+      if (out[b] != out[0]) std::copy_n(out[0], count, out[b]);
+    }
+  }
   const WeightStore& store_;
 
  private:

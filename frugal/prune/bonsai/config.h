@@ -3,14 +3,15 @@
 #include <cstdint>
 #include <string>
 
-#include "frugal/base/config.h"
+#include "frugal/prune/common/scope_config.h"
 
 namespace frugal {
 
 struct BonsaiConfig {
   double step = 0.05;
   std::int64_t masks = 0;
-  std::string prior = "wanda", regression = "anchored", utility = "nll", scope = "global";
+  std::string prior = "wanda", regression = "anchored", utility = "nll";
+  ScopeConfig scope;
   double attention_ratio = 1;
   bool reference_compat = false;
 
@@ -39,11 +40,7 @@ struct BonsaiConfig {
        .group = "bonsai",
        .choices = {"nll", "ppl"}},
       c.utility);
-    v({.name = "scope",
-       .help = "what is compared: units of the whole model, or of each layer",
-       .group = "bonsai",
-       .choices = {"global", "layer"}},
-      c.scope);
+    ScopeConfig::fields(c.scope, v);
     v({.name = "attention_ratio",
        .help = "share of heads that are candidates, as a multiple of that of neurons, >= 0; 0 keeps all heads",
        .group = "bonsai"},

@@ -1,9 +1,11 @@
 // What every method of `frugal prune` has.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
 #include "frugal/base/config.h"
+#include "frugal/plan/cuts.h"
 
 namespace frugal {
 
@@ -38,6 +40,13 @@ struct PruneConfig {
       c.neuron_multiple);
   }
 };
+
+// Masked models that go through one forward, even: as many as bring its rows to what an evaluation packs, at least a
+// pair, at most what a view has of branches.
+inline std::int64_t masks_together(std::int64_t window_length) {
+  constexpr std::int64_t kMost = 8;
+  return std::clamp<std::int64_t>(kPackedTokens / window_length / 2 * 2, 2, kMost);
+}
 
 inline void validate(const PruneConfig& c) {
   require_setting(c.sparsity > 0 && c.sparsity < 1, "--sparsity", c.sparsity, "a number in (0, 1)",

@@ -74,7 +74,9 @@ TEST_P(EveryPruner, ReachesTheTargetAndNoMore) {
     Pruned pruned(GetParam(), sparsity);
     pruned.run();
     EXPECT_LE(pruned.model.survivors().sparsity(), sparsity + 1e-9);
-    EXPECT_GT(pruned.model.survivors().sparsity(), GetParam() == "depth" ? -1 : sparsity - 0.06);
+    // A layer of the two is half of the model: depth takes none, or one.
+    const double least = GetParam() != "depth" ? sparsity - 0.06 : sparsity < 0.45 ? 0 : 0.45;
+    EXPECT_GE(pruned.model.survivors().sparsity(), least);
     EXPECT_TRUE(std::isfinite(pruned.model.loss(pruned.model.windows(1, 0, 2, 16))));
   }
 }
@@ -96,10 +98,12 @@ TEST_P(EveryPruner, StoppedAndResumedItTakesTheSameUnits) {
     Pruned first(GetParam(), 0.3), second(GetParam(), 0.3);
     first.run(0, stop);
     State saved;
+    first.model.state(saved);
     first.pruner->state(saved);
     std::map<std::string, std::uint64_t> sizes;
     for (const NamedBytes& part : saved.parts()) sizes[part.name] = part.bytes.size();
     State restored(sizes);
+    second.model.state(restored);
     second.pruner->state(restored);
     for (std::size_t i = 0; i < saved.parts().size(); ++i)
       std::copy(saved.parts()[i].bytes.begin(), saved.parts()[i].bytes.end(), restored.parts()[i].bytes.begin());

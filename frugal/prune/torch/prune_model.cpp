@@ -1,11 +1,12 @@
 #include "frugal/prune/torch/prune_model.h"
 
-#include <cmath>
+#include <utility>
 
 #include "frugal/base/error.h"
 #include "frugal/base/interrupt.h"
 #include "frugal/base/philox.h"
 #include "frugal/plan/cuts.h"
+#include "frugal/train/objective/window_loss.h"
 
 namespace frugal {
 
@@ -21,6 +22,12 @@ PruneModel::PruneModel(std::shared_ptr<const ModelSource> source, WeightType typ
   load();
 }
 
+void PruneModel::unload() {
+  settle();
+  decoder_.reset();
+  store_.reset();
+}
+
 void PruneModel::load() {
   decoder_.reset();  // the smaller weights take the place of the larger ones
   store_.reset();
@@ -29,14 +36,21 @@ void PruneModel::load() {
 }
 
 void PruneModel::remove(const std::vector<Unit>& gone) {
+  settle();
   if (gone.empty()) return;
   survivors_.remove(gone);
   load();
 }
 
-void PruneModel::restore(const std::vector<std::uint8_t>& flags) {
-  if (flags == survivors_.flags()) return;
-  survivors_.restore(flags);
+void PruneModel::state(State& state) {
+  if (!state.is_restored()) flags_ = survivors().flags();
+  state.list("units", flags_);
+  is_unsettled_ |= state.is_restored();
+}
+
+void PruneModel::settle() {
+  if (!std::exchange(is_unsettled_, false) || flags_ == survivors_.flags()) return;
+  survivors_.restore(flags_);
   load();
 }
 
@@ -57,39 +71,23 @@ Windows PruneModel::windows(std::uint64_t seed, std::uint64_t round, std::int64_
   return windows;
 }
 
-// Windows go through together up to as many tokens as an evaluation packs.
-std::vector<double> PruneModel::losses(const Windows& windows, const WeightView& view) const {
-  std::vector<double> sums(static_cast<std::size_t>(view.branches()));
-  std::int64_t predicted = 0;
-  for (std::size_t begin = 0; begin < windows.size();) {
-    throw_if_interrupted();
-    PackedBatch batch;
-    std::vector<Pass::Query> queries;
-    do {
-      const auto& window = windows[begin++];
-      const std::int64_t first = batch.size();
-      batch.append(window);
-      for (std::size_t t = 0; t + 1 < window.size(); ++t)
-        queries.push_back({first + static_cast<std::int64_t>(t), window[t + 1]});
-    } while (begin < windows.size() &&
-             batch.size() + static_cast<std::int64_t>(windows[begin].size()) <= kPackedTokens / view.branches());
-    const std::vector<double> found = decoder_->forward(view, batch)->log_probabilities(queries);
-    for (std::size_t b = 0; b < sums.size(); ++b) {
-      for (std::size_t i = 0; i < queries.size(); ++i) sums[b] -= found[b * queries.size() + i];
-    }
-    predicted += static_cast<std::int64_t>(queries.size());
-  }
-  for (double& sum : sums) sum /= static_cast<double>(predicted);
-  return sums;
+std::vector<double> PruneModel::losses(const Windows& windows, const std::vector<ModelMask>& masks) {
+  settle();
+  const WindowLoss found = window_loss(*decoder_, MaskedView(*store_, masks), windows,
+                                       static_cast<std::int64_t>(windows.size()), kPackedTokens);
+  std::vector<double> means;
+  for (std::size_t b = 0; b < masks.size(); ++b) means.push_back(found.mean(static_cast<int>(b)));
+  return means;
 }
 
-std::vector<double> PruneModel::losses(const Windows& windows, const std::vector<ModelMask>& masks) const {
-  return losses(windows, MaskedView(*store_, masks));
+double PruneModel::loss(const Windows& windows) {
+  settle();
+  return window_loss(*decoder_, BaseView(*store_), windows, static_cast<std::int64_t>(windows.size()), kPackedTokens)
+      .mean();
 }
 
-double PruneModel::loss(const Windows& windows) const { return losses(windows, BaseView(*store_))[0]; }
-
-void PruneModel::watch(const Windows& windows, UnitObserver& observer) const {
+void PruneModel::watch(const Windows& windows, UnitObserver& observer) {
+  settle();
   const WatchedView view(*store_, observer);
   for (const auto& window : windows) {
     throw_if_interrupted();

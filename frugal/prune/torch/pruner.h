@@ -16,7 +16,7 @@ struct PruneContext {
   PruneModel& model;
   PruneConfig config;  // windows and their length as the budget settled them
   std::uint64_t seed = 1;
-  std::int64_t masks_together = 4;  // that go through one forward, even
+  std::int64_t masks_together() const { return frugal::masks_together(config.window_length); }
 
   SelectOptions select_options(std::int64_t budget) const {
     return {.budget = budget,
@@ -32,7 +32,7 @@ class Pruner {
   virtual ~Pruner() = default;
   virtual std::int64_t steps() const = 0;
   virtual StepResult step(std::int64_t index) = 0;
-  virtual void state(State&) {}                            // beside the units that are left
+  virtual void state(State&) {}                            // beside that of the model
   virtual bool has_changed(std::int64_t steps) const = 0;  // after so many: units went with the last of them
 };
 

@@ -127,7 +127,7 @@ void UnitStatistics::end_forward(std::int64_t more) {
   tokens += more;
 }
 
-std::vector<double> unit_scores(const PruneModel& model, const Windows& windows, Prior prior) {
+std::vector<double> unit_scores(PruneModel& model, const Windows& windows, Prior prior) {
   UnitStatistics statistics(model.shape());
   for (const auto& window : windows) {
     model.watch({window}, statistics);

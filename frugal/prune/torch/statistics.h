@@ -54,6 +54,6 @@ class UnitStatistics : public UnitObserver {
 // W is the projection that reads them: o or down. What a unit adds counts beside what it is added to, so that layers
 // compare: hidden states grow from layer to layer.
 enum class Prior { wanda, activation, fluctuation };
-std::vector<double> unit_scores(const PruneModel& model, const Windows& windows, Prior prior);
+std::vector<double> unit_scores(PruneModel& model, const Windows& windows, Prior prior);
 
 }  // namespace frugal

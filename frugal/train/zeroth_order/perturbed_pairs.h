@@ -1,6 +1,5 @@
 // Low-rank pairs plus and minus eps z beside weights that both branches share; nothing is written to the pairs.
 #pragma once
-#include <algorithm>
 #include <vector>
 
 #include "frugal/train/zeroth_order/stream_ids.h"
@@ -23,18 +22,15 @@ class PerturbedPairs : public WeightView {
     kernels::perturb(pair.values(part), out[0], out[1], 0, pair.count(part, store_.spec(id)), noise, masks_[stream]);
   }
   void rows(std::size_t id, std::int64_t begin, std::int64_t end, float* const* out) const override {
-    share(id, begin, end, out);
+    pairs_.rows(id, begin, end, out);
+    share(out, (end - begin) * store_.spec(id).cols);
   }
   void rows(std::size_t id, std::int64_t begin, std::int64_t end, kernels::Bf16* const* out) const override {
-    share(id, begin, end, out);
+    pairs_.rows(id, begin, end, out);
+    share(out, (end - begin) * store_.spec(id).cols);
   }
 
  private:
-  template <class T>
-  void share(std::size_t id, std::int64_t begin, std::int64_t end, T* const* out) const {
-    pairs_.rows(id, begin, end, out);
-    if (out[1] != out[0]) std::copy_n(out[0], (end - begin) * store_.spec(id).cols, out[1]);
-  }
   const WeightView& pairs_;
   kernels::Noise noise_;
   const std::vector<kernels::Mask>& masks_;

@@ -5,8 +5,10 @@
 
 namespace frugal {
 
+inline constexpr std::int64_t kMeasuredLength = 512;  // tokens of a window of the text that is measured
+
 struct PruneVerbConfig {
-  std::string model, data, eval, method = "bonsai", budget = "default", dtype = "bf16";
+  std::string model, data, eval, method = "bonsai", budget = "default", dtype = "bf16", out;
   PruneConfig prune;
   std::int64_t eval_windows = 64, checkpoint_every = 1, eval_every = 1;
   ComputeConfig compute;
@@ -23,6 +25,10 @@ struct PruneVerbConfig {
       c.eval_windows);
     v({.name = "method", .help = "how units are chosen", .group = "pruning"}, c.method);
     PruneConfig::fields(c.prune, v);
+    v({.name = "out",
+       .help = "the model: a folder, or a file that ends in .gguf; its run is beside it, in OUT.run",
+       .group = "output"},
+      c.out);
     v({.name = "budget",
        .help =
            "of masked models and text: quick (minutes for a small model), default, or paper (200 masks of 32 windows)",

@@ -44,9 +44,10 @@ Checked check(const Settings& given) {
     settings["out"] = out + ".run";  // beside the model; see PruneJob
     if (!settings.value("dry_run", false)) require_new_folder(settings["out"]);
   }
-  // Rows of all masks that go through one forward are as many as an evaluation packs.
   PlanRequest request = plan_request(*model, c.compute, from_json<RunConfig>(given.values()).memory);
-  request.length = std::max<std::int64_t>(window, 512);
+  // The rows of one forward: of a window of the text that is measured, or of a window under all its masks.
+  const std::int64_t masks = prune_methods().at(c.method).has_masks ? masks_together(window) : 1;
+  request.length = std::max(kMeasuredLength, masks * window);
   request.batch = std::max<std::int64_t>(1, kPackedTokens / request.length);
   request.all_tokens = true;
   const MethodPlan plan = plan_forward(request);

@@ -9,9 +9,7 @@
 #include "frugal/train/named_bytes.h"
 
 namespace frugal {
-namespace {
 
-// A team of the size asked for, or that a plan counted; else of one a core, and of more beside busy neighbours.
 Threads::Crowd crowd(std::int64_t wish, bool has_budget) {
   Threads::Crowd crowd;
   if (wish > 0 || has_budget) return crowd;
@@ -23,8 +21,6 @@ Compute compute_of(const ComputeConfig& config) {
   if (config.compute == "auto") return config.weight_type() == WeightType::f32 ? Compute::f32 : best_compute();
   return config.compute == "bf16" ? Compute::bf16 : Compute::f32;
 }
-
-}  // namespace
 
 int thread_count(std::int64_t wish) { return static_cast<int>(wish > 0 ? wish : usable_cores()); }
 std::uint64_t peak_rss_bytes() { return memory_usage().peak; }

@@ -27,8 +27,8 @@ class BonsaiPruner : public Pruner {
   BonsaiPruner(const BonsaiConfig& config, PruneContext context)
       : config_(config),
         context_(std::move(context)),
-        P0_(static_cast<double>(block_parameters(context_.model.source()->shape()))),
-        per_iteration_((config.masks + context_.masks_together - 1) / context_.masks_together) {
+        P0_(static_cast<double>(block_parameters(context_.model.source().shape()))),
+        per_iteration_((config.masks + context_.masks_together() - 1) / context_.masks_together()) {
     if (config.regression == "none") per_iteration_ = 1;
   }
 
@@ -40,7 +40,6 @@ class BonsaiPruner : public Pruner {
 
   StepResult step(std::int64_t index) override {
     PruneModel& model = context_.model;
-    model.restore(flags_.empty() ? model.survivors().flags() : flags_);
     const std::int64_t iteration = index / per_iteration_, part = index % per_iteration_;
     if (prepared_ != iteration) prepare(iteration);
     StepResult result;
@@ -52,13 +51,10 @@ class BonsaiPruner : public Pruner {
     if (part + 1 == per_iteration_) finish(iteration, result);
     result.event["sparsity"] = model.survivors().sparsity();
     if (std::isnan(result.value)) result.value = model.survivors().sparsity();
-    flags_ = model.survivors().flags();
     return result;
   }
 
   void state(State& state) override {
-    if (flags_.empty()) flags_ = context_.model.survivors().flags();
-    state.list("units", flags_);
     state.list("utilities", utilities_);
     if (state.is_restored()) prepared_ = -1;
   }
@@ -177,8 +173,8 @@ class BonsaiPruner : public Pruner {
   void evaluate(std::int64_t iteration, std::int64_t part) {
     const std::vector<std::size_t> candidates = all_candidates();
     std::vector<ModelMask> masks;
-    const std::int64_t first = part * context_.masks_together / 2,
-                       last = std::min(config_.masks / 2, first + context_.masks_together / 2);
+    const std::int64_t first = part * context_.masks_together() / 2,
+                       last = std::min(config_.masks / 2, first + context_.masks_together() / 2);
     for (std::int64_t pair = first; pair < last; ++pair) {
       const std::vector<std::size_t> off = draw(iteration, pair);
       std::vector<std::size_t> rest;
@@ -199,6 +195,11 @@ class BonsaiPruner : public Pruner {
     if (config_.regression == "none") {
       for (const std::size_t u : candidates) scores[u] = rho_[u];
     } else {
+      const auto broken = std::count(utilities_.begin(), utilities_.end(), -kWorst);
+      result.event["broken"] = broken;
+      if (broken == static_cast<std::ptrdiff_t>(utilities_.size()))
+        throw Error(Exit::diverged, "the --utility of all " + std::to_string(broken) + " masked models is no number",
+                    "check the model with frugal eval, or take a smaller --step");
       MaskPairs pairs;
       for (std::int64_t pair = 0; pair < config_.masks / 2; ++pair) {
         const std::vector<std::size_t> off = draw(iteration, pair);
@@ -222,7 +223,7 @@ class BonsaiPruner : public Pruner {
         scores[candidates[i]] = fit.beta[i] / (is_anchored ? static_cast<double>(units_[candidates[i]].cost) : 1);
     }
     SelectOptions options = context_.select_options(static_cast<std::int64_t>(q_ * P0_));
-    options.is_local = config_.scope == "layer";
+    options.is_local = config_.scope.is_local();
     context_.model.remove(select(context_.model.shape(), units_, scores, options));
     utilities_.clear();
     prepared_ = -1;
@@ -238,8 +239,7 @@ class BonsaiPruner : public Pruner {
   std::vector<double> rho_;
   std::vector<Module> modules_;
   double q_ = 0;
-  std::vector<std::uint8_t> flags_;
-  std::vector<double> utilities_;
+  std::vector<double> utilities_;  // of this iteration's masks
 };
 
 std::unique_ptr<Pruner> make(const BonsaiConfig& config, PruneContext context) {

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "frugal/prune/flap/config.h"
+#include "frugal/prune/common/scope_config.h"
 #include "frugal/prune/torch/pruner.h"
 
 namespace frugal {
@@ -20,7 +20,7 @@ void standardise(const std::vector<Unit>& units, std::vector<double>& scores) {
   }
 }
 
-std::unique_ptr<Pruner> make(const FlapConfig& config, PruneContext context) {
+std::unique_ptr<Pruner> make(const ScopeConfig& config, PruneContext context) {
   return one_shot(
       std::move(context),
       [](PruneModel& model, const Windows& windows) {
@@ -28,11 +28,11 @@ std::unique_ptr<Pruner> make(const FlapConfig& config, PruneContext context) {
         standardise(units_of(model.shape()), scores);
         return scores;
       },
-      config.scope == "layer");
+      config.is_local());
 }
 
 }  // namespace
 
-void register_pruner_prune_flap(PrunerRegistry& registry) { registry.add<FlapConfig>("flap", make); }
+void register_pruner_prune_flap(PrunerRegistry& registry) { registry.add<ScopeConfig>("flap", make); }
 
 }  // namespace frugal

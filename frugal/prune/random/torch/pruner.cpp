@@ -1,11 +1,11 @@
 #include "frugal/prune/torch/pruner.h"
 #include "frugal/base/philox.h"
-#include "frugal/prune/random/config.h"
+#include "frugal/prune/common/scope_config.h"
 
 namespace frugal {
 namespace {
 
-std::unique_ptr<Pruner> make(const RandomConfig& config, PruneContext context) {
+std::unique_ptr<Pruner> make(const ScopeConfig& config, PruneContext context) {
   const std::uint64_t seed = context.seed;
   return one_shot(
       std::move(context),
@@ -15,11 +15,11 @@ std::unique_ptr<Pruner> make(const RandomConfig& config, PruneContext context) {
         for (double& score : scores) score = random.uniform();
         return scores;
       },
-      config.scope == "layer");
+      config.is_local());
 }
 
 }  // namespace
 
-void register_pruner_prune_random(PrunerRegistry& registry) { registry.add<RandomConfig>("random", make); }
+void register_pruner_prune_random(PrunerRegistry& registry) { registry.add<ScopeConfig>("random", make); }
 
 }  // namespace frugal

@@ -13,6 +13,7 @@
 #include "frugal/plan/choices.h"
 #include "frugal/train/loop/job_table.h"
 #include "frugal/train/objective/generated_answers.h"
+#include "frugal/train/objective/window_loss.h"
 #include "frugal/verbs/common/read_once.h"
 #include "frugal/verbs/eval/config.h"
 #include "frugal/verbs/torch/session.h"
@@ -87,34 +88,18 @@ Json complete(Session& session, const EvalConfig& config, BudgetGuard& guard) {
 }
 
 Json perplexity(Session& session, const EvalConfig& config, BudgetGuard& guard) {
-  const std::int64_t length = config.length, together = config.batch;
   const auto windows = handed().take<std::vector<std::vector<std::int32_t>>>("windows").value();  // the check made them
-  double sum = 0;
-  std::int64_t predicted = 0;
   Progress progress(windows.size(), "windows");
-  for (std::size_t begin = 0; begin < windows.size();) {
-    throw_if_interrupted();
-    PackedBatch batch;
-    std::vector<Pass::Query> queries;
-    do {
-      const auto& window = windows[begin++];
-      const std::int64_t first = batch.size();
-      batch.append(window);
-      for (std::size_t t = 0; t + 1 < window.size(); ++t)
-        queries.push_back({first + static_cast<std::int64_t>(t), window[t + 1]});
-    } while (begin < windows.size() && static_cast<std::int64_t>(batch.segments.size()) < together &&
-             batch.size() + static_cast<std::int64_t>(windows[begin].size()) <= kTextTokens);
-    for (const double value : session.decoder.forward(session.view, batch)->log_probabilities(queries)) sum -= value;
-    predicted += static_cast<std::int64_t>(queries.size());
-    guard.check("a forward");
-    progress.update(begin);
-  }
-  const double loss = sum / static_cast<double>(predicted);
-  return {{"perplexity", std::exp(loss)},
-          {"loss", loss},
-          {"tokens", predicted},
+  const WindowLoss found =
+      window_loss(session.decoder, session.view, windows, config.batch, kTextTokens, [&](std::size_t done) {
+        guard.check("a forward");
+        progress.update(done);
+      });
+  return {{"perplexity", std::exp(found.mean())},
+          {"loss", found.mean()},
+          {"tokens", found.predicted},
           {"windows", windows.size()},
-          {"length", length}};
+          {"length", config.length}};
 }
 
 // The metrics of a result in a line: those that are there.

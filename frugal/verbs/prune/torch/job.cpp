@@ -18,8 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kEvalLength = 512;  // tokens of a window of the text that is measured
-
 // What is pruned on, and what is measured: --eval, or the last tenth of the text's lines.
 struct Texts {
   Texts(const PruneVerbConfig& c, const Tokenizer& tokenizer) {
@@ -34,7 +32,7 @@ struct Texts {
       text.resize(cut);
     }
     tokens = tokenizer.encode(text);
-    eval = text_windows(tokenizer, measured, kEvalLength);
+    eval = text_windows(tokenizer, measured, kMeasuredLength);
     if (c.eval_windows > 0 && static_cast<std::int64_t>(eval.size()) > c.eval_windows)
       eval.resize(static_cast<std::size_t>(c.eval_windows));
   }
@@ -49,22 +47,17 @@ std::string model_path(const fs::path& run) {
   return path.ends_with(kEnd) ? path.substr(0, path.size() - kEnd.size()) : path + "/model";
 }
 
-Compute compute_for(const ComputeConfig& c) {
-  return c.compute == "f32" || (c.compute == "auto" && c.weight_type() == WeightType::f32) ? Compute::f32
-         : c.compute == "bf16"                                                             ? Compute::bf16
-                                                                                           : best_compute();
-}
-
 class PruneJob : public Job {
  public:
   PruneJob(const Json& settings, const JobContext& context)
       : config_(from_json<PruneVerbConfig>(settings)),
         seed_(static_cast<std::uint64_t>(context.run.seed)),
-        threads_(thread_count(config_.compute.threads), single_threaded_torch),
+        threads_(thread_count(config_.compute.threads), single_threaded_torch,
+                 crowd(config_.compute.threads, context.run.memory.count > 0)),
         source_(ModelSource::open(config_.model)),
         tokenizer_(source_->tokenizer()),
         texts_(config_, *tokenizer_),
-        model_(source_, config_.compute.weight_type(), compute_for(config_.compute), threads_, texts_.tokens,
+        model_(source_, config_.compute.weight_type(), compute_of(config_.compute), threads_, texts_.tokens,
                tokenizer_->model().add_bos ? tokenizer_->model().bos : -1) {
     PrunerRegistry registry;
     register_pruners(registry);
@@ -73,16 +66,13 @@ class PruneJob : public Job {
 
   std::int64_t steps() const override { return pruner_->steps(); }
   StepResult step(std::int64_t index) override {
-    restore();
+    after_ = NAN;
     return pruner_->step(index);
   }
   void state(State& state, std::int64_t) override {
-    if (flags_.empty()) flags_ = model_.survivors().flags();
-    if (!state.is_restored()) flags_ = model_.survivors().flags();
-    state.list("left", flags_);
+    model_.state(state);
     state.value("before", before_);
     pruner_->state(state);
-    is_restored_ |= state.is_restored();
   }
   const char* value_name() const override { return "loss"; }
   std::string closing(const Json& results, const RunFolder& folder) const override {
@@ -97,7 +87,7 @@ class PruneJob : public Job {
     return text + ("model       " + model + "\nrun         " + folder.path().string() + "\nnext: frugal tune " + model +
                    " --data train.jsonl --method lora --out tuned\n");
   }
-  std::string identity() override { return source_->sha256(); }
+  std::string identity() override { return source_sha256_; }
 
   Json describe(Json& settings) override {
     Json files = Json::object();
@@ -107,15 +97,14 @@ class PruneJob : public Job {
       if (std::string(name) != "model")
         files[name] = {{"path", settings[name]}, {"sha256", sha256_file(settings[name].get<std::string>())}};
     }
-    return {{"base", {{"path", settings["model"]}, {"format", source_->format()}, {"sha256", source_->sha256()}}},
+    return {{"base", {{"path", settings["model"]}, {"format", source_->format()}, {"sha256", source_sha256_}}},
             {"files", files}};
   }
 
   Json evaluate(std::int64_t step, Figures& figures) override {
     if (step > 0 && !pruner_->has_changed(step) && step < steps()) return nullptr;
-    restore();
     const double loss = model_.loss(texts_.eval), sparsity = model_.survivors().sparsity();
-    if (step == 0) before_ = loss;
+    (step == 0 ? before_ : after_) = loss;
     draw(figures);
     return {{"perplexity", std::exp(loss)},
             {"loss", loss},
@@ -124,15 +113,18 @@ class PruneJob : public Job {
   }
 
   Finished finish(Ending& ending) override {
-    restore();
-    const double after = model_.loss(texts_.eval);
+    const double after = std::isnan(after_) ? model_.loss(texts_.eval) : after_;
     const std::string out = model_path(ending.folder.path());
     const std::unique_ptr<ModelSource> small = open_shrunk(source_, model_.survivors().kept(), true);
+    model_.unload();  // what is written comes from the file
     const RowReader rows = [&](std::size_t index, std::int64_t begin, std::int64_t end, float* to) {
       small->read_rows(index, begin, end, to);
     };
     Progress progress(small->tensors().size(), "tensors");
-    const ExportProgress report = [&](std::size_t done, std::size_t) { progress.update(done); };
+    const ExportProgress report = [&](std::size_t done, std::size_t) {
+      small->release(done - 1);  // pages of the file that were read do not count against the budget
+      progress.update(done);
+    };
     if (out.ends_with(".gguf"))
       export_gguf(*small, rows, config_.dtype, out, report);
     else
@@ -148,11 +140,8 @@ class PruneJob : public Job {
   }
 
  private:
-  void restore() {
-    if (std::exchange(is_restored_, false)) model_.restore(flags_);
-  }
   // The share of each layer's heads and neurons that is left.
-  void draw(Figures& figures) const {
+  void draw(Figures& figures) {
     const ModelShape &all = source_->shape(), &left = model_.shape();
     HeatMap map{.name = "left", .title = "What is left of each layer", .columns = {"key heads", "neurons"}};
     for (std::size_t l = 0; l < all.layers.size(); ++l) {
@@ -171,9 +160,8 @@ class PruneJob : public Job {
   Texts texts_;
   PruneModel model_;
   std::unique_ptr<Pruner> pruner_;
-  std::vector<std::uint8_t> flags_;
-  bool is_restored_ = false;
-  double before_ = NAN;
+  const std::string source_sha256_ = source_->sha256();
+  double before_ = NAN, after_ = NAN;  // losses on the text that is measured; after_: none since the last step
 };
 
 }  // namespace

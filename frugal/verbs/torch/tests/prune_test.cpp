@@ -30,6 +30,8 @@ class Prune : public OnLetters {
   std::string bits(const std::string& model) const { return read_file(folder_ / model / "model.safetensors"); }
 };
 
+using PruneOnModel = OnModel;
+
 TEST_F(Prune, KilledAnywhereItGoesOnToTheSameModel) {
   const std::string options = "--method bonsai --window-length 32 --masks 60 --step 0.1 --sparsity 0.4 ";
   const Outcome whole = run(prune(options + "--out " + at("whole")));
@@ -90,6 +92,20 @@ TEST_F(Prune, WhatIsLeftIsAModelLikeAnyOther) {
                                 " --lr 1e-3 --steps 3 --batch 2 --threads 1 --quiet --json --out " + out);
       EXPECT_EQ(tuned.code, 0) << method << " " << tuner << tuned.out << tuned.err;
     }
+  }
+}
+
+// The plan holds for what looks once and for masks, export included.
+TEST_F(PruneOnModel, StaysWithinItsPlan) {
+  write_file(folder_ / "text.txt", read_file(FRUGAL_SOURCE_DIR "/README.md"));
+  for (const std::string method : {"wanda", "bonsai --masks 4 --step 0.05"}) {
+    const std::string options = "prune " + kModel + " --data " + at("text.txt") +
+                                " --windows 1 --eval-windows 2 --sparsity 0.05 --threads 2 --quiet --json --method " +
+                                method;
+    const Outcome plan = run(options + " --dry-run"), pruned = run(options + " --out " + at(method.substr(0, 5)));
+    ASSERT_EQ(plan.code, 0) << plan.out << plan.err;
+    ASSERT_EQ(pruned.code, 0) << pruned.out << pruned.err;
+    EXPECT_LE(pruned.line()["peak_rss_bytes"].get<std::uint64_t>(), plan.line()["peak"].get<std::uint64_t>()) << method;
   }
 }
 

@@ -1,11 +1,14 @@
-// Options of frugal prune --method wanda.
+// Options of methods that score units once.
 #pragma once
+#include <string>
+
 #include "frugal/base/config.h"
 
 namespace frugal {
 
-struct WandaConfig {
-  std::string scope = "layer";
+struct ScopeConfig {
+  std::string scope = "global";
+  bool is_local() const { return scope == "layer"; }
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
@@ -17,6 +20,6 @@ struct WandaConfig {
   }
 };
 
-inline void validate(const WandaConfig&) {}
+inline void validate(const ScopeConfig&) {}
 
 }  // namespace frugal
