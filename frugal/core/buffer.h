@@ -24,7 +24,9 @@ class Buffer {
     return reinterpret_cast<T*>(data_) + element;
   }
   void grow(std::size_t bytes) {  // keeps nothing; never shrinks
-    if (bytes > size_) *this = Buffer(), *this = Buffer(bytes);
+    if (bytes <= size_) return;
+    *this = Buffer();  // the old memory is gone before the new is there
+    *this = Buffer(bytes);
   }
 
  private:

@@ -1,5 +1,6 @@
 // Supervised fine-tuning of a causal language model: token sequences, and which of their tokens are trained.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -68,6 +69,7 @@ struct Sequence {
       is_target;          // is_target[t]: token t is predicted from those before it and counts in the loss
   std::uint32_t row = 0;  // of the records; text: of the windows
   bool is_truncated = false;
+  std::int64_t targets() const { return std::count(is_target.begin() + 1, is_target.end(), 1); }
 };
 
 struct SequenceDataset {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -48,7 +49,16 @@ void advise(std::span<const std::byte> range, int advice) {
 }
 }  // namespace
 
-void MemoryMap::release(std::span<const std::byte> range) const { advise(range, MADV_DONTNEED); }
+// A fault may map the whole folio of the page cache that the page lies in, up to 2 MiB (Linux 6.18), so that the read
+// of one tensor brings back pages of its neighbours: they go, too.
+void MemoryMap::release(std::span<const std::byte> range) const {
+  constexpr std::uintptr_t kFolio = 2u << 20;
+  const auto first = reinterpret_cast<std::uintptr_t>(data_), last = first + size_;
+  const auto begin = reinterpret_cast<std::uintptr_t>(range.data()), end = begin + range.size();
+  const std::uintptr_t from = std::max(first, first + (begin - first) / kFolio * kFolio),
+                       to = std::min(last, first + (end - first + kFolio - 1) / kFolio * kFolio);
+  advise({reinterpret_cast<const std::byte*>(from), to - from}, MADV_DONTNEED);
+}
 void MemoryMap::read_ahead(std::span<const std::byte> range) const { advise(range, MADV_WILLNEED); }
 
 }  // namespace frugal

@@ -15,7 +15,8 @@ class MemoryMap {
   ~MemoryMap();
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
-  // Gives the resident pages that lie wholly or partly in the range back to the system; the next read loads them again.
+  // Gives the resident pages that lie wholly or partly in the range, and those around it that came with them, back to
+  // the system; the next read loads them again.
   void release(std::span<const std::byte> range) const;
   // Asks the system to load the range while others compute; nothing becomes resident by it.
   void read_ahead(std::span<const std::byte> range) const;

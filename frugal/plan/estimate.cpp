@@ -92,11 +92,24 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
                                  {"scratch", scratch.count()},
                                  {"cache", (Size(r.cached_tokens) * s.key_values * T).count()},
                                  {"threads", (threads * per_thread).count()},
+                                 {"kernels", r.bf16_compute ? (s.other_products * kKernelBytes).count() : 0},
                                  {"snapshot", snapshot.count()},
                                  // Reading ends before the first step, so only what it takes beyond a step counts.
                                  {"reading", read > stepping ? read.count() - stepping.count() : 0}};
   std::erase_if(parts, [](const PlanPart& part) { return part.bytes == 0; });
   return parts;
+}
+
+void plan_sizes::add_teacher(const PlanRequest& r, MethodPlan& plan) {
+  Size stepping;  // what is not there yet while the other model runs
+  for (const PlanPart& part : plan.parts) {
+    const bool stays = part.purpose == "libtorch" || part.purpose == "code" || part.purpose == "weights" ||
+                       part.purpose == "tokenizer" || part.purpose == "beside";
+    if (!stays) stepping += part.bytes;
+  }
+  const std::uint64_t bytes = (Size(r.beside) + (r.before - std::min(r.before, stepping.count()))).count();
+  if (bytes > 0) plan.parts.push_back({"teacher", bytes});
+  plan.seconds_per_step += r.beside_seconds;
 }
 
 void plan_sizes::stream_weights(const PlanRequest& r, double passes, MethodPlan& plan) {
@@ -168,6 +181,7 @@ MethodPlan plan_zeroth_order(const PlanRequest& request, const ZerothOrderPlan& 
   const double update = number(trained) / request.rates.update_weights / number(at_least_one(request.threads));
   plan.seconds_per_step =
       number(at_least_one(method.samples)) * (plan_sizes::forward_seconds(request, 2, !has_pairs) + update);
+  plan_sizes::add_teacher(request, plan);
   if (has_pairs) plan_sizes::stream_weights(request, number(at_least_one(method.samples)), plan);
   return plan;
 }

@@ -49,9 +49,11 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
   const Size of_rows = (m.has_pairs ? 16 : 4) + (work.has_whole_head ? 2 : 0) + (m.has_dropout ? 4 : 0) +
                        (m.has_magnitudes ? 6 : 0),
              of_terms = m.has_pairs ? 6 : 4;
-  const Size kernels = r.bf16_compute
-                           ? of_rows * row_shapes(chunk_of(N, 1), are_natural) + of_terms * term_shapes(N, are_natural)
-                           : Size(0);
+  // Of layers of other sizes each has its own, in the forward, in the backward, and twice as many with pairs.
+  const Size of_others = s.other_products * (m.has_pairs ? 4 : 2);
+  const Size kernels = r.bf16_compute ? (of_rows + of_others) * row_shapes(chunk_of(N, 1), are_natural) +
+                                            (of_terms + s.other_products) * term_shapes(N, are_natural)
+                                      : Size(0);
   for (PlanPart& part : plan.parts) {
     if (part.purpose == "activations") part.bytes = (Size(part.bytes) + tape).count();
     if (part.purpose == "threads" && !r.bf16_compute)
@@ -78,6 +80,7 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
       forward * (1 + m.depth * (keeps ? 1 : 2) + m.weight_gradients + (m.has_magnitudes ? m.depth : 0)) +
       number(m.trained) / r.rates.update_weights / number(threads);
   plan.choices.activations = keeps ? "keep" : "checkpoint";
+  add_teacher(r, plan);
   if (!changes_weights) stream_weights(r, 2, plan);
   return plan;
 }

@@ -34,7 +34,10 @@ struct PlanRequest {
   bool whole_head = false;                       // label words of several tokens: scored against the whole vocabulary
   std::int64_t cached_tokens = 0;  // of all sequences that are generated at once: their keys and values are kept
   std::uint64_t floor = kLibTorchFloor;
-  std::uint64_t memory = 0;  // --memory; 0: no limit
+  std::uint64_t memory = 0;   // --memory; 0: no limit
+  std::uint64_t beside = 0;   // bytes that another model takes beside this one's steps: a teacher's
+  std::uint64_t before = 0;   // the same of one that is gone when they begin
+  double beside_seconds = 0;  // of it, a step
   MachineRates rates;
 };
 

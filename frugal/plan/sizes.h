@@ -3,6 +3,7 @@
 // decoder reserves by, too. Private to plan/.
 #pragma once
 #include <algorithm>
+#include <set>
 
 #include "frugal/plan/cuts.h"
 #include "frugal/plan/layer_sizes.h"
@@ -32,7 +33,10 @@ struct Sizes {
     embedding = Size(s.vocab) * C;
     if (!s.tied_embeddings) head = embedding;
     vectors = C;
+    std::set<std::int64_t> widths, heads;
     for (const LayerShape& layer : s.layers) {
+      if (layer.ffn > 0) widths.insert(layer.ffn);
+      if (layer.heads > 0) heads.insert(layer.heads);
       const LayerSizes<Size> of(s, layer);
       const Size F = of.feed_forward.F, behind = of.behind(F);
       linears += of.attention.qkv_weights() + behind;
@@ -46,10 +50,14 @@ struct Sizes {
       if (layer.kv_heads > 0) least_kv_heads = std::min(least_kv_heads, layer.kv_heads);
       key_values += Size(2) * of.attention.kv_width;
     }
+    // Two products of a feed-forward and two of an attention are of other shapes where layers are.
+    const auto more = [](const std::set<std::int64_t>& sizes) { return sizes.empty() ? 0 : 2 * (sizes.size() - 1); };
+    other_products = more(widths) + more(heads);
   }
   Size embedding, head, linears, vectors;
   Size most_qkv, most_rest, most_qkv_row, most_q_row, most_ffn, most_taped;
-  Size key_values;  // of a token, in all layers
+  Size key_values;      // of a token, in all layers
+  Size other_products;  // of a forward: shapes beside those of one layer
   std::int64_t least_kv_heads = kLongSegment;
   Size matrices() const { return embedding + head + linears; }
 };
@@ -100,6 +108,8 @@ inline Size term_shapes(Size tokens, bool are_natural) {
 // stored, and each branch has its own.
 std::vector<PlanPart> forward_memory(const PlanRequest& request, std::uint64_t branches, bool changes_weights,
                                      bool is_tuning);
+// Another model's memory and time, see PlanRequest::beside; behind every other part.
+void add_teacher(const PlanRequest& request, MethodPlan& plan);
 // Where weights that are used as stored do not all fit, lets as many of them stay as do. passes: over them, in a step.
 void stream_weights(const PlanRequest& request, double passes, MethodPlan& plan);
 double forward_flops(const PlanRequest& request);  // of the products of a forward of one branch

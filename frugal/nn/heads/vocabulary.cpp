@@ -1,6 +1,8 @@
 // The language-model head on chosen rows: the whole vocabulary in blocks, candidate tokens only, or rows of logits.
 #include <cmath>
+#include <numeric>
 
+#include "frugal/base/error.h"
 #include "frugal/core/kernels/backward.h"
 #include "frugal/nn/model/decoder_pass.h"
 
@@ -26,7 +28,7 @@ std::vector<float> DecoderState::final_gain(const WeightView& view) {
 // 1); so the head's backward needs no further pass over the vocabulary.
 template <class T>
 void DecoderState::log_sum_exps(PassMemory& pass, const WeightView& view, std::span<const std::int64_t> rows,
-                                std::vector<double>& out, float* expected) {
+                                std::vector<double>& out, float* expected, MostLikely* likeliest) {
   const Hidden& hidden = pass.hidden;
   const int B = view.branches();
   const auto n = static_cast<std::int64_t>(rows.size()), C = shape.hidden, V = shape.vocab;
@@ -62,6 +64,11 @@ void DecoderState::log_sum_exps(PassMemory& pass, const WeightView& view, std::s
       T* logits = mine.as<T>();
       const T* panel = head_panel<T>(b, index);
       linear(x.at<T>(b, static_cast<std::size_t>(begin * C)), panel, logits, {count, C, width, C, width});
+      for (std::int64_t i = 0; likeliest != nullptr && i < count; ++i) {
+        float words[kVocabularyBlock];
+        convert(logits + i * width, words, width);
+        likeliest->take(begin + i, static_cast<std::int32_t>(index * kVocabularyBlock), words, width);
+      }
       float* most = running.at<float>(b, static_cast<std::size_t>(begin));
       std::vector<float> before;
       if (expected != nullptr) before.assign(most, most + count);
@@ -110,21 +117,28 @@ void DecoderState::record_head(PassMemory& pass, const WeightView& view, const s
 std::vector<double> DecoderPass::log_probabilities(std::span<const Query> queries) {
   DecoderState& s = state_;
   PassMemory& pass = usable();
+  const std::vector<std::int64_t> rows = distinct_rows(queries);
+  if (pass.is_recorded) {
+    s.record_head(pass, view_, rows);
+    return log_probabilities(queries, rows, pass.head_tape.sums);
+  }
+  std::vector<double> sums;
+  if (s.compute == Compute::f32)
+    s.log_sum_exps<float>(pass, view_, rows, sums, nullptr);
+  else
+    s.log_sum_exps<kernels::Bf16>(pass, view_, rows, sums, nullptr);
+  return log_probabilities(queries, rows, sums);
+}
+
+// The target's own logit is an fp32 dot product, so that a bf16 product's rounding does not reach it.
+std::vector<double> DecoderPass::log_probabilities(std::span<const Query> queries, std::span<const std::int64_t> rows,
+                                                   const std::vector<double>& sums) {
+  DecoderState& s = state_;
+  const PassMemory& pass = usable();
   const WeightView& view = view_;
   const int B = view.branches();
   const std::int64_t C = s.shape.hidden;
   const auto count = static_cast<std::int64_t>(queries.size());
-  const std::vector<std::int64_t> rows = distinct_rows(queries);
-  std::vector<double> sums;
-  if (pass.is_recorded) {
-    s.record_head(pass, view, rows);
-    sums = pass.head_tape.sums;
-  } else if (s.compute == Compute::f32) {
-    s.log_sum_exps<float>(pass, view, rows, sums, nullptr);
-  } else {
-    s.log_sum_exps<kernels::Bf16>(pass, view, rows, sums, nullptr);
-  }
-  // The target's own logit is an fp32 dot product, so that a bf16 product's rounding does not reach it.
   const std::vector<float> gain = s.final_gain(view);
   std::vector<double> result(static_cast<std::size_t>(B * count));
   constexpr std::int64_t kStep = 16;
@@ -146,6 +160,39 @@ std::vector<double> DecoderPass::log_probabilities(std::span<const Query> querie
     }
   });
   return result;
+}
+
+LikelyWords DecoderPass::likeliest_words(std::span<const std::int64_t> rows, std::int64_t k) {
+  DecoderState& s = state_;
+  PassMemory& pass = usable();
+  if (k < 1 || k > s.shape.vocab)
+    throw Error(Exit::internal, std::to_string(k) + " words of " + std::to_string(s.shape.vocab), "report this");
+  std::vector<std::int64_t> rising(rows.begin(), rows.end());
+  std::sort(rising.begin(), rising.end());
+  rising.erase(std::unique(rising.begin(), rising.end()), rising.end());
+  MostLikely likeliest(static_cast<std::int64_t>(rising.size()), k);
+  std::vector<double> sums;
+  if (s.compute == Compute::f32)
+    s.log_sum_exps<float>(pass, view_, rising, sums, nullptr, &likeliest);
+  else
+    s.log_sum_exps<kernels::Bf16>(pass, view_, rising, sums, nullptr, &likeliest);
+  std::vector<Query> queries;
+  for (const std::int64_t row : rows) {
+    const auto at = std::lower_bound(rising.begin(), rising.end(), row) - rising.begin();
+    for (const std::int32_t word : likeliest.words(at)) queries.push_back({row, word});
+  }
+  const std::vector<double> log_p = log_probabilities(queries, rising, sums);
+  LikelyWords found{k, {}, {}};
+  std::vector<std::size_t> order(static_cast<std::size_t>(k));
+  for (std::size_t begin = 0; begin < queries.size(); begin += order.size()) {
+    std::iota(order.begin(), order.end(), begin);
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return log_p[a] > log_p[b]; });
+    for (const std::size_t i : order) {
+      found.words.push_back(queries[i].target);
+      found.log_p.push_back(static_cast<float>(log_p[i]));
+    }
+  }
+  return found;
 }
 
 std::vector<float> DecoderPass::candidate_logits(std::span<const std::int64_t> rows,

@@ -323,7 +323,7 @@ DecoderPass::DecoderPass(DecoderState& state, const WeightView& view, const Pack
 
 DecoderPass::~DecoderPass() { state_.resting.push_back(std::move(memory_)); }
 
-void DecoderPass::backward(Gradients& gradients) {
+void DecoderPass::backward(Gradients& gradients, const HiddenLoss& hidden) {
   DecoderState& s = state_;
   PassMemory& pass = usable();
   if (pass.dhidden_tokens != batch_.size())
@@ -333,9 +333,12 @@ void DecoderPass::backward(Gradients& gradients) {
   Tape& tape = pass.tape;
   back.minus_sin.resize(pass.sin.size());
   std::transform(pass.sin.begin(), pass.sin.end(), back.minus_sin.begin(), [](float x) { return -x; });
-  for (auto l = static_cast<std::int64_t>(s.layouts.size()) - 1;
-       l >= std::max<std::int64_t>(0, gradients.lowest_layer()); --l) {
+  const auto layers = static_cast<std::int64_t>(s.layouts.size());
+  for (std::int64_t l = layers - 1; l >= std::max<std::int64_t>(0, gradients.lowest_layer()); --l) {
     const auto layer = static_cast<std::size_t>(l);
+    if (hidden)
+      hidden(layer, l + 1 == layers ? pass.hidden.at(0) : tape.at(layer + 1).input.as<float>(),
+             pass.dhidden.as<float>());
     LayerTape& own = tape.at(layer);
     if (!tape.keeps()) std::swap(back.again.input, own.input);  // one layer's intermediates serve all
     LayerTape& of = tape.keeps() ? own : back.again;

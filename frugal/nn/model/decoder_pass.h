@@ -20,16 +20,20 @@ class DecoderPass : public RecordedPass {
                                       std::span<const std::int32_t> candidates) override;
   std::vector<float> logits(std::span<const std::int64_t> rows) override;
   std::vector<std::int32_t> likeliest(std::span<const std::int64_t> rows) override;
+  LikelyWords likeliest_words(std::span<const std::int64_t> rows, std::int64_t k) override;
   void backward_log_probabilities(std::span<const Query> queries, std::span<const double> weights,
                                   Gradients& gradients) override;
   void backward_candidates(std::span<const std::int64_t> rows, std::span<const std::int32_t> candidates,
                            std::span<const float> gradient, Gradients& gradients) override;
-  void backward(Gradients& gradients) override;
+  void backward(Gradients& gradients, const HiddenLoss& hidden) override;
   Tape& tape() override { return memory_->tape; }
 
  private:
   // Error(Exit::internal): its backward has run, which has overwritten the hidden states.
   PassMemory& usable() const;
+  // Of each query, given the log-sum-exps of its row: [branches][rows], rows rising.
+  std::vector<double> log_probabilities(std::span<const Query> queries, std::span<const std::int64_t> rows,
+                                        const std::vector<double>& sums);
 
   DecoderState& state_;
   const WeightView& view_;

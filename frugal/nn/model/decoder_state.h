@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "frugal/nn/blocks/layer_call.h"
+#include "frugal/nn/heads/most_likely.h"
 #include "frugal/nn/model/decoder.h"
 #include "frugal/plan/cuts.h"
 
@@ -42,10 +43,11 @@ struct DecoderState {
                       LayerTape& tape, bool is_recorded, std::uint32_t part, Gradients& gradients);
 
   // ---- the head, see heads/ ----
-  // expected [rows, C] fp32 (one branch; null: not wanted): see HeadTape.
+  // expected [rows, C] fp32 (one branch; null: not wanted): see HeadTape. likeliest (one branch; null: not wanted):
+  // takes every logit.
   template <class T>
   void log_sum_exps(PassMemory& pass, const WeightView& view, std::span<const std::int64_t> rows,
-                    std::vector<double>& out, float* expected);
+                    std::vector<double>& out, float* expected, MostLikely* likeliest = nullptr);
   // Fills the pass's head_tape.
   void record_head(PassMemory& pass, const WeightView& view, const std::vector<std::int64_t>& rows);
   // Zeroes the pass's dhidden unless a head's backward has run.

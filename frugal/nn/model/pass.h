@@ -2,6 +2,7 @@
 // backward needs, that backward.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -17,6 +18,13 @@ struct Hidden {
   std::int64_t tokens = 0, width = 0;
   float* at(int branch, std::int64_t token = 0) const { return memory.as<float>() + (branch * tokens + token) * width; }
   Buffer memory;
+};
+
+// Of each row k words, [rows, k]: the likeliest first, ties the lower word first.
+struct LikelyWords {
+  std::int64_t k = 0;
+  std::vector<std::int32_t> words;
+  std::vector<float> log_p;
 };
 
 // Made by Model::forward, with the view and the batch that it was made with: both outlive it, and the model does.
@@ -44,7 +52,13 @@ class Pass {
   // The token with the highest logit after each row of branch 0; ties go to the lower id. Reads the head's weights
   // once.
   virtual std::vector<std::int32_t> likeliest(std::span<const std::int64_t> rows) = 0;
+  // The k words with the highest logits after each row of branch 0, and their log-probabilities. Reads the head's
+  // weights once. Error(Exit::internal): k is not from 1 to the size of the vocabulary.
+  virtual LikelyWords likeliest_words(std::span<const std::int64_t> rows, std::int64_t k) = 0;
 };
+
+// Called by a backward with the output of a layer, [N, C] fp32, and its gradient so far, which it may add to.
+using HiddenLoss = std::function<void(std::size_t layer, const float* h, float* dh)>;
 
 // A pass of one branch with a tape: any heads, the gradients of one or more of them, then once the layers'.
 class RecordedPass : public Pass {
@@ -58,8 +72,9 @@ class RecordedPass : public Pass {
   virtual void backward_candidates(std::span<const std::int64_t> rows, std::span<const std::int32_t> candidates,
                                    std::span<const float> gradient, Gradients& gradients) = 0;
   // Layers from the last to gradients.lowest_layer(), one at a time; no graph. It uses up what the pass holds: nothing
-  // is called on it afterwards. Error(Exit::internal): no head's gradient came before it.
-  virtual void backward(Gradients& gradients) = 0;
+  // is called on it afterwards. hidden: a loss on the outputs of these layers, from the last to the lowest.
+  // Error(Exit::internal): no head's gradient came before it.
+  virtual void backward(Gradients& gradients, const HiddenLoss& hidden = {}) = 0;
   virtual Tape& tape() = 0;  // what the forward left of each layer
 };
 

@@ -19,9 +19,10 @@ struct FirstOrderConfig {
   static void fields(Self& c, Visitor&& v) {
     StepConfig::fields(c.step, v);
     v({.name = "objective",
-       .help = "what is minimised: cross-entropy, or dpo on preferences",
+       .help =
+           "what is minimised: cross-entropy, dpo on preferences, or distill: what a --teacher says beside the text",
        .group = "method",
-       .choices = {"ce", "dpo"}},
+       .choices = {"ce", "dpo", "distill"}},
       c.objective);
     v({.name = "optimizer",
        .help = "AdamW (8 bytes of state a number) or SGD with momentum (4)",

@@ -34,9 +34,10 @@ struct ZerothOrderConfig {
        .group = "method"},
       c.samples);
     v({.name = "objective",
-       .help = "what is minimised: cross-entropy, 1 - accuracy of labels, or dpo on preferences",
+       .help = "what is minimised: cross-entropy, 1 - accuracy of labels, dpo on preferences, or distill: what a "
+               "--teacher says beside the text",
        .group = "method",
-       .choices = {"ce", "accuracy", "dpo"}},
+       .choices = {"ce", "accuracy", "dpo", "distill"}},
       c.objective);
     v({.name = "evaluated_direction",
        .help = "update along the perturbation as the rounded weights had it",

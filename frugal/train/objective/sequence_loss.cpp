@@ -16,6 +16,7 @@ SequenceLoss::SequenceLoss(Model& model, const std::vector<Sequence>& sequences,
 void SequenceLoss::each_part(Indices examples, const std::function<void(const Part&)>& run) const {
   for (std::size_t begin = 0; begin < examples.size();) {
     Part part;
+    const std::size_t from = begin;
     do {
       const Sequence& s = sequences_[examples[begin++]];
       const std::int64_t first = part.batch.size();
@@ -25,16 +26,14 @@ void SequenceLoss::each_part(Indices examples, const std::function<void(const Pa
       }
     } while (begin < examples.size() &&
              part.batch.size() + static_cast<std::int64_t>(sequences_[examples[begin]].tokens.size()) <= max_tokens_);
+    part.examples = examples.subspan(from, begin - from);
     run(part);
   }
 }
 
 double SequenceLoss::terms(Indices examples) const {
   std::int64_t sum = 0;
-  for (const std::uint32_t index : examples) {
-    const auto& is_target = sequences_[index].is_target;
-    sum += std::count(is_target.begin() + 1, is_target.end(), 1);
-  }
+  for (const std::uint32_t index : examples) sum += sequences_[index].targets();
   return static_cast<double>(sum);
 }
 

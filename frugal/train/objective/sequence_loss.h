@@ -26,14 +26,17 @@ class SequenceLoss : public Objective {
 
   void set_together(std::size_t sequences) { together_ = sequences; }  // of one call of an evaluation
 
- private:
+ protected:
   struct Part {
+    Indices examples;
     PackedBatch batch;
     std::vector<Pass::Query> queries;
   };
   // Calls run with each forward's packed sequences.
   void each_part(Indices examples, const std::function<void(const Part&)>& run) const;
   Model& model_;
+
+ private:
   const std::vector<Sequence>& sequences_;
   std::int64_t max_tokens_;
   std::size_t together_ = 16;

@@ -1,6 +1,6 @@
 // The folder of a run: run.json (what was asked, with what, on what, and how it ended), events.jsonl, trajectory.bin,
-// snapshots/; reference.frugal, what the loss needs of the model the run began with. One process at a time writes to
-// it.
+// snapshots/; reference.frugal, what the loss needs of the model the run began with; teacher.bin, what a teacher says
+// of the examples. One process at a time writes to it.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -39,6 +39,7 @@ class RunFolder {
   std::filesystem::path trajectory() const { return path_ / "trajectory.bin"; }
   std::filesystem::path events() const { return path_ / "events.jsonl"; }
   std::filesystem::path reference() const { return path_ / "reference.frugal"; }
+  std::filesystem::path teacher() const { return path_ / "teacher.bin"; }
   std::filesystem::path snapshots() const { return path_ / "snapshots"; }
 
   // run.json as it stands. set() writes the file anew, whole or not at all.

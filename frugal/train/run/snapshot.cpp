@@ -9,6 +9,7 @@
 #include "frugal/base/error.h"
 #include "frugal/base/json_text.h"
 #include "frugal/base/sha256.h"
+#include "frugal/train/run/hashed_file.h"
 
 namespace frugal {
 namespace {
@@ -22,23 +23,6 @@ constexpr std::size_t kBuffer = 1 << 20;
   throw Error(Exit::input, path.string() + " is damaged: " + why,
               "remove it; --resume goes on from the snapshot before it");
 }
-
-class HashedFile {
- public:
-  explicit HashedFile(const std::filesystem::path& path) : file_(path) {}
-  void write(const void* bytes, std::size_t size) {
-    file_.write(bytes, size);
-    sha_.update(bytes, size);
-  }
-  void commit() {
-    file_.write(sha_.hex());
-    file_.commit();
-  }
-
- private:
-  AtomicFile file_;
-  Sha256 sha_;
-};
 
 struct OpenSnapshot {
   std::ifstream in;  // behind the header

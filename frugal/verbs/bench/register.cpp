@@ -26,6 +26,9 @@ constexpr std::int64_t kMostTokens = std::int64_t{1} << 22;  // of a step; they 
 Json step_settings(const Settings& settings, const BenchConfig& c) {
   Json values = settings.values();
   const std::string objective = values.value("objective", "ce");
+  if (objective == "distill")
+    throw Error(Exit::usage, "--objective is distill, which needs a teacher's words before a step",
+                "time --objective ce; a live teacher takes a forward pass more, see --method forward");
   if (c.data.empty()) {
     refuse_data_flags(settings, "there is no --data");
     if (objective != "ce")

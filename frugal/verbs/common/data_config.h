@@ -1,6 +1,7 @@
 // The examples a model is tuned on and judged by, and how they are read.
 #pragma once
 #include "frugal/data/answer_metrics.h"
+#include "frugal/data/distill_config.h"
 #include "frugal/data/preference_config.h"
 #include "frugal/data/prompt_task.h"
 #include "frugal/data/sequence_task.h"
@@ -24,6 +25,7 @@ struct DataConfig {
   std::string dev_metric = "auto";
   AnswerConfig answers;
   PreferenceConfig dpo;
+  DistillConfig distill;
 
   // How sequences are read: with what prompts have, too.
   SequenceConfig sequences() const { return with_prompt_options(sequence, task); }
@@ -53,6 +55,7 @@ struct DataConfig {
       c.dev_metric);
     AnswerConfig::fields(c.answers, v);
     PreferenceConfig::fields(c.dpo, v);
+    DistillConfig::fields(c.distill, v);
   }
 };
 
@@ -63,9 +66,10 @@ struct ObjectiveConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "objective",
-       .help = "what is minimised: cross-entropy, 1 - accuracy of labels, or dpo on preferences",
+       .help = "what is minimised: cross-entropy, 1 - accuracy of labels, dpo on preferences, or distill: what a "
+               "--teacher says beside the text",
        .group = "method",
-       .choices = {"ce", "accuracy", "dpo"}},
+       .choices = {"ce", "accuracy", "dpo", "distill"}},
       c.objective);
   }
 };

@@ -10,6 +10,7 @@
 #include "frugal/train/loop/run_config.h"
 #include "frugal/verbs/common/compute.h"
 #include "frugal/verbs/common/inspect.h"
+#include "frugal/verbs/common/model_out.h"
 #include "frugal/verbs/common/plan_request.h"
 #include "frugal/verbs/prune/config.h"
 
@@ -40,10 +41,7 @@ Checked check(const Settings& given) {
   }
   const auto window = settings["window_length"].get<std::int64_t>();
   check_context(*model, "--window-length", window);
-  if (const auto out = settings.value("out", std::string()); !out.empty()) {
-    settings["out"] = out + ".run";  // beside the model; see PruneJob
-    if (!settings.value("dry_run", false)) require_new_folder(settings["out"]);
-  }
+  settle_model_out(settings);
   PlanRequest request = plan_request(*model, c.compute, from_json<RunConfig>(given.values()).memory);
   // The rows of one forward: of a window of the text that is measured, or of a window under all its masks.
   const std::int64_t masks = prune_methods().at(c.method).has_masks ? masks_together(window) : 1;

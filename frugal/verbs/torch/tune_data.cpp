@@ -18,6 +18,8 @@ TuneData::TuneData(const DataConfig& config, const std::string& objective, Sessi
     sequences_.emplace(config.sequences(), *session.tokenizer, session.source->chat_template());
   else
     prompts_.emplace(config.task, *session.tokenizer);
+  if (objective == "distill" && !config.data.empty())
+    teacher_ = std::make_unique<TeacherModel>(config.distill, session.threads, session.decoder.compute());
   train_ = take("data", config.data, config.train_size);
   dev_ = take("dev", config.dev, config.dev_size);
   test_ = take("test", config.test, config.test_size);
@@ -55,6 +57,10 @@ std::unique_ptr<Objective> TuneData::open(const std::string& path, std::int64_t 
     return std::make_unique<GeneratedAnswers>(session_.decoder, *session_.tokenizer, split.sequences,
                                               parse_match(config_.answers.match), generation);
   }
+  if (teacher_ && !is_judge && taught_ == nullptr) {
+    taught_ = &split.sequences.sequences;
+    return std::make_unique<DistillLoss>(session_.decoder, split.sequences.sequences, config_.distill);
+  }
   return std::make_unique<SequenceLoss>(session_.decoder, split.sequences.sequences);
 }
 
@@ -70,6 +76,12 @@ void TuneData::set_guard(const std::function<void()>& guard) {
   for (Objective* each : {train_.get(), dev_.get(), test_.get()}) {
     if (each != nullptr) each->set_guard(guard);
   }
+}
+
+void TuneData::take_teacher(const std::filesystem::path& path, const std::vector<bool>& needed,
+                            const std::function<void()>& guard) {
+  if (!teacher_) return;
+  static_cast<DistillLoss&>(*train_).set_teacher(teacher_->speak(path, *taught_, needed, guard));
 }
 
 void TuneData::take_reference(const WeightView& start, const std::filesystem::path& path, const SnapshotInfo& info) {

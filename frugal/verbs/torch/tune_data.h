@@ -4,10 +4,12 @@
 #include <optional>
 
 #include "frugal/data/preference_task.h"
+#include "frugal/train/objective/distill_loss.h"
 #include "frugal/train/objective/dpo_loss.h"
 #include "frugal/train/run/snapshot.h"
 #include "frugal/verbs/common/data_config.h"
 #include "frugal/verbs/torch/session.h"
+#include "frugal/verbs/torch/teacher_model.h"
 
 namespace frugal {
 
@@ -17,13 +19,18 @@ class TuneData {
   // Another file of the same kind.
   std::unique_ptr<Objective> open(const std::string& path, std::int64_t limit);
 
-  Objective& train() { return *train_; }
+  Objective& train() const { return *train_; }
   Objective* dev() const { return dev_.get(); }  // null: none
   Objective* test() { return test_.get(); }
   Objective::Metric metric() const;  // that says which evaluation of dev is the best: --dev-metric
   // What losses need of the weights a run begins with (the reference of dpo): read from the file at `path`, or computed
   // with `start` and written there, with a warning where the file was damaged. Writes nothing when nothing is needed.
   void take_reference(const WeightView& start, const std::filesystem::path& path, const SnapshotInfo& info);
+  // Of distill: makes the teacher ready for these examples, by the file at `path` where it is stored.
+  bool has_teacher() const { return teacher_ != nullptr; }
+  const std::string& teacher_sha256() const { return teacher_->sha256(); }
+  void take_teacher(const std::filesystem::path& path, const std::vector<bool>& needed,
+                    const std::function<void()>& guard);
   // {"train": {"path", "sha256", "examples"}, "dev": ..., "test": ...}: what a run depends on.
   Json record() const { return record_; }
   void set_guard(const std::function<void()>& guard);  // of all of them, see Objective
@@ -44,6 +51,8 @@ class TuneData {
   std::optional<PreferenceTask> preferences_;
   std::vector<std::pair<std::string, DpoLoss*>> references_;  // "reference.data": whose it is
   std::vector<std::unique_ptr<Split>> splits_;
+  std::unique_ptr<TeacherModel> teacher_;  // null: none
+  const std::vector<Sequence>* taught_ = nullptr;
   std::unique_ptr<Objective> train_, dev_, test_;
   Json record_ = Json::object();
 };

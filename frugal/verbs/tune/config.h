@@ -1,6 +1,7 @@
 // frugal tune: fine-tunes a model on labelled examples, completions, chats or text. The options of the method are its
 // own (tune/<method>/config.h).
 #pragma once
+#include "frugal/base/system.h"
 #include "frugal/verbs/common/data_config.h"
 #include "frugal/verbs/common/options.h"
 
@@ -53,5 +54,9 @@ struct TuneConfig : DataConfig {
 };
 
 void validate(const TuneConfig& config);  // of a new run
+// Refuses what cannot be honoured, shows what is trained and what it takes; a budget that does not hold it, too, but
+// for a dry run with --json, whose rows say what fits.
+Checked check_tune(const Settings& given);
+std::vector<Plugin> tuning_methods();  // those of frugal tune and auto
 
 }  // namespace frugal

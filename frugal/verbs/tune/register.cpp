@@ -12,6 +12,7 @@
 #include "frugal/verbs/common/compute.h"
 #include "frugal/verbs/common/inspect.h"
 #include "frugal/verbs/common/inspect_data.h"
+#include "frugal/verbs/common/inspect_teacher.h"
 #include "frugal/verbs/common/plan_request.h"
 
 namespace frugal {
@@ -42,13 +43,26 @@ void require_metric(const TuneConfig& c, const char* kind, const std::vector<std
 
 // What decides which options the data has: labels, or else the objective.
 void validate_data(const Settings& settings, const TuneConfig& c) {
-  const bool is_dpo = settings.values().value("objective", "") == "dpo";
+  const bool is_dpo = settings.values().value("objective", "") == "dpo",
+             is_distill = settings.values().value("objective", "") == "distill";
   if (!c.task.labels.empty() && is_dpo)
     throw Error(Exit::usage, "--labels is given, but --objective dpo takes pairs of answers", "leave one of them out");
   if (c.task.labels.empty() && settings.values().value("objective", "") == "accuracy")
     throw Error(Exit::usage, "--objective is accuracy, but the data has no labels",
                 "give --labels, or leave --objective out");
   if (!is_dpo) refuse_flags(settings, {"dpo_beta", "dpo_label_smoothing"}, "it is for --objective dpo");
+  if (!is_distill)
+    refuse_flags(
+        settings,
+        {"teacher", "teacher_weights", "teacher_store", "teacher_words", "ce_weight", "kl_weight", "hidden_weight"},
+        "it is for --objective distill");
+  if (is_distill && !c.task.labels.empty())
+    throw Error(Exit::usage, "--labels is given, but --objective distill learns to predict text",
+                "leave --labels out: a column can be the answer, see --completion");
+  if (is_distill) {
+    require_given("--teacher", c.distill.teacher, "--teacher MODEL, the larger model to learn from");
+    validate(c.distill);
+  }
   if (!c.task.labels.empty())
     refuse_flags(settings, {"completion", "data_format", "loss_on", "overlong"}, "it is for data without --labels");
   else
@@ -110,6 +124,23 @@ InspectedData inspected(const Settings& given, const TuneConfig& c, const Json& 
   return found;
 }
 
+// Of --objective distill: what the teacher takes, which stays in memory where that fits and nothing else is asked for.
+void plan_teacher(const TuneConfig& c, Json& settings, PlanRequest& request,
+                  const std::function<bool(const PlanRequest&)>& fits) {
+  const auto teacher = open_teacher(c.distill, *ModelSource::open(c.model));
+  std::string& store = settings["teacher_store"].get_ref<std::string&>();
+  if (store == "stored" && c.distill.hidden_weight > 0)
+    throw Error(Exit::usage, "--hidden-weight is above 0, but --teacher-store is stored", "--teacher-store live");
+  PlanRequest live = request;
+  add_teacher(*teacher, c.distill, true, live);
+  const bool is_live = store == "live" || c.distill.hidden_weight > 0 || (store == "auto" && fits(live));
+  store = is_live ? "live" : "stored";
+  if (is_live)
+    request = live;
+  else
+    add_teacher(*teacher, c.distill, false, request);
+}
+
 // The method that `auto` takes, with its options at their defaults.
 void choose(const Settings& given, TuneConfig& c, PlanRequest& request, Json& settings) {
   const AutoMethod chosen = choose_method(request, given.is_given("weights"), settings.value("objective", "ce"));
@@ -125,9 +156,9 @@ void choose(const Settings& given, TuneConfig& c, PlanRequest& request, Json& se
   }
 }
 
-// Refuses what cannot be honoured, shows what is trained and what it takes; a budget that does not hold it, too, but
-// for a dry run with --json, whose rows say what fits.
-Checked check(const Settings& given) {
+}  // namespace
+
+Checked check_tune(const Settings& given) {
   auto c = from_json<TuneConfig>(given.values());
   validate(c);
   validate_data(given, c);
@@ -142,6 +173,15 @@ Checked check(const Settings& given) {
   if (c.task.labels.empty()) settings["max_length"] = sequence_config(given).max_length;
   InspectedData found = inspected(given, c, settings);
   PlanRequest& request = found.request;
+  if (settings.value("objective", "") == "distill") {
+    plan_teacher(c, settings, request, [&](const PlanRequest& with) {
+      if (with.memory == 0) return true;
+      const std::vector<PlanRow> rows = plan_methods(planners(settings, c.method), with);
+      return std::any_of(rows.begin(), rows.end(), [&](const PlanRow& row) {
+        return row.fits && (row.method == c.method || (c.method == kAuto && row.is_tuning));
+      });
+    });
+  }
   if (c.method == kAuto) choose(given, c, request, settings);
   const std::vector<PlanRow> rows = plan_methods(planners(settings, c.method), request);
   const auto row_that_fits = [=]() -> PlanRow {
@@ -175,15 +215,13 @@ Checked check(const Settings& given) {
   return checked;
 }
 
-std::vector<Plugin> methods_and_auto() {
+std::vector<Plugin> tuning_methods() {
   std::vector<Plugin> all = {{.name = kAuto,
                               .summary = "the first that fits the memory, by docs/choosing.md",
                               .fields = describe_fields<ObjectiveConfig>()}};
   all.insert(all.end(), methods().all().begin(), methods().all().end());
   return all;
 }
-
-}  // namespace
 
 void validate(const TuneConfig& c) {
   require_model(c.model);
@@ -210,10 +248,10 @@ void validate(const TuneConfig& c) {
 
 void register_verbs_tune(SystemTable& table) {
   Action tune{.name = "", .summary = "a run", .fields = describe_fields<TuneConfig>()};
-  tune.choices = {{"method", methods_and_auto}};
+  tune.choices = {{"method", tuning_methods}};
   tune.is_run = true;
   tune.plans_memory = true;
-  tune.check = check;
+  tune.check = check_tune;
   table.add(
       {.name = "tune",
        .summary = "fine-tune a model on labelled examples, completions, chats, preferences or text",

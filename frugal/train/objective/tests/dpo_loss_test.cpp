@@ -9,6 +9,7 @@
 #include "frugal/base/error.h"
 #include "frugal/base/philox.h"
 #include "frugal/nn/model/decoder.h"
+#include "frugal/train/objective/tests/all_gradients.h"
 
 namespace frugal {
 namespace {
@@ -38,21 +39,6 @@ TEST(DpoTerm, IsTheSigmoidLossAndItsSlope) {
     EXPECT_TRUE(std::isfinite(dpo_term(margin, 0.1).loss));
   }
 }
-
-class AllGradients : public Gradients {
- public:
-  explicit AllGradients(const WeightStore& store) : store_(store), sums(store.size()) {
-    for (std::size_t id = 0; id < store.size(); ++id) sums[id].resize(static_cast<std::size_t>(store.elements(id)));
-  }
-  std::int64_t lowest_layer() const override { return -1; }
-  GradientSum of(std::size_t id) override { return {sums[id].data(), {}}; }
-
- private:
-  const WeightStore& store_;
-
- public:
-  std::vector<std::vector<float>> sums;
-};
 
 struct Fixture {
   explicit Fixture(int threads = 2)

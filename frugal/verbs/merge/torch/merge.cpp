@@ -16,6 +16,7 @@
 #include "frugal/train/tuner_registry.h"
 #include "frugal/verbs/merge/config.h"
 #include "frugal/verbs/torch/tune_data.h"
+#include "frugal/verbs/torch/write_model.h"
 
 namespace frugal {
 namespace {
@@ -114,19 +115,11 @@ std::unique_ptr<Tuner> tuner_of(const Json& record, const Trajectory* trajectory
   return tuners.at(method)(settings, context);
 }
 
-void write_model(const RowReader& rows, const Session& session, const std::string& dtype, const fs::path& out) {
-  Progress writing(session.store.size(), "tensors");
-  const ExportProgress told = [&](std::size_t done, std::size_t) {
-    throw_if_interrupted();
-    writing.update(done);
-  };
+void write_whole(const RowReader& rows, const Session& session, const std::string& dtype, const fs::path& out) {
   if (is_rows_adapter(out))
     throw Error(Exit::usage, "--out is " + out.string() + ", but a whole model is written",
                 "name a folder or a .gguf file, or give --adapter");
-  if (out.extension() == ".gguf")
-    export_gguf(*session.source, rows, dtype, out, told);
-  else
-    export_hf_folder(*session.source, rows, dtype, out, told);
+  write_model(*session.source, rows, dtype, out);
 }
 
 void write(const Tuner& tuner, const Session& session, const MergeConfig& c, const fs::path& out) {
@@ -148,7 +141,7 @@ void write(const Tuner& tuner, const Session& session, const MergeConfig& c, con
       write_peft_adapter(*adapter, session.store.shape(), out, dtype);
     return;
   }
-  write_model(
+  write_whole(
       [&](std::size_t id, std::int64_t begin, std::int64_t end, float* to) { tuner.merged_rows(id, begin, end, to); },
       session, dtype, out);
 }
@@ -176,7 +169,7 @@ int merge_adapter(const MergeConfig& c, const fs::path& adapter, const fs::path&
   {
     Session session({c.model, {.weights = "stored", .threads = c.threads}});
     const auto parts = parts_of(adapter, session.store);
-    write_model([&](std::size_t id, std::int64_t begin, std::int64_t end,
+    write_whole([&](std::size_t id, std::int64_t begin, std::int64_t end,
                     float* to) { parts->merged_rows(id, begin, end, to); },
                 session, c.target.dtype, out);
   }
@@ -207,9 +200,9 @@ int run_merge(const MergeConfig& c) {
   if (is_rows_adapter(run) || is_peft_adapter(run)) return merge_adapter(c, run, out);
   const bool is_folder = fs::is_directory(run);
   const Json record = is_folder ? RunFolder::read_record(run) : Json::object();
-  if (const std::string action = record.value("action", "tune"); action != "tune")
+  if (const std::string action = record.value("action", "tune"); action != "tune" && action != "adapt")
     throw Error(Exit::usage, run.string() + " is a run of frugal " + action + ", which tuned no language model",
-                "give a run of frugal tune");
+                "give a run of frugal tune or frugal adapt");
   const fs::path log = is_folder ? run / "trajectory.bin" : run;
   std::optional<Trajectory> trajectory;
   if (!is_folder || fs::exists(log)) trajectory = whole_steps(log);

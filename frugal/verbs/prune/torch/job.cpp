@@ -3,15 +3,16 @@
 #include <filesystem>
 
 #include "frugal/base/atomic_file.h"
-#include "frugal/base/progress.h"
 #include "frugal/base/sha256.h"
 #include "frugal/base/units.h"
 #include "frugal/core/budget/memory_usage.h"
 #include "frugal/data/text_windows.h"
 #include "frugal/prune/torch/pruner.h"
 #include "frugal/train/loop/job_table.h"
+#include "frugal/verbs/common/model_out.h"
 #include "frugal/verbs/prune/config.h"
 #include "frugal/verbs/torch/session.h"
+#include "frugal/verbs/torch/write_model.h"
 
 namespace frugal {
 namespace {
@@ -39,13 +40,6 @@ struct Texts {
   std::vector<std::int32_t> tokens;
   Windows eval;
 };
-
-// SMALL of the run SMALL.run; in the run's folder where it is called otherwise.
-std::string model_path(const fs::path& run) {
-  const std::string path = fs::absolute(run).lexically_normal().string();
-  constexpr std::string_view kEnd = ".run";
-  return path.ends_with(kEnd) ? path.substr(0, path.size() - kEnd.size()) : path + "/model";
-}
 
 class PruneJob : public Job {
  public:
@@ -114,21 +108,13 @@ class PruneJob : public Job {
 
   Finished finish(Ending& ending) override {
     const double after = std::isnan(after_) ? model_.loss(texts_.eval) : after_;
-    const std::string out = model_path(ending.folder.path());
+    const std::string out = model_of_run(ending.folder.path());
     const std::unique_ptr<ModelSource> small = open_shrunk(source_, model_.survivors().kept(), true);
     model_.unload();  // what is written comes from the file
     const RowReader rows = [&](std::size_t index, std::int64_t begin, std::int64_t end, float* to) {
       small->read_rows(index, begin, end, to);
     };
-    Progress progress(small->tensors().size(), "tensors");
-    const ExportProgress report = [&](std::size_t done, std::size_t) {
-      small->release(done - 1);  // pages of the file that were read do not count against the budget
-      progress.update(done);
-    };
-    if (out.ends_with(".gguf"))
-      export_gguf(*small, rows, config_.dtype, out, report);
-    else
-      export_hf_folder(*small, rows, config_.dtype, out, report);
+    write_model(*small, rows, config_.dtype, out);
     const auto written = ModelSource::open(out);
     return {.results = {{"model", out},
                         {"sparsity", model_.survivors().sparsity()},

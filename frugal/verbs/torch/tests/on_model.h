@@ -1,12 +1,16 @@
 // The real program, and the real model, in a folder of the test's own.
 #pragma once
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <thread>
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/json.h"
@@ -50,6 +54,28 @@ class WithProgram : public testing::Test {
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status), read_file(folder_ / "out"),
             read_file(folder_ / "err")};
+  }
+
+  // The same, killed as soon as `has_come`, or when it ends.
+  void run_until(const std::string& arguments, const std::function<bool()>& has_come) const {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const std::string command = "exec " FRUGAL_BINARY_DIR "/bin/frugal " + arguments + " >/dev/null 2>&1 </dev/null";
+      ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+      ::_exit(127);
+    }
+    for (int i = 0; i < 6000 && !has_come(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+  }
+  // A snapshot of that step or a later one is in the run's folder.
+  bool has_snapshot(const std::string& run, int step) const {
+    std::error_code failed;
+    for (const auto& entry : fs::directory_iterator(folder_ / run / "snapshots", failed)) {
+      const std::string name = entry.path().stem().string();  // step-000012
+      if (name.starts_with("step-") && std::atoi(name.c_str() + 5) >= step) return true;
+    }
+    return false;
   }
 
   fs::path folder_;

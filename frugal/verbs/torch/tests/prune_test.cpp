@@ -1,8 +1,4 @@
 // frugal prune from the command line, on a model of two layers whose tokens are letters.
-#include <signal.h>
-
-#include <thread>
-
 #include "frugal/base/json_text.h"
 #include "frugal/verbs/torch/tests/on_model.h"
 
@@ -45,24 +41,8 @@ TEST_F(Prune, KilledAnywhereItGoesOnToTheSameModel) {
   EXPECT_TRUE(fs::exists(folder_ / "whole.run/report.html"));
   for (const int step : {2, 20, 50}) {
     const std::string name = "cut" + std::to_string(step);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      const std::string command = "exec " FRUGAL_BINARY_DIR "/bin/frugal " + prune(options + "--out " + at(name)) +
-                                  " >/dev/null 2>&1 </dev/null";
-      ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
-      ::_exit(127);
-    }
-    const auto has_come = [&] {
-      std::error_code failed;
-      for (const auto& entry : fs::directory_iterator(folder_ / (name + ".run") / "snapshots", failed)) {
-        if (entry.path().stem().string() >= "step-0000" + std::string(step < 10 ? "0" : "") + std::to_string(step))
-          return true;
-      }
-      return fs::exists(folder_ / name, failed);
-    };
-    for (int i = 0; i < 6000 && !has_come(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
+    run_until(prune(options + "--out " + at(name)),
+              [&] { return has_snapshot(name + ".run", step) || fs::exists(folder_ / name); });
     if (!fs::exists(folder_ / name)) {
       const Outcome resumed = run("prune --quiet --json --resume " + at(name + ".run"));
       ASSERT_EQ(resumed.code, 0) << resumed.out << resumed.err;

@@ -1,116 +1,53 @@
-// frugal tune as a job: a method's tuner over a model and its data.
+#include "frugal/verbs/tune/torch/job.h"
+
 #include <cmath>
 #include <filesystem>
-#include <limits>
 
 #include "frugal/base/error.h"
 #include "frugal/base/log.h"
 #include "frugal/base/sha256.h"
 #include "frugal/core/budget/guard.h"
-#include "frugal/data/batcher.h"
 #include "frugal/plan/choices.h"
-#include "frugal/train/config/step.h"
 #include "frugal/train/loop/job_table.h"
 #include "frugal/train/lr_race.h"
 #include "frugal/train/named_bytes.h"
 #include "frugal/train/schedule.h"
 #include "frugal/train/tuner_registry.h"
 #include "frugal/tune/registry.h"
-#include "frugal/verbs/torch/session.h"
-#include "frugal/verbs/torch/tune_data.h"
-#include "frugal/verbs/tune/config.h"
-#include "frugal/verbs/tune/torch/summary.h"
 
 namespace frugal {
-namespace {
 
 namespace fs = std::filesystem;
 
+namespace {
+
 constexpr const char* kBudgetFix = "give more --memory, or a smaller --batch or --max-length; see frugal plan";
+}
 
-class TuneJob : public Job, private Replay {
- public:
-  TuneJob(const Json& settings, const JobContext& context)
-      : config_(from_json<TuneConfig>(settings)),
-        step_(from_json<StepConfig>(settings)),
-        session_({config_.model, config_.compute, config_.memory, choices_of(settings).file_window}),
-        data_(config_, from_json<ObjectiveConfig>(settings).objective, session_),
-        chosen_(context.record != nullptr ? context.record->value("chosen", Json()) : Json()),
-        base_sha256_(base_sha256(session_)),
-        guard_(config_.memory, kBudgetFix) {
-    TunerRegistry tuners;
-    register_tuners(tuners);
-    TunerContext made{session_.store, session_.threads, &data_.train(), chosen_, run_settings(settings)};
-    tuner_ = tuners.at(config_.method)(settings, made);
-    batcher_ = std::make_unique<Batcher>(data_.train().classes(), config_.batch,
-                                         static_cast<std::uint64_t>(config_.seed), config_.balance);
-    data_.set_guard([this] { guard_.check("judging examples"); });
-    guard_.check("the model");
-  }
+TuneJob::TuneJob(const Json& settings, const JobContext& context)
+    : config_(from_json<TuneConfig>(settings)),
+      step_(from_json<StepConfig>(settings)),
+      session_({config_.model, config_.compute, config_.memory, choices_of(settings).file_window}),
+      data_(config_, from_json<ObjectiveConfig>(settings).objective, session_),
+      chosen_(context.record != nullptr ? context.record->value("chosen", Json()) : Json()),
+      base_sha256_(base_sha256(session_)),
+      guard_(config_.memory, kBudgetFix) {
+  TunerRegistry tuners;
+  register_tuners(tuners);
+  TunerContext made{session_.store, session_.threads, &data_.train(), chosen_, run_settings(settings)};
+  tuner_ = tuners.at(config_.method)(settings, made);
+  batcher_ = std::make_unique<Batcher>(data_.train().classes(), config_.batch, static_cast<std::uint64_t>(config_.seed),
+                                       config_.balance);
+  data_.set_guard([this] { guard_.check("judging examples"); });
+  guard_.check("the model");
+  if (context.record != nullptr && data_.has_teacher()) require_teacher(*context.record);
+}
 
-  std::int64_t steps() const override { return config_.steps; }
-  StepResult step(std::int64_t index) override;
-  void state(State& state, std::int64_t steps) override {
-    for (NamedBytes& part : tuner_->state(static_cast<std::uint64_t>(steps))) state.bytes(part.name, part.bytes);
-  }
-  Json evaluate(std::int64_t step, Figures&) override;
-  Finished finish(Ending& ending) override;
-
-  std::optional<Judge> judge() const override {
-    if (data_.dev() == nullptr) return {};
-    const Objective::Metric metric = data_.metric();
-    return Judge{metric.name, metric.is_higher_better};
-  }
-  Json describe(Json& settings) override;
-  void begin(RunFolder& folder, bool is_resumed) override;
-  void started() override { data_.train().take_details(); }  // of what came before the steps
-  std::string identity() override { return base_sha256_; }
-  std::string snapshot_type() const override { return config_.compute.weights; }
-  bool restarts() const override { return true; }
-  void restart() override { tuner_->restart(); }
-  Replay* replay() override { return tuner_->record_size() > 0 ? this : nullptr; }
-  double snapshot_seconds() const override { return std::numeric_limits<double>::infinity(); }  // they may be large
-  std::string budget_fix() const override { return kBudgetFix; }
-  std::string divergence_fix() const override {
-    return "start again with a smaller --lr (it was " + Json(lr_).dump() + ")";
-  }
-  std::string shown(const Json& evaluation) const override { return shown_metrics(evaluation); }
-  std::string closing(const Json& results, const RunFolder& folder) const override {
-    return closing_lines(config_.model, results, folder);
-  }
-
- private:
-  std::size_t record_size() const override { return tuner_->record_size(); }
-  Json header() const override {
-    Json header = tuner_->trajectory_header();
-    header["base_sha256"] = base_sha256_;
-    header["weights"] = config_.compute.weights;
-    return header;
-  }
-  void replay(const StepRecord& record) override {
-    tuner_->replay(record.step, static_cast<double>(record.lr), record.gradients);
-  }
-
-  std::vector<std::uint32_t> batch(std::int64_t step) const {
-    return batcher_->batch(static_cast<std::uint64_t>(step));
-  }
-  double choose_lr(RunFolder& folder);
-
-  const TuneConfig config_;
-  const StepConfig step_;
-  Session session_;
-  TuneData data_;
-  Json chosen_;
-  std::string base_sha256_;
-  BudgetGuard guard_;
-  std::unique_ptr<Tuner> tuner_;
-  std::unique_ptr<Batcher> batcher_;
-  double lr_ = 0;
-};
+std::string TuneJob::budget_fix() const { return kBudgetFix; }
 
 // Paths become absolute, so that a run goes on from any folder; every file it reads is named with its hash.
 Json TuneJob::describe(Json& settings) {
-  for (const char* file : {"model", "data", "dev", "test"}) {
+  for (const char* file : {"model", "data", "dev", "test", "teacher"}) {
     if (!settings.contains(file) || settings[file] == "") continue;
     settings[file] = fs::absolute(settings[file].get<std::string>()).lexically_normal().string();
   }
@@ -124,13 +61,36 @@ Json TuneJob::describe(Json& settings) {
       {"data", files["data"]},
       {"files", files}};
   if (!chosen_.is_null()) description["chosen"] = chosen_;
+  if (data_.has_teacher()) description["teacher"] = {{"path", settings["teacher"]}, {"sha256", data_.teacher_sha256()}};
   return description;
+}
+
+// Error(Exit::input): the teacher is not the one the run began with.
+void TuneJob::require_teacher(const Json& record) const {
+  const Json known = record.value("teacher", Json::object());
+  const auto began = known.is_object() ? known.value("sha256", Json()) : Json();
+  if (!began.is_string() || began == data_.teacher_sha256()) return;
+  throw Error(Exit::input,
+              "the teacher " + config_.distill.teacher + " has sha256 " + data_.teacher_sha256().substr(0, 12) +
+                  "..., the run began with " + began.get<std::string>().substr(0, 12) + "...",
+              "put back the teacher the run began with");
 }
 
 void TuneJob::begin(RunFolder& folder, bool is_resumed) {
   if (!is_resumed) say(training_line(config_, step_, tuner_->trained(), session_.store, data_.train().size()));
   data_.take_reference(tuner_->view(), folder.reference(), {0, config_.compute.weights, base_sha256_});
+  data_.take_teacher(folder.teacher(), needed(folder), [this] { guard_.check("the teacher"); });
   lr_ = choose_lr(folder);
+}
+
+// The examples that steps will take, and those that judge step sizes.
+std::vector<bool> TuneJob::needed(const RunFolder& folder) const {
+  const bool has_race = step_.lr.is_automatic && !folder.record().contains("lr_race");
+  std::vector<bool> needed(data_.train().size(), has_race);
+  for (std::int64_t step = 0; step < config_.steps && !has_race; ++step) {
+    for (const std::uint32_t example : batch(step)) needed[example] = true;
+  }
+  return needed;
 }
 
 // The step size: as given, or by a race whose outcome is recorded and taken again on resume.
@@ -181,8 +141,6 @@ Finished TuneJob::finish(Ending& ending) {
   }
   return finished;
 }
-
-}  // namespace
 
 void register_torch_job_verbs_tune(JobTable& table) {
   table.raw_job("tune", [](const Json& settings, const JobContext& context) {

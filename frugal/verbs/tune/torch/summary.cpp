@@ -40,7 +40,7 @@ std::string shown_metrics(const Json& evaluation) {
   return line;
 }
 
-std::string closing_lines(const std::string& model, const Json& results, const RunFolder& folder) {
+std::string training_lines(const Json& results, const RunFolder& folder) {
   const std::string run = folder.path().string();
   std::string out = "run       " + run + "\n";
   std::string text = results["steps"].dump() + " in " + format_seconds(results["seconds"].get<double>());
@@ -55,8 +55,12 @@ std::string closing_lines(const std::string& model, const Json& results, const R
     out += "best      " + text + "\n";
   }
   if (results.contains("test")) out += "test     " + shown_metrics(results["test"]) + "\n";
-  out += "weights   sha256 " + folder.record().value("weights_sha256", "") + "\n";
-  return out + "next      frugal merge " + model + " " + run + " --out MODEL_FOLDER\n";
+  return out + "weights   sha256 " + folder.record().value("weights_sha256", "") + "\n";
+}
+
+std::string closing_lines(const std::string& model, const Json& results, const RunFolder& folder) {
+  return training_lines(results, folder) + "next      frugal merge " + model + " " + folder.path().string() +
+         " --out MODEL_FOLDER\n";
 }
 
 }  // namespace frugal

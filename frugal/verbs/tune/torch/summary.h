@@ -15,7 +15,8 @@ std::string training_line(const TuneConfig& config, const StepConfig& step, std:
                           const WeightStore& store, std::size_t examples);
 // " accuracy 0.9100 loss 0.2345": those of an evaluation that are shown, in their order.
 std::string shown_metrics(const Json& evaluation);
-// The results of a run that has ended: what was reached and what comes next.
+// The results of a run that has ended, and with what comes next.
+std::string training_lines(const Json& results, const RunFolder& folder);
 std::string closing_lines(const std::string& model, const Json& results, const RunFolder& folder);
 
 }  // namespace frugal

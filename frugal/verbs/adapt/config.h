@@ -1,0 +1,22 @@
+// frugal adapt: a small model learns from the larger one it was made of.
+#pragma once
+#include "frugal/verbs/tune/config.h"
+
+namespace frugal {
+
+struct AdaptConfig : TuneConfig {
+  AdaptConfig() { method = "lora", batch = 4; }
+  std::string dtype = "bf16";
+
+  template <class Self, class Visitor>
+  static void fields(Self& c, Visitor&& v) {
+    TuneConfig::fields(c, v);
+    v({.name = "dtype",
+       .help = "of the matrices of the result; q8_0 for --out NAME.gguf alone",
+       .group = "output",
+       .choices = {"bf16", "f16", "f32", "q8_0"}},
+      c.dtype);
+  }
+};
+
+}  // namespace frugal
