@@ -63,13 +63,13 @@ using RowReader = std::function<void(std::size_t index, std::int64_t begin, std:
 using ExportProgress = std::function<void(std::size_t done, std::size_t all)>;
 
 // A Hugging Face folder: config.json, model.safetensors, tokenizer.json, tokenizer_config.json (with the chat
-// template), generation_config.json. dtype: "bf16", "f16" or "f32" (nearest even). The folder appears under its name
+// template), generation_config.json. dtype: a plain one of export_dtype.h. The folder appears under its name
 // only when whole; Error(Exit::input) if it exists and is not empty.
 void export_hf_folder(const ModelSource& base, const RowReader& rows, const std::string& dtype,
                       const std::filesystem::path& out, const ExportProgress& progress);
-// A GGUF v3 file that llama.cpp loads. dtype: "f32", "f16", "bf16" or "q8_0" (vectors stay F32). Error(Exit::input) if
-// it exists. Both refuse weights that are not finite or that dtype cannot hold (f16: over 65504), with tensor, value
-// and limit.
+// A GGUF v3 file that llama.cpp loads. dtype: any of export_dtype.h; gguf/llama_mix.h says which tensor gets what.
+// Error(Exit::input) if it exists. Both refuse weights that are not finite or that dtype cannot hold (f16: over 65504),
+// with tensor, value and limit.
 void export_gguf(const ModelSource& base, const RowReader& rows, const std::string& dtype,
                  const std::filesystem::path& out, const ExportProgress& progress);
 

@@ -5,6 +5,7 @@
 
 #include "frugal/core/kernels/tests/fixture.h"
 #include "frugal/formats/ggml/blocks.h"
+#include "frugal/formats/ggml/half.h"
 
 namespace frugal {
 namespace {

@@ -1,9 +1,12 @@
 #include "frugal/formats/ggml/blocks.h"
 
-#include <algorithm>
 #include <bit>
+#include <cfloat>
 #include <cmath>
 #include <cstring>
+
+#include "frugal/formats/ggml/half.h"
+#include "frugal/formats/ggml/quantize.h"
 
 namespace frugal {
 namespace {
@@ -114,18 +117,34 @@ void q6_k(const std::byte* in, std::int64_t n, float* out) {
   }
 }
 
+void to_f32(const float* values, std::int64_t n, std::byte* out) {
+  std::memcpy(out, values, static_cast<std::size_t>(n) * 4);
+}
+void to_f16(const float* values, std::int64_t n, std::byte* out) {
+  for (std::int64_t i = 0; i < n; ++i) out = put_half(out, values[i]);
+}
+void to_bf16(const float* values, std::int64_t n, std::byte* out) {  // nearest even
+  for (std::int64_t i = 0; i < n; ++i, out += 2) {
+    const auto bits = std::bit_cast<std::uint32_t>(values[i]);
+    const auto rounded = static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    std::memcpy(out, &rounded, 2);
+  }
+}
+
+// What a binary16 scale can reach: times the largest code, and the largest integer of a sub-block; the least number of
+// all types that must be refused is a half step of binary16 above.
 constexpr BlockType kTypes[] = {
-    {0, "F32", 1, 4, f32},
-    {1, "F16", 1, 2, f16},
-    {30, "BF16", 1, 2, bf16},
-    {2, "Q4_0", 32, 18, nibbles<false, false>},
-    {3, "Q4_1", 32, 20, nibbles<true, false>},
-    {6, "Q5_0", 32, 22, nibbles<false, true>},
-    {7, "Q5_1", 32, 24, nibbles<true, true>},
-    {8, "Q8_0", 32, 34, q8_0},
-    {12, "Q4_K", 256, 144, k_nibbles<false>},
-    {13, "Q5_K", 256, 176, k_nibbles<true>},
-    {14, "Q6_K", 256, 210, q6_k},
+    {0, "F32", 1, 4, FLT_MAX, HUGE_VAL, f32, to_f32},
+    {1, "F16", 1, 2, 65504, 65520, f16, to_f16},
+    {30, "BF16", 1, 2, 0x1.fep127, 0x1.ffp127, bf16, to_bf16},
+    {2, "Q4_0", 32, 18, 65504.0 * 7, 65520.0 * 7, nibbles<false, false>, quantize_q4_0},
+    {3, "Q4_1", 32, 20, 65504, 65520, nibbles<true, false>, quantize_q4_1},
+    {6, "Q5_0", 32, 22, 65504.0 * 15, 65520.0 * 15, nibbles<false, true>, quantize_q5_0},
+    {7, "Q5_1", 32, 24, 65504, 65520, nibbles<true, true>, quantize_q5_1},
+    {8, "Q8_0", 32, 34, 65504.0 * 127, 65520.0 * 127, q8_0, quantize_q8_0},
+    {12, "Q4_K", 256, 144, 65504.0 * 63, 65520.0 * 63, k_nibbles<false>, quantize_q4_k},
+    {13, "Q5_K", 256, 176, 65504.0 * 63, 65520.0 * 63, k_nibbles<true>, quantize_q5_k},
+    {14, "Q6_K", 256, 210, 65504.0 * 31 * 127, 65520.0 * 31 * 127, q6_k, quantize_q6_k},
 };
 
 }  // namespace
@@ -142,42 +161,6 @@ const BlockType* find_block_type(std::string_view name) {
     if (type.name == name) return &type;
   }
   return nullptr;
-}
-
-float half_to_float(std::uint16_t bits) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000) << 16, rest = bits & 0x7fff;
-  if (rest >= 0x7c00) return std::bit_cast<float>(sign | 0x7f800000 | (rest & 0x3ff) << 13);
-  // Scaling by 2^112 moves the exponent and makes subnormals normal, exactly.
-  return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(std::bit_cast<float>(rest << 13) * 0x1p112f));
-}
-
-std::uint16_t float_to_half(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000);
-  const std::uint32_t rest = bits & 0x7fffffff;
-  if (rest > 0x7f800000) return sign | 0x7e00;
-  if (rest >= 0x477ff000) return sign | 0x7c00;  // 65520 and more round to infinity
-  if (rest < 0x38800000) {                       // below 2^-14: a multiple of 2^-24
-    return static_cast<std::uint16_t>(sign |
-                                      static_cast<std::uint16_t>(std::nearbyint(std::bit_cast<float>(rest) * 0x1p24f)));
-  }
-  const std::uint32_t rounded = rest + 0xfff + (rest >> 13 & 1);
-  return static_cast<std::uint16_t>(sign | (rounded - 0x38000000) >> 13);
-}
-
-void quantize_q8_0(const float* values, std::int64_t count, std::byte* blocks) {
-  for (std::int64_t block = 0; block < count; ++block, values += 32, blocks += 34) {
-    float largest = 0;
-    for (int i = 0; i < 32; ++i) largest = std::max(largest, std::fabs(values[i]));
-    const float d = largest / 127, inverse = d != 0 ? 1 / d : 0;
-    const std::uint16_t scale = float_to_half(d);
-    std::memcpy(blocks, &scale, 2);
-    // The inverse of a subnormal scale is infinite; the scale itself is then 0 in binary16.
-    for (int i = 0; i < 32; ++i) {
-      const float q = scale == 0 ? 0 : std::round(values[i] * inverse);
-      blocks[2 + i] = static_cast<std::byte>(static_cast<std::int8_t>(q));
-    }
-  }
 }
 
 }  // namespace frugal

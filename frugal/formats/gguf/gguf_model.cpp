@@ -3,6 +3,7 @@
 #include "frugal/base/error.h"
 #include "frugal/base/sha256.h"
 #include "frugal/formats/gguf/gguf_writer.h"
+#include "frugal/formats/gguf/llama_mix.h"
 #include "frugal/formats/gguf/llama_names.h"
 #include "frugal/formats/row_stream.h"
 
@@ -103,19 +104,6 @@ class GgufModel : public ModelSource {
   std::vector<std::int64_t> row_bytes_;
 };
 
-const BlockType& export_type(const std::string& dtype) {
-  constexpr std::pair<const char*, const char*> kNames[] = {
-      {"f32", "F32"}, {"f16", "F16"}, {"bf16", "BF16"}, {"q8_0", "Q8_0"}};
-  for (const auto& [ours, theirs] : kNames) {
-    if (dtype == ours) return *find_block_type(std::string_view(theirs));
-  }
-  throw Error(Exit::usage, "--dtype is '" + dtype + "'", "choose f32, f16, bf16 or q8_0 for a GGUF file");
-}
-
-std::uint32_t file_type(const std::string& dtype) {  // llama.cpp's LLAMA_FTYPE
-  return dtype == "f32" ? 0 : dtype == "f16" ? 1 : dtype == "q8_0" ? 7 : 32;
-}
-
 }  // namespace
 
 std::unique_ptr<ModelSource> open_gguf_model(const std::filesystem::path& path) {
@@ -124,7 +112,8 @@ std::unique_ptr<ModelSource> open_gguf_model(const std::filesystem::path& path) 
 
 void export_gguf(const ModelSource& base, const RowReader& rows, const std::string& dtype,
                  const std::filesystem::path& out, const ExportProgress& progress) {
-  const BlockType& wanted = export_type(dtype);
+  const ExportDtype& wanted = find_export_dtype(dtype, false, "a GGUF file");
+  const std::vector<const BlockType*> types = llama_types(base.shape(), wanted);
   const BlockType& f32 = *find_block_type("F32");
   if (std::filesystem::exists(out))
     throw Error(Exit::input, out.string() + " exists", "choose another --out, or remove it first");
@@ -132,21 +121,19 @@ void export_gguf(const ModelSource& base, const RowReader& rows, const std::stri
   writer.set_text("general.architecture", gguf_architecture(base.shape()));
   writer.set_text("general.name", base.path().stem().string());
   if (!base.license().empty()) writer.set_text("general.license", base.license());
-  writer.set_u32("general.file_type", file_type(dtype));
+  writer.set_u32("general.file_type", wanted.file_type);
   writer.set_u32("general.quantization_version", 2);
   write_shape(writer, base.shape());
   write_tokenizer(writer, base.tokenizer()->model());
   if (!base.chat_template().empty()) writer.set_text("tokenizer.chat_template", base.chat_template());
   const std::vector<float> factors = rope_factors(base.shape());
   if (!factors.empty()) writer.declare("rope_freqs.weight", {static_cast<std::int64_t>(factors.size())}, f32);
-  const auto type_of = [&](const TensorSpec& spec) -> const BlockType& {
-    return spec.is_vector || spec.cols % wanted.elements != 0 ? f32 : wanted;
-  };
-  for (const TensorSpec& spec : base.tensors()) {
+  for (std::size_t index = 0; index < base.tensors().size(); ++index) {
+    const TensorSpec& spec = base.tensors()[index];
     writer.declare(
         gguf_name(spec.name),
         spec.is_vector ? std::vector<std::int64_t>{spec.cols} : std::vector<std::int64_t>{spec.cols, spec.rows},
-        type_of(spec));
+        *types[index]);
   }
   AtomicFile file(out);
   writer.write_header(file);
@@ -154,7 +141,6 @@ void export_gguf(const ModelSource& base, const RowReader& rows, const std::stri
   const std::int64_t head_dim = base.shape().head_dim;
   for (std::size_t index = 0; index < base.tensors().size(); ++index) {
     const SourceTensor& spec = base.tensors()[index];
-    const BlockType& type = type_of(spec);
     RowReader ordered = rows;
     if (has_rotary_rows(spec.name)) {
       ordered = [&](std::size_t id, std::int64_t begin, std::int64_t end, float* to) {
@@ -171,7 +157,7 @@ void export_gguf(const ModelSource& base, const RowReader& rows, const std::stri
         }
       };
     }
-    stream_rows(spec, index, ordered, type.name,
+    stream_rows(spec, index, ordered, *types[index],
                 [&](const void* bytes, std::size_t size) { writer.write_data(file, bytes, size); });
     progress(index + 1, base.tensors().size());
   }

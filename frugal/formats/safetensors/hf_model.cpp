@@ -8,6 +8,7 @@
 #include "frugal/base/atomic_folder.h"
 #include "frugal/base/error.h"
 #include "frugal/base/sha256.h"
+#include "frugal/formats/export_dtype.h"
 #include "frugal/formats/ggml/blocks.h"
 #include "frugal/formats/json_file.h"
 #include "frugal/formats/memory_map.h"
@@ -167,22 +168,11 @@ std::unique_ptr<ModelSource> open_hf_model(const fs::path& folder) { return std:
 
 void export_hf_folder(const ModelSource& base, const RowReader& rows, const std::string& dtype, const fs::path& out,
                       const ExportProgress& progress) {
-  struct Type {
-    const char *ours, *theirs, *torch;
-    std::uint64_t bytes;
-  };
-  constexpr Type kTypes[] = {
-      {"bf16", "BF16", "bfloat16", 2}, {"f16", "F16", "float16", 2}, {"f32", "F32", "float32", 4}};
-  const Type* type = nullptr;
-  for (const Type& known : kTypes) {
-    if (dtype == known.ours) type = &known;
-  }
-  if (type == nullptr)
-    throw Error(Exit::usage, "--dtype is '" + dtype + "'",
-                "choose bf16, f16 or f32 for a Hugging Face folder; q8_0 needs --out NAME.gguf");
+  const ExportDtype& wanted = find_export_dtype(dtype, true, "a Hugging Face folder");
+  const BlockType& type = wanted.type();
   const auto tokenizer = base.tokenizer();
   AtomicFolder folder(out);
-  Json config = config_from_shape(base.shape(), type->torch);
+  Json config = config_from_shape(base.shape(), std::string(wanted.torch_dtype));
   const TokenizerModel& model = tokenizer->model();
   if (model.bos >= 0) config["bos_token_id"] = model.bos;
   if (model.eos >= 0) config["eos_token_id"] = model.eos;
@@ -194,14 +184,14 @@ void export_hf_folder(const ModelSource& base, const RowReader& rows, const std:
 
   std::vector<SafeTensorHeader> headers;
   for (const TensorSpec& spec : base.tensors()) {
-    headers.push_back({spec.name, type->theirs,
+    headers.push_back({spec.name, std::string(type.name),
                        spec.is_vector ? std::vector{spec.cols} : std::vector{spec.rows, spec.cols},
-                       static_cast<std::uint64_t>(spec.rows * spec.cols) * type->bytes});
+                       static_cast<std::uint64_t>(spec.rows * spec.cols * type.bytes)});
   }
   AtomicFile file(folder / "model.safetensors");
   file.write(make_safetensors_header(headers));
   for (std::size_t index = 0; index < base.tensors().size(); ++index) {
-    stream_rows(base.tensors()[index], index, rows, type->theirs,
+    stream_rows(base.tensors()[index], index, rows, type,
                 [&](const void* bytes, std::size_t size) { file.write(bytes, size); });
     progress(index + 1, base.tensors().size());
   }

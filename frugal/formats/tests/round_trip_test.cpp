@@ -9,6 +9,8 @@
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/formats/ggml/blocks.h"
+#include "frugal/formats/ggml/half.h"
+#include "frugal/formats/gguf/llama_names.h"
 #include "frugal/formats/memory_map.h"
 #include "frugal/formats/tests/small_model.h"
 
@@ -258,4 +260,33 @@ TEST_F(RealModel, RowsAreThoseOfTransformers) {
 }
 
 }  // namespace
+
+// The root mean square error of matrices of the model in each type, against ggml's own quantiser without an importance
+// matrix (scripts/make_quantize_golden.py). The matrices lie on the grid of their file's Q4_1.
+TEST_F(RealModel, QuantisesWithAtMostTheErrorOfGgml) {
+  const Json golden = Json::parse(read_file(FRUGAL_SOURCE_DIR "/frugal/formats/tests/golden/smollm2_errors.json"));
+  ASSERT_EQ(golden.at("matrices").size(), 22u);
+  for (const Json& entry : golden.at("matrices")) {
+    std::size_t index = 0;
+    while (gguf_name(model->tensors().at(index).name) != entry.at("name")) ++index;
+    const SourceTensor& tensor = model->tensors()[index];
+    std::vector<float> values(static_cast<std::size_t>(entry.at("rows").get<std::int64_t>() * tensor.cols));
+    model->read_rows(index, 0, entry.at("rows"), values.data());
+    for (const auto& [name, theirs] : entry.at("errors").items()) {
+      const BlockType& type = *find_block_type(std::string_view(name));
+      // K-quants of columns that they cannot hold: whole blocks of the rows one after the other, in the file's order.
+      if (tensor.cols % type.elements != 0 && has_rotary_rows(tensor.name)) continue;
+      const auto count = static_cast<std::int64_t>(values.size()) / type.elements;
+      std::vector<std::byte> blocks(static_cast<std::size_t>(count * type.bytes));
+      std::vector<float> again(values.size());
+      type.quantize(values.data(), count, blocks.data());
+      type.dequantize(blocks.data(), count, again.data());
+      double sum = 0;
+      for (std::size_t i = 0; i < values.size(); ++i) sum += std::pow(double{again[i]} - values[i], 2);
+      EXPECT_LE(std::sqrt(sum / static_cast<double>(values.size())), 1.02 * theirs.get<double>())
+          << name << " of " << tensor.name;
+    }
+  }
+}
+
 }  // namespace frugal

@@ -11,11 +11,7 @@ struct AdaptConfig : TuneConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     TuneConfig::fields(c, v);
-    v({.name = "dtype",
-       .help = "of the matrices of the result; q8_0 for --out NAME.gguf alone",
-       .group = "output",
-       .choices = {"bf16", "f16", "f32", "q8_0"}},
-      c.dtype);
+    v(dtype_field(), c.dtype);
   }
 };
 

@@ -5,6 +5,7 @@
 #include "frugal/base/new_file.h"
 #include "frugal/base/processor.h"
 #include "frugal/base/validate.h"
+#include "frugal/formats/export_dtype.h"
 #include "frugal/tune/registry.h"
 
 namespace frugal {
@@ -39,18 +40,29 @@ bool computes_in_bf16(const ComputeConfig& config) {
   return config.compute == "bf16";
 }
 
+Field dtype_field() {
+  static const std::string help =
+      "of the matrices; what is not " + export_dtype_text(true) + " is for a GGUF file alone";
+  return {.name = "dtype", .help = help, .group = "output", .choices = export_dtype_names()};
+}
+
+void require_dtype_of(const std::string& dtype, const std::string& out) {
+  if (out.ends_with(".gguf") || find_export_dtype(dtype, false, "a GGUF file").is_plain()) return;
+  const std::string name = out.substr(0, out.find_last_not_of('/') + 1);
+  throw Error(Exit::usage, "--dtype is " + dtype + ", but --out " + name + " is a Hugging Face folder",
+              "write a GGUF file: --out " + name + ".gguf");
+}
+
 void validate(const ExportConfig& config) {
   std::string out = config.out;
   require_given("--out", out, "--out tuned or --out tuned.gguf");
   require_writable_parent("--out", out);
+  require_dtype_of(config.dtype, out);
   if (out.ends_with(".gguf") || out.ends_with(".safetensors")) {
     require_new_file("--out", out);
     return require_writable_file("--out", out);
   }
   while (out.size() > 1 && out.ends_with('/')) out.pop_back();
-  if (config.dtype == "q8_0")
-    throw Error(Exit::usage, "--dtype is q8_0, but --out " + out + " is a Hugging Face folder",
-                "write a GGUF file: --out " + out + ".gguf");
   require_new_folder(out);
 }
 

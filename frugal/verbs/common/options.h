@@ -37,6 +37,11 @@ struct ComputeConfig {
   }
 };
 
+// --dtype of what writes a model.
+Field dtype_field();
+// Error(Exit::usage): --out is no GGUF file, and nothing else holds such a type.
+void require_dtype_of(const std::string& dtype, const std::string& out);
+
 // Where a model is written, and how.
 struct ExportConfig {
   std::string out, dtype = "bf16";
@@ -47,11 +52,7 @@ struct ExportConfig {
        .help = "a folder for Hugging Face's format, or a file that ends in .gguf; must not be there yet",
        .group = "output"},
       c.out);
-    v({.name = "dtype",
-       .help = "of the matrices; q8_0 for GGUF alone",
-       .group = "output",
-       .choices = {"bf16", "f16", "f32", "q8_0"}},
-      c.dtype);
+    v(dtype_field(), c.dtype);
   }
 };
 

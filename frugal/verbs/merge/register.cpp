@@ -5,6 +5,7 @@
 #include "frugal/base/validate.h"
 #include "frugal/formats/adapter/lora_adapter.h"
 #include "frugal/formats/adapter/rows_adapter.h"
+#include "frugal/formats/export_dtype.h"
 #include "frugal/train/run/run_folder.h"
 #include "frugal/verbs/common/compute.h"
 #include "frugal/verbs/common/inspect.h"
@@ -78,6 +79,7 @@ void validate(const MergeConfig& c) {
   }
   require_not_input("--out", c.target.out, {{"MODEL", c.model}, {"RUN", c.run}, {"--data", c.data}});
   validate(c.target);
+  if (c.adapter) find_export_dtype(c.target.dtype, true, "an adapter");
   require_file("--data", c.data);
   require_at_least("--step", c.step, -1);
   require_between("--threads", static_cast<double>(c.threads), 0, 1024);

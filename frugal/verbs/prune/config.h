@@ -35,11 +35,7 @@ struct PruneVerbConfig {
        .group = "pruning",
        .choices = {"quick", "default", "paper"}},
       c.budget);
-    v({.name = "dtype",
-       .help = "of the matrices of the result; q8_0 for --out NAME.gguf alone",
-       .group = "output",
-       .choices = {"bf16", "f16", "f32", "q8_0"}},
-      c.dtype);
+    v(dtype_field(), c.dtype);
     v({.name = "checkpoint_every", .help = "steps between snapshots, >= 1", .group = "output"}, c.checkpoint_every);
     v({.name = "eval_every",
        .help = "steps between looks at the perplexity; only where units have gone since",

@@ -11,6 +11,8 @@
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/json.h"
+#include "frugal/formats/ggml/half.h"
+#include "frugal/formats/ggml/quantize.h"
 
 namespace frugal {
 namespace {
