@@ -74,11 +74,17 @@ void register_room(JobTable& table) { register_room_${room}(table); }
   endif()
 endforeach()
 
-# What the acceptance of BAdam and SPruFT is measured with; bench/small_scale.sh runs it. Built with the tests, so that
-# it goes on compiling.
+# What the acceptance of BAdam and SPruFT is measured with; bench/small_scale.sh runs it. Then the benchmarks of methods of
+# prune: bench/masks.cpp of bonsai is bin/bench_bonsai_masks. Built with the tests, so that they go on compiling.
 if(FRUGAL_TESTS)
   foreach(bench small_scale updates)
     add_executable(bench_${bench} frugal/tune/bench/${bench}.cpp)
     target_link_libraries(bench_${bench} PRIVATE frugal_tuners)
+  endforeach()
+  file(GLOB programs CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/frugal/prune/*/bench/*.cpp)
+  foreach(program ${programs})
+    string(REGEX REPLACE ".*/([^/]+)/bench/([^/]+)\\.cpp$" "bench_\\1_\\2" target ${program})
+    add_executable(${target} ${program})
+    target_link_libraries(${target} PRIVATE frugal_pruners)
   endforeach()
 endif()

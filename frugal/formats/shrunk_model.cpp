@@ -62,7 +62,7 @@ class ShrunkModel : public ModelSource {
       SourceTensor tensor;
       static_cast<TensorSpec&>(tensor) = spec;
       tensor.type = "F32";
-      tensor.bytes = static_cast<std::uint64_t>(spec.rows * spec.cols) * sizeof(float);
+      tensor.bytes = found->bytes;  // of the file, whose pages a row lies among
       tensors_.push_back(std::move(tensor));
       theirs_.push_back({index, rows_of(spec), columns_of(spec)});
       file_bytes_ += found->bytes;

@@ -158,7 +158,7 @@ void forward_layer(const LayerCall<T>& call, std::span<KvCache* const> caches, c
 
 template <class T>
 void DecoderState::forward_packed(PassMemory& pass, const WeightView& view, const PackedBatch& batch,
-                                  std::span<KvCache* const> caches, Tape* tape) {
+                                  std::span<KvCache* const> caches, const LayerRange& range, Tape* tape) {
   const int B = view.branches();
   const std::int64_t N = batch.size(), chunk = chunk_tokens(N, B), chunks = (N + chunk - 1) / chunk;
   reserve<T>(pass, view, N, tape != nullptr);
@@ -167,16 +167,21 @@ void DecoderState::forward_packed(PassMemory& pass, const WeightView& view, cons
     for (std::int64_t t = item * chunk; t < std::min(N, (item + 1) * chunk); ++t) {
       float* out[Preparation<T>::kMaxBranches];
       for (int b = 0; b < B; ++b) out[b] = hidden.at(b, t);
+      if (range.hidden != nullptr) {
+        for (int b = 0; b < B; ++b) std::copy_n(range.hidden + t * shape.hidden, shape.hidden, out[b]);
+        continue;
+      }
       view.rows(ids.embedding, batch.tokens[static_cast<std::size_t>(t)], batch.tokens[static_cast<std::size_t>(t)] + 1,
                 out);
     }
   });
+  const std::size_t last = std::min(range.last, layouts.size());
   const auto qkv_of = [&](std::size_t l) {
-    return l < layouts.size() ? prepare_qkv<T>(view, ids.layers[l], layouts[l], work.panels_qkv) : Preparation<T>();
+    return l < last ? prepare_qkv<T>(view, ids.layers[l], layouts[l], work.panels_qkv) : Preparation<T>();
   };
-  const Preparation<T> first = qkv_of(0);
+  const Preparation<T> first = qkv_of(range.first);
   threads.run(first.size(), [&](std::int64_t item, int) { first.run(view, item); });
-  for (std::size_t l = 0; l < layouts.size(); ++l) {
+  for (std::size_t l = range.first; l < last; ++l) {
     LayerTape* record = tape != nullptr && tape->records(l) ? &tape->at(l) : nullptr;
     const bool keeps = record != nullptr && tape->keeps();
     if (record != nullptr) record->input.grow(static_cast<std::size_t>(N * shape.hidden) * sizeof(float));
@@ -184,7 +189,7 @@ void DecoderState::forward_packed(PassMemory& pass, const WeightView& view, cons
     const Recording recording = keeps ? Recording::all : record != nullptr ? Recording::input : Recording::none;
     forward_layer<T>(call(pass, view, batch, l, pairs, record, recording), caches, qkv_of(l + 1));
   }
-  if (UnitObserver* observer = view.observer()) observer->hidden(layouts.size(), 0, N, hidden.at(0));
+  if (UnitObserver* observer = view.observer()) observer->hidden(last, 0, N, hidden.at(0));
 }
 
 template <class T>
@@ -270,16 +275,16 @@ const ModelShape& Decoder::shape() const { return state_->shape; }
 Compute Decoder::compute() const { return state_->compute; }
 
 std::unique_ptr<Pass> Decoder::forward(const WeightView& view, const PackedBatch& batch,
-                                       std::span<KvCache* const> caches) {
-  return std::make_unique<DecoderPass>(*state_, view, batch, caches, nullptr);
+                                       std::span<KvCache* const> caches, const LayerRange& layers) {
+  return std::make_unique<DecoderPass>(*state_, view, batch, caches, layers, nullptr);
 }
 
 std::unique_ptr<RecordedPass> Decoder::record(const WeightView& view, const PackedBatch& batch, const TapePlan& plan) {
-  return std::make_unique<DecoderPass>(*state_, view, batch, std::span<KvCache* const>(), &plan);
+  return std::make_unique<DecoderPass>(*state_, view, batch, std::span<KvCache* const>(), LayerRange(), &plan);
 }
 
 DecoderPass::DecoderPass(DecoderState& state, const WeightView& view, const PackedBatch& batch,
-                         std::span<KvCache* const> caches, const TapePlan* plan)
+                         std::span<KvCache* const> caches, const LayerRange& layers, const TapePlan* plan)
     : state_(state), view_(view), batch_(batch) {
   const std::int64_t vocab = state.shape.vocab;
   for (const std::int32_t token : batch.tokens) {
@@ -311,12 +316,12 @@ DecoderPass::DecoderPass(DecoderState& state, const WeightView& view, const Pack
     if (narrow)
       state.forward_few<float>(pass, view.store(), batch, caches);
     else
-      state.forward_packed<float>(pass, view, batch, caches, tape);
+      state.forward_packed<float>(pass, view, batch, caches, layers, tape);
   } else {
     if (narrow)
       state.forward_few<kernels::Bf16>(pass, view.store(), batch, caches);
     else
-      state.forward_packed<kernels::Bf16>(pass, view, batch, caches, tape);
+      state.forward_packed<kernels::Bf16>(pass, view, batch, caches, layers, tape);
   }
   for (std::size_t s = 0; s < caches.size(); ++s) caches[s]->length += batch.segments[s].length;
 }

@@ -21,8 +21,8 @@ class Decoder : public Model {
   const ModelShape& shape() const override;
   Compute compute() const override;
   using Model::forward;
-  std::unique_ptr<Pass> forward(const WeightView& view, const PackedBatch& batch,
-                                std::span<KvCache* const> caches = {}) override;
+  std::unique_ptr<Pass> forward(const WeightView& view, const PackedBatch& batch, std::span<KvCache* const> caches = {},
+                                const LayerRange& layers = {}) override;
   std::unique_ptr<RecordedPass> record(const WeightView& view, const PackedBatch& batch, const TapePlan& plan) override;
 
  private:

@@ -9,7 +9,7 @@ namespace frugal {
 class DecoderPass : public RecordedPass {
  public:
   DecoderPass(DecoderState& state, const WeightView& view, const PackedBatch& batch, std::span<KvCache* const> caches,
-              const TapePlan* plan);
+              const LayerRange& layers, const TapePlan* plan);
   ~DecoderPass() override;  // the memory goes back to the state
   DecoderPass(const DecoderPass&) = delete;
   DecoderPass& operator=(const DecoderPass&) = delete;

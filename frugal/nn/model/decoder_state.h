@@ -34,7 +34,7 @@ struct DecoderState {
   void reserve(PassMemory& pass, const WeightView& view, std::int64_t tokens, bool is_recorded);
   template <class T>
   void forward_packed(PassMemory& pass, const WeightView& view, const PackedBatch& batch,
-                      std::span<KvCache* const> caches, Tape* tape);
+                      std::span<KvCache* const> caches, const LayerRange& range, Tape* tape);
   template <class T>
   void forward_few(PassMemory& pass, const WeightStore& store, const PackedBatch& batch,
                    std::span<KvCache* const> caches);

@@ -72,6 +72,24 @@ TEST_P(Masked, IsAsGoodAsShrunk) {
   }
 }
 
+// Layers in two passes are as good as in one, and every branch starts from what the first one left.
+TEST_P(Masked, LayersGoOnWhereAnotherPassEnded) {
+  SmallDecoder m(GetParam());
+  std::vector<ModelMask> masks = {draw(m.store.shape(), 1, true).mask, draw(m.store.shape(), 2, true).mask};
+  for (ModelMask& mask : masks) mask[0] = {};
+  PackedBatch batch;
+  for (const auto& s : m.sequences) batch.append(s);
+  std::vector<Pass::Query> queries;
+  for (std::int64_t row = 0; row < batch.size(); ++row) queries.push_back({row, static_cast<std::int32_t>(row % 7)});
+  const MaskedView view(m.store, masks);
+  const std::vector<double> whole = m.decoder.forward(view, batch)->log_probabilities(queries);
+  const auto prefix = m.decoder.forward(m.view, batch, {}, {0, 1});
+  const LayerRange rest{.first = 1, .hidden = prefix->hidden().at(0)};
+  const std::vector<double> found = m.decoder.forward(view, batch, {}, rest)->log_probabilities(queries);
+  ASSERT_EQ(found.size(), whole.size());
+  for (std::size_t i = 0; i < whole.size(); ++i) EXPECT_NEAR(found[i], whole[i], 1e-5);
+}
+
 // Several masks go through one forward, and each gives what it gives alone.
 TEST_P(Masked, BranchesDoNotTouchEachOther) {
   SmallDecoder m(GetParam());

@@ -12,7 +12,8 @@ struct BonsaiConfig {
   std::int64_t masks = 0;
   std::string prior = "wanda", regression = "anchored", utility = "nll";
   ScopeConfig scope;
-  double attention_ratio = 1;
+  double attention_ratio = 1, race_tolerance = 0;
+  std::string design = "full";
   bool reference_compat = false;
 
   template <class Self, class Visitor>
@@ -45,6 +46,19 @@ struct BonsaiConfig {
        .help = "share of heads that are candidates, as a multiple of that of neurons, >= 0; 0 keeps all heads",
        .group = "bonsai"},
       c.attention_ratio);
+    v({.name = "design",
+       .help =
+           "what a pair of masks touches; full: every layer; block: a sixth of them in a row, so that it runs from the "
+           "first of these on",
+       .group = "bonsai",
+       .choices = {"full", "block"}},
+      c.design);
+    v({.name = "race_tolerance",
+       .help =
+           "a pair of masks sees no more windows, after four, when its difference is known to this share of what pairs "
+           "differ by, >= 0; 0: all windows",
+       .group = "bonsai"},
+      c.race_tolerance);
     v({.name = "reference_compat",
        .help =
            "candidates are a share of what is left while the budget is one of the original, as in the authors' code",
@@ -59,6 +73,8 @@ inline void validate(const BonsaiConfig& c) {
                   "0 or an even number from 4 to 100000", "--masks 200 is the paper's");
   require_setting(c.attention_ratio >= 0 && c.attention_ratio <= 100, "--attention-ratio", c.attention_ratio,
                   "0 to 100", "--attention-ratio 1 is usual");
+  require_setting(c.race_tolerance >= 0 && c.race_tolerance <= 10, "--race-tolerance", c.race_tolerance, "0 to 10",
+                  "--race-tolerance 0.3 is usual");
 }
 
 }  // namespace frugal

@@ -11,7 +11,7 @@ namespace frugal {
 
 struct PruneConfig {
   double sparsity = 0.5;
-  std::int64_t windows = 0, window_length = 0;  // 0: as the budget says
+  std::int64_t windows = 0, window_length = 0, masks_together = 0;  // 0: as the budget says
   std::string layout = "native";
   std::int64_t min_heads = 1, min_neurons = 32, neuron_multiple = 32;
 
@@ -25,6 +25,10 @@ struct PruneConfig {
       c.windows);
     v({.name = "window_length", .help = "tokens of a window; 0: as --budget says", .group = "pruning"},
       c.window_length);
+    v({.name = "masks_together",
+       .help = "masked models in one forward, even, at most 8; 0: as many as fill it and fit --memory",
+       .group = "pruning"},
+      c.masks_together);
     v({.name = "layout",
        .help =
            "native: layers of different sizes (GGUF's deci, per_layer_config); uniform: the same in all layers, which "
@@ -41,11 +45,11 @@ struct PruneConfig {
   }
 };
 
-// Masked models that go through one forward, even: as many as bring its rows to what an evaluation packs, at least a
-// pair, at most what a view has of branches.
-inline std::int64_t masks_together(std::int64_t window_length) {
-  constexpr std::int64_t kMost = 8;
-  return std::clamp<std::int64_t>(kPackedTokens / window_length / 2 * 2, 2, kMost);
+inline constexpr std::int64_t kMostMasksTogether = 8;  // what a view has of branches
+
+// Masked models that fill a forward, even: as many as bring its rows to what an evaluation packs, at least a pair.
+inline std::int64_t masks_that_fill(std::int64_t window_length) {
+  return std::clamp<std::int64_t>(kPackedTokens / window_length / 2 * 2, 2, kMostMasksTogether);
 }
 
 inline void validate(const PruneConfig& c) {
@@ -54,6 +58,8 @@ inline void validate(const PruneConfig& c) {
   require_setting(c.windows >= 0, "--windows", c.windows, "at least 0", "--windows 32 is usual");
   require_setting(c.window_length == 0 || c.window_length >= 8, "--window-length", c.window_length, "0 or at least 8",
                   "--window-length 256 is usual");
+  require_setting(c.masks_together >= 0 && c.masks_together % 2 == 0 && c.masks_together <= kMostMasksTogether,
+                  "--masks-together", c.masks_together, "0, 2, 4, 6 or 8", "--masks-together 4 is usual");
   require_setting(c.min_heads >= 0, "--min-heads", c.min_heads, "at least 0", "--min-heads 1 is usual");
   require_setting(c.min_neurons >= 0, "--min-neurons", c.min_neurons, "at least 0", "--min-neurons 32 is usual");
   require_setting(c.neuron_multiple >= 1, "--neuron-multiple", c.neuron_multiple, "at least 1",

@@ -6,14 +6,13 @@
 #include <filesystem>
 
 #include "frugal/base/atomic_file.h"
-#include "frugal/formats/tests/small_model.h"
-#include "frugal/prune/registry.h"
-#include "frugal/prune/torch/pruner.h"
+#include "frugal/prune/tests/pruned.h"
 
 namespace frugal {
 namespace {
 
 using formats_tests::SmallModel;
+using prune_tests::Pruned;
 
 // A fifth of the neurons and a head of layer 1 do nothing: their columns are 0.
 struct Planted {
@@ -35,37 +34,6 @@ Planted planted() {
   }
   return p;
 }
-
-std::vector<std::int32_t> some_text() {
-  std::vector<std::int32_t> tokens(2000);
-  for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<std::int32_t>((i * i * 7 + i * 13) % 256);
-  return tokens;
-}
-
-struct Pruned {
-  Pruned(const std::string& method, double sparsity, const Json& more = Json::object(), int threads = 2,
-         std::shared_ptr<const ModelSource> source = std::make_shared<SmallModel>(formats_tests::small_shape(true)))
-      : team(threads, single_threaded_torch),
-        model(std::move(source), WeightType::f32, Compute::f32, team, some_text(), -1) {
-    Json settings = {{"method", method}};
-    for (const FieldInfo& info : prune_methods().at(method).fields)
-      settings[std::string(info.field.name)] = info.initial;
-    if (settings.contains("masks")) settings["masks"] = 40;
-    settings.update(more);
-    prune_methods().at(method).validate(settings);
-    PrunerRegistry registry;
-    register_pruners(registry);
-    PruneConfig config{.sparsity = sparsity, .windows = 4, .window_length = 32};
-    config.min_neurons = 4, config.neuron_multiple = 1;
-    pruner = registry.make(method, settings, {model, config, 3});
-  }
-  void run(std::int64_t from = 0, std::int64_t to = -1) {
-    for (std::int64_t step = from; step < (to < 0 ? pruner->steps() : to); ++step) pruner->step(step);
-  }
-  Threads team;
-  PruneModel model;
-  std::unique_ptr<Pruner> pruner;
-};
 
 class EveryPruner : public testing::TestWithParam<std::string> {};
 
@@ -97,16 +65,7 @@ TEST_P(EveryPruner, StoppedAndResumedItTakesTheSameUnits) {
     if (stop <= 0 || stop >= steps) continue;
     Pruned first(GetParam(), 0.3), second(GetParam(), 0.3);
     first.run(0, stop);
-    State saved;
-    first.model.state(saved);
-    first.pruner->state(saved);
-    std::map<std::string, std::uint64_t> sizes;
-    for (const NamedBytes& part : saved.parts()) sizes[part.name] = part.bytes.size();
-    State restored(sizes);
-    second.model.state(restored);
-    second.pruner->state(restored);
-    for (std::size_t i = 0; i < saved.parts().size(); ++i)
-      std::copy(saved.parts()[i].bytes.begin(), saved.parts()[i].bytes.end(), restored.parts()[i].bytes.begin());
+    second.restore(first);
     second.run(stop);
     EXPECT_EQ(second.model.survivors().flags(), whole.model.survivors().flags()) << "stopped after " << stop;
   }

@@ -11,13 +11,14 @@
 namespace frugal {
 
 PruneModel::PruneModel(std::shared_ptr<const ModelSource> source, WeightType type, Compute compute, Threads& threads,
-                       std::vector<std::int32_t> tokens, std::int32_t bos)
+                       std::vector<std::int32_t> tokens, std::int32_t bos, std::uint64_t file_window)
     : source_(std::move(source)),
       type_(type),
       compute_(compute),
       threads_(threads),
       tokens_(std::move(tokens)),
       bos_(bos),
+      file_window_(file_window),
       survivors_(source_->shape()) {
   load();
 }
@@ -32,6 +33,7 @@ void PruneModel::load() {
   decoder_.reset();  // the smaller weights take the place of the larger ones
   store_.reset();
   store_ = std::make_unique<WeightStore>(open_shrunk(source_, survivors_.kept()), type_, threads_);
+  if (file_window_ > 0) store_->keep_resident(file_window_);
   decoder_ = std::make_unique<Decoder>(store_->shape(), threads_, compute_);
 }
 
@@ -71,13 +73,39 @@ Windows PruneModel::windows(std::uint64_t seed, std::uint64_t round, std::int64_
   return windows;
 }
 
-std::vector<double> PruneModel::losses(const Windows& windows, const std::vector<ModelMask>& masks) {
+std::vector<double> PruneModel::losses(std::span<const std::vector<std::int32_t>> windows,
+                                       const std::vector<ModelMask>& masks, const LayerRange& layers) {
   settle();
   const WindowLoss found = window_loss(*decoder_, MaskedView(*store_, masks), windows,
-                                       static_cast<std::int64_t>(windows.size()), kPackedTokens);
+                                       static_cast<std::int64_t>(windows.size()), kPackedTokens, layers);
   std::vector<double> means;
   for (std::size_t b = 0; b < masks.size(); ++b) means.push_back(found.mean(static_cast<int>(b)));
   return means;
+}
+
+void PruneModel::advance(Prefix& prefix, const Windows& windows, std::size_t layer) {
+  settle();
+  if (layer <= prefix.layer) return;
+  const BaseView view(*store_);
+  std::vector<float>& hidden = prefix.hidden;
+  const bool has_begun = !hidden.empty();
+  std::size_t rows = 0;
+  for (const auto& window : windows) rows += window.size();
+  hidden.resize(rows * static_cast<std::size_t>(shape().hidden));
+  for (std::size_t begin = 0, at = 0; begin < windows.size();) {
+    throw_if_interrupted();
+    PackedBatch batch;
+    do {
+      batch.append(windows[begin++]);
+    } while (begin < windows.size() &&
+             batch.size() + static_cast<std::int64_t>(windows[begin].size()) <= kPackedTokens);
+    const LayerRange layers{prefix.layer, layer, has_begun ? hidden.data() + at : nullptr};
+    const auto pass = decoder_->forward(view, batch, {}, layers);
+    const auto count = static_cast<std::size_t>(batch.size() * shape().hidden);
+    std::copy_n(pass->hidden().at(0), count, hidden.data() + at);
+    at += count;
+  }
+  prefix.layer = layer;
 }
 
 double PruneModel::loss(const Windows& windows) {

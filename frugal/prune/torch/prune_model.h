@@ -13,11 +13,18 @@ namespace frugal {
 
 using Windows = std::vector<std::vector<std::int32_t>>;
 
+// Hidden states of windows in front of a layer, with every unit on: where masks begin that leave the layers before as
+// they are.
+struct Prefix {
+  std::size_t layer = 0;
+  std::vector<float> hidden;  // [tokens of all windows, hidden]; of layer 0 empty
+};
+
 class PruneModel {
  public:
-  // bos: put before each window; negative: none. tokens: of the whole text.
+  // bos: put before each window; negative: none. tokens: of the whole text. file_window: see PlanChoices.
   PruneModel(std::shared_ptr<const ModelSource> source, WeightType type, Compute compute, Threads& threads,
-             std::vector<std::int32_t> tokens, std::int32_t bos);
+             std::vector<std::int32_t> tokens, std::int32_t bos, std::uint64_t file_window = 0);
   const Survivors& survivors() { return settle(), survivors_; }
   const ModelShape& shape() { return store().shape(); }  // of what is left
   const WeightStore& store() { return settle(), *store_; }
@@ -28,8 +35,10 @@ class PruneModel {
 
   // `count` windows of `length` tokens from places of the text that seed and round decide.
   Windows windows(std::uint64_t seed, std::uint64_t round, std::int64_t count, std::int64_t length) const;
-  // Mean negative log-likelihood of a token, in nats, over the windows; of each mask.
-  std::vector<double> losses(const Windows& windows, const std::vector<ModelMask>& masks);
+  // Mean negative log-likelihood of a token, in nats, over the windows; of each mask. layers: of a Prefix.
+  std::vector<double> losses(std::span<const std::vector<std::int32_t>> windows, const std::vector<ModelMask>& masks,
+                             const LayerRange& layers = {});
+  void advance(Prefix& prefix, const Windows& windows, std::size_t layer);  // to a layer that is no lower
   double loss(const Windows& windows);
   void unload();  // gives the weights' memory back; survivors() stays, nothing else is called afterwards
   void watch(const Windows& windows, UnitObserver& observer);  // a forward over each
@@ -43,6 +52,7 @@ class PruneModel {
   Threads& threads_;
   const std::vector<std::int32_t> tokens_;
   const std::int32_t bos_;
+  const std::uint64_t file_window_;
   Survivors survivors_;
   std::vector<std::uint8_t> flags_;  // as a snapshot has them
   bool is_unsettled_ = false;        // they were restored, and nobody has used the model since

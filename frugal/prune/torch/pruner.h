@@ -16,7 +16,9 @@ struct PruneContext {
   PruneModel& model;
   PruneConfig config;  // windows and their length as the budget settled them
   std::uint64_t seed = 1;
-  std::int64_t masks_together() const { return frugal::masks_together(config.window_length); }
+  std::int64_t masks_together() const {
+    return config.masks_together > 0 ? config.masks_together : masks_that_fill(config.window_length);
+  }
 
   SelectOptions select_options(std::int64_t budget) const {
     return {.budget = budget,

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "frugal/nn/model/model.h"
@@ -15,9 +16,10 @@ struct WindowLoss {
 };
 
 // Windows go together while they are at most `together` and their rows, of all branches, at most `rows`; a longer one
-// goes alone. after: called behind each forward with the windows that are done. Error(Exit::interrupted).
-WindowLoss window_loss(Model& model, const WeightView& view, const std::vector<std::vector<std::int32_t>>& windows,
-                       std::int64_t together, std::int64_t rows,
+// goes alone. layers: as a forward over all windows, one behind the other, would have them. after: called behind each
+// forward with the windows that are done. Error(Exit::interrupted).
+WindowLoss window_loss(Model& model, const WeightView& view, std::span<const std::vector<std::int32_t>> windows,
+                       std::int64_t together, std::int64_t rows, LayerRange layers = {},
                        const std::function<void(std::size_t done)>& after = {});
 
 }  // namespace frugal

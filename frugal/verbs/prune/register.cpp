@@ -6,6 +6,7 @@
 #include "frugal/base/validate.h"
 #include "frugal/data/text_windows.h"
 #include "frugal/plan/cuts.h"
+#include "frugal/plan/saturating.h"
 #include "frugal/prune/registry.h"
 #include "frugal/train/loop/run_config.h"
 #include "frugal/verbs/common/compute.h"
@@ -26,6 +27,25 @@ Budget budget_of(const std::string& name, std::int64_t context) {
   return {200, 32, std::min<std::int64_t>(256, context)};
 }
 
+// Of forwards with the rows of a window of the text that is measured, or of a window under so many masks. beside:
+// bytes.
+MethodPlan plan_masks(PlanRequest request, std::int64_t masks, std::int64_t window, std::uint64_t beside) {
+  request.length = std::max(kMeasuredLength, masks * window);
+  request.batch = std::max<std::int64_t>(1, kPackedTokens / request.length);
+  if (request.memory > 0) request.memory = std::max(beside + 1, request.memory) - beside;  // 0 is no limit
+  MethodPlan plan = plan_forward(request);
+  plan.parts.push_back({"prefix", beside});
+  return plan;
+}
+
+// Hidden states of all windows in front of a layer, in fp32: where masks of a block begin.
+std::uint64_t prefix_bytes(const Json& settings, const ModelShape& shape) {
+  if (settings.value("design", "") != "block") return 0;
+  const Saturating rows =
+      Saturating(settings["windows"].get<std::int64_t>()) * settings["window_length"].get<std::int64_t>();
+  return (rows * shape.hidden * 4).count();
+}
+
 // What --budget leaves to be said, and where the model and its run go.
 Checked check(const Settings& given) {
   Json settings = given.values();
@@ -43,12 +63,15 @@ Checked check(const Settings& given) {
   check_context(*model, "--window-length", window);
   settle_model_out(settings);
   PlanRequest request = plan_request(*model, c.compute, from_json<RunConfig>(given.values()).memory);
-  // The rows of one forward: of a window of the text that is measured, or of a window under all its masks.
-  const std::int64_t masks = prune_methods().at(c.method).has_masks ? masks_together(window) : 1;
-  request.length = std::max(kMeasuredLength, masks * window);
-  request.batch = std::max<std::int64_t>(1, kPackedTokens / request.length);
   request.all_tokens = true;
-  const MethodPlan plan = plan_forward(request);
+  const std::uint64_t beside = prefix_bytes(settings, request.shape);
+  const auto fits = [&](const MethodPlan& plan) { return request.memory == 0 || peak_of(plan) <= request.memory; };
+  const bool has_masks = prune_methods().at(c.method).has_masks, is_open = has_masks && c.prune.masks_together == 0;
+  std::int64_t masks = is_open ? masks_that_fill(window) : std::max<std::int64_t>(1, c.prune.masks_together);
+  MethodPlan plan = plan_masks(request, masks, window, beside);
+  while (is_open && masks > 2 && !fits(plan)) plan = plan_masks(request, masks -= 2, window, beside);
+  if (has_masks) settings["masks_together"] = masks;
+  settings["choices"] = plan.choices;
   const std::uint64_t peak = peak_of(plan);
   if (request.memory > 0 && peak > request.memory)
     throw Error(Exit::budget,
@@ -82,9 +105,6 @@ void validate(const PruneVerbConfig& c) {
   require_at_least("--eval-windows", c.eval_windows, 0);
   validate(c.prune);
   validate(c.compute);
-  if (c.compute.weight_type() == WeightType::stored)
-    throw Error(Exit::usage, "--weights is stored, but pruned rows and columns are copied",
-                "--weights bf16, f32 or nf4");
 }
 
 void register_verbs_prune(SystemTable& table) {

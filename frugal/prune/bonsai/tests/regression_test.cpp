@@ -15,13 +15,13 @@ MaskPairs pairs_of(std::size_t count, std::size_t units, const std::vector<doubl
   std::normal_distribution<double> normal;
   MaskPairs pairs;
   for (std::size_t i = 0; i < count; ++i) {
-    std::vector<std::uint8_t> on(units);
+    std::vector<std::int8_t> z(units);
     double first = 7, second = 7;
     for (std::size_t u = 0; u < units; ++u) {
-      on[u] = random() % 2;
-      (on[u] ? first : second) += beta[u];
+      z[u] = random() % 2 == 1 ? 1 : -1;
+      (z[u] > 0 ? first : second) += beta[u];
     }
-    pairs.on.push_back(on);
+    pairs.z.push_back(z);
     pairs.first.push_back(first + noise * normal(random));
     pairs.second.push_back(second + noise * normal(random));
   }
@@ -59,13 +59,13 @@ std::vector<double> solve(std::vector<std::vector<double>> A, std::vector<double
 
 // Ridge with an intercept that is not penalised, over all masks one by one: the normal equations.
 std::vector<double> primal(const MaskPairs& pairs, double gamma) {
-  const std::size_t N = pairs.on[0].size();
+  const std::size_t N = pairs.z[0].size();
   std::vector<std::vector<double>> A(N + 1, std::vector<double>(N + 1));
   std::vector<double> b(N + 1);
-  for (std::size_t i = 0; i < pairs.on.size(); ++i) {
+  for (std::size_t i = 0; i < pairs.z.size(); ++i) {
     for (const bool is_first : {true, false}) {
       std::vector<double> z(N + 1, 1);
-      for (std::size_t u = 0; u < N; ++u) z[u] = ((pairs.on[i][u] != 0) == is_first ? 0.5 : -0.5);
+      for (std::size_t u = 0; u < N; ++u) z[u] = (is_first ? 0.5 : -0.5) * pairs.z[i][u];
       for (std::size_t u = 0; u <= N; ++u) {
         for (std::size_t v = 0; v <= N; ++v) A[u][v] += z[u] * z[v];
         b[u] += z[u] * (is_first ? pairs.first[i] : pairs.second[i]);
@@ -100,14 +100,14 @@ TEST(Regression, DifferencesOfPairsAreTheWholeRidge) {
 TEST(Regression, TheLeaveOneOutShortcutIsRefitting) {
   const MaskPairs pairs = pairs_of(20, 30, truth(30), 0.5, 3);
   const Fit fit = ridge(pairs, 2.0);
-  for (std::size_t i = 0; i < pairs.on.size(); ++i) {
+  for (std::size_t i = 0; i < pairs.z.size(); ++i) {
     MaskPairs rest = pairs;
-    rest.on.erase(rest.on.begin() + static_cast<std::ptrdiff_t>(i));
+    rest.z.erase(rest.z.begin() + static_cast<std::ptrdiff_t>(i));
     rest.first.erase(rest.first.begin() + static_cast<std::ptrdiff_t>(i));
     rest.second.erase(rest.second.begin() + static_cast<std::ptrdiff_t>(i));
     const Fit without = ridge(rest, 2.0);
     double predicted = 0;
-    for (std::size_t u = 0; u < 30; ++u) predicted += (pairs.on[i][u] != 0 ? 1 : -1) * without.beta[u];
+    for (std::size_t u = 0; u < 30; ++u) predicted += pairs.z[i][u] * without.beta[u];
     EXPECT_NEAR(fit.leave_one_out[i], pairs.first[i] - pairs.second[i] - predicted, 1e-8);
   }
 }

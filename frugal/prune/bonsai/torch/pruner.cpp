@@ -2,11 +2,12 @@
 // utilities says what each unit is worth, the least useful go, and so on until the target.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "frugal/base/log.h"
 #include "frugal/base/philox.h"
 #include "frugal/prune/bonsai/config.h"
+#include "frugal/prune/bonsai/torch/design.h"
+#include "frugal/prune/bonsai/torch/race.h"
 #include "frugal/prune/bonsai/torch/regression.h"
 #include "frugal/prune/torch/pruner.h"
 
@@ -15,12 +16,6 @@ namespace bonsai {
 namespace {
 
 constexpr double kWorst = 1e8;  // utilities below minus this, and those that are no number, are taken for it
-
-struct Module {                         // units whose masks are drawn together
-  std::vector<std::size_t> candidates;  // into the units
-  std::vector<double> weights;          // w_u: the chance to be drawn
-  std::size_t off = 0;                  // of the candidates, in the first mask of a pair
-};
 
 class BonsaiPruner : public Pruner {
  public:
@@ -45,17 +40,18 @@ class BonsaiPruner : public Pruner {
     StepResult result;
     result.event = {{"iteration", iteration + 1}};
     if (config_.regression != "none") {
-      evaluate(iteration, part);
-      result.value = -utilities_.back();
+      evaluate(part);
+      result.value = losses_.back();
     }
-    if (part + 1 == per_iteration_) finish(iteration, result);
+    if (part + 1 == per_iteration_) finish(result);
     result.event["sparsity"] = model.survivors().sparsity();
     if (std::isnan(result.value)) result.value = model.survivors().sparsity();
     return result;
   }
 
   void state(State& state) override {
-    state.list("utilities", utilities_);
+    state.list("losses", losses_);
+    state.value("windows", seen_);
     if (state.is_restored()) prepared_ = -1;
   }
 
@@ -83,132 +79,76 @@ class BonsaiPruner : public Pruner {
     q_ = iteration + 1 == iterations() ? context_.config.sparsity - s
                                        : std::min(config_.step, context_.config.sparsity - s);
     const double local = config_.reference_compat ? q_ : std::min(1.0, q_ / (1 - s));
-    modules_.clear();
-    std::vector<std::size_t> heads;
-    for (std::size_t begin = 0; begin < units_.size();) {
-      std::size_t end = begin;
-      while (end < units_.size() && units_[end].layer == units_[begin].layer && units_[end].kind == units_[begin].kind)
-        ++end;
-      std::vector<std::size_t> own(end - begin);
-      std::iota(own.begin(), own.end(), begin);
-      const LayerShape& layer = shape.layers[static_cast<std::size_t>(units_[begin].layer)];
-      if (units_[begin].kind == UnitKind::neuron)
-        add_module(own, local, layer.ffn - context_.config.min_neurons);
-      else
-        keep_least(own, layer.kv_heads - context_.config.min_heads, heads);
-      begin = end;
-    }
-    // A layer has few key heads: where it would have one candidate, those of all layers are drawn together.
-    add_module(heads, local * config_.attention_ratio, static_cast<std::int64_t>(heads.size()));
+    design_ = Design(shape, units_, rho_,
+                     {.q = local,
+                      .head_q = local * config_.attention_ratio,
+                      .min_heads = context_.config.min_heads,
+                      .min_neurons = context_.config.min_neurons,
+                      .is_block = config_.design == "block",
+                      .pairs = config_.masks / 2,
+                      .seed = context_.seed,
+                      .iteration = static_cast<std::uint64_t>(iteration)});
+    prefix_ = {};
   }
 
-  // The `most` units of `own` with the lowest prior, appended: the others of the layer must stay.
-  void keep_least(std::vector<std::size_t> own, std::int64_t most, std::vector<std::size_t>& to) const {
-    std::stable_sort(own.begin(), own.end(), [&](std::size_t a, std::size_t b) { return rho_[a] < rho_[b]; });
-    own.resize(static_cast<std::size_t>(std::clamp<std::int64_t>(most, 0, static_cast<std::int64_t>(own.size()))));
-    to.insert(to.end(), own.begin(), own.end());
-  }
-
-  void add_module(std::vector<std::size_t> live, double q, std::int64_t most) {
-    const auto a = static_cast<double>(live.size());
-    if (live.empty() || q <= 0 || most <= 0) return;
-    Module module;
-    const double largest = rho_[*std::max_element(live.begin(), live.end(),
-                                                  [&](std::size_t x, std::size_t y) { return rho_[x] < rho_[y]; })];
-    const auto fixed = static_cast<std::int64_t>(std::floor(a * std::max(0.0, 1 - 2 * q)));
-    keep_least(live, std::min(most, static_cast<std::int64_t>(live.size()) - fixed), module.candidates);
-    for (const std::size_t u : module.candidates) module.weights.push_back(largest - rho_[u]);
-    const std::size_t half = (module.candidates.size() + 1) / 2;
-    module.off = std::min(static_cast<std::size_t>(std::floor(q * a)) + 1, half);
-    if (module.off > 0) modules_.push_back(std::move(module));
-  }
-
-  // Line 10: `off` candidates of each module without replacement, with chances that are as their weights (Efraimidis
-  // and Spirakis, 2006: those with the smallest -log(u) / w).
-  std::vector<std::size_t> draw(std::int64_t iteration, std::int64_t pair) const {
-    PhiloxSequence random(
-        philox_key(context_.seed, static_cast<std::uint64_t>(iteration), static_cast<std::uint32_t>(pair)),
-        named_stream("bonsai.masks"));
-    std::vector<std::size_t> off;
-    for (const Module& module : modules_) {
-      const auto positive = std::count_if(module.weights.begin(), module.weights.end(), [](double w) { return w > 0; });
-      const bool is_uniform = static_cast<std::size_t>(positive) < module.off;
-      std::vector<std::pair<double, std::size_t>> keys;
-      for (std::size_t i = 0; i < module.candidates.size(); ++i) {
-        const double u = (static_cast<double>(random.next()) + 0.5) * 0x1p-32, w = is_uniform ? 1 : module.weights[i];
-        keys.emplace_back(w > 0 ? -std::log(u) / w : INFINITY, module.candidates[i]);
-      }
-      std::nth_element(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(module.off), keys.end());
-      for (std::size_t i = 0; i < module.off; ++i) off.push_back(keys[i].second);
-    }
-    std::sort(off.begin(), off.end());
-    return off;
-  }
-
-  ModelMask mask_of(const std::vector<std::size_t>& off) const {
-    const ModelShape& shape = context_.model.shape();
-    ModelMask mask(shape.layers.size());
-    for (const std::size_t u : off) {
-      const Unit& unit = units_[u];
-      UnitMask& to = mask[static_cast<std::size_t>(unit.layer)];
-      if (unit.kind == UnitKind::neuron) {
-        to.neurons.push_back(unit.index);
-        continue;
-      }
-      const LayerShape& layer = shape.layers[static_cast<std::size_t>(unit.layer)];
-      const auto group = static_cast<std::int32_t>(layer.heads / layer.kv_heads);
-      for (std::int32_t i = 0; i < group; ++i) to.heads.push_back(unit.index * group + i);
-    }
-    return mask;
-  }
-
-  std::vector<std::size_t> all_candidates() const {
-    std::vector<std::size_t> all;
-    for (const Module& module : modules_) all.insert(all.end(), module.candidates.begin(), module.candidates.end());
-    std::sort(all.begin(), all.end());
-    return all;
-  }
-
-  // Lines 9 to 12: the masks of one part, in complementary pairs on the candidates, and their utilities.
-  void evaluate(std::int64_t iteration, std::int64_t part) {
-    const std::vector<std::size_t> candidates = all_candidates();
+  // Lines 9 to 12: the masks of one part, in complementary pairs on the candidates, and their losses.
+  void evaluate(std::int64_t part) {
     std::vector<ModelMask> masks;
     const std::int64_t first = part * context_.masks_together() / 2,
                        last = std::min(config_.masks / 2, first + context_.masks_together() / 2);
-    for (std::int64_t pair = first; pair < last; ++pair) {
-      const std::vector<std::size_t> off = draw(iteration, pair);
-      std::vector<std::size_t> rest;
-      std::set_difference(candidates.begin(), candidates.end(), off.begin(), off.end(), std::back_inserter(rest));
-      masks.push_back(mask_of(off));
-      masks.push_back(mask_of(rest));
+    for (std::int64_t index = first; index < last; ++index) {
+      const MaskPair pair = design_.pair(index);
+      if (index == first) context_.model.advance(prefix_, windows_, pair.begin);
+      masks.push_back(design_.mask(pair.first));
+      masks.push_back(design_.mask(pair.second));
     }
-    for (const double loss : context_.model.losses(windows_, masks)) {
-      const double utility = config_.utility == "ppl" ? -std::exp(loss) : -loss;
-      utilities_.push_back(std::isfinite(utility) ? std::max(utility, -kWorst) : -kWorst);
+    const RaceResult found = race(context_.model, windows_, prefix_, masks, config_.race_tolerance, losses_);
+    losses_.insert(losses_.end(), found.losses.begin(), found.losses.end());
+    seen_ += found.windows;
+  }
+
+  double utility(double loss) const {
+    const double utility = config_.utility == "ppl" ? -std::exp(loss) : -loss;
+    return std::isfinite(utility) ? std::max(utility, -kWorst) : -kWorst;
+  }
+
+  // What the regression reads. Pairs that touched other layers, or saw other windows, are alike in their differences
+  // alone: their means are left out.
+  MaskPairs measured(StepResult& result) const {
+    const bool are_alike = config_.design == "full" && config_.race_tolerance == 0;
+    std::int64_t broken = 0;
+    MaskPairs pairs;
+    for (std::int64_t index = 0; index < config_.masks / 2; ++index) {
+      const MaskPair pair = design_.pair(index);
+      std::vector<std::int8_t> z;
+      for (const std::size_t u : design_.candidates()) {
+        const bool in_first = std::binary_search(pair.first.begin(), pair.first.end(), u);
+        z.push_back(in_first ? -1 : std::binary_search(pair.second.begin(), pair.second.end(), u) ? 1 : 0);
+      }
+      pairs.z.push_back(std::move(z));
+      const double first = utility(losses_[static_cast<std::size_t>(2 * index)]),
+                   second = utility(losses_[static_cast<std::size_t>(2 * index + 1)]),
+                   mean = are_alike ? 0 : (first + second) / 2;
+      broken += (first == -kWorst) + (second == -kWorst);
+      pairs.first.push_back(first - mean);
+      pairs.second.push_back(second - mean);
     }
+    result.event["broken"] = broken;
+    if (broken == config_.masks)
+      throw Error(Exit::diverged, "the --utility of all " + std::to_string(broken) + " masked models is no number",
+                  "check the model with frugal eval, or take a smaller --step");
+    return pairs;
   }
 
   // Lines 13 to 17: importance of the candidates; the least useful go.
-  void finish(std::int64_t iteration, StepResult& result) {
-    const std::vector<std::size_t> candidates = all_candidates();
+  void finish(StepResult& result) {
+    const std::vector<std::size_t>& candidates = design_.candidates();
     std::vector<double> scores(units_.size(), INFINITY);
     if (config_.regression == "none") {
       for (const std::size_t u : candidates) scores[u] = rho_[u];
     } else {
-      const auto broken = std::count(utilities_.begin(), utilities_.end(), -kWorst);
-      result.event["broken"] = broken;
-      if (broken == static_cast<std::ptrdiff_t>(utilities_.size()))
-        throw Error(Exit::diverged, "the --utility of all " + std::to_string(broken) + " masked models is no number",
-                    "check the model with frugal eval, or take a smaller --step");
-      MaskPairs pairs;
-      for (std::int64_t pair = 0; pair < config_.masks / 2; ++pair) {
-        const std::vector<std::size_t> off = draw(iteration, pair);
-        std::vector<std::uint8_t> on;
-        for (const std::size_t u : candidates) on.push_back(!std::binary_search(off.begin(), off.end(), u));
-        pairs.on.push_back(std::move(on));
-        pairs.first.push_back(utilities_[static_cast<std::size_t>(2 * pair)]);
-        pairs.second.push_back(utilities_[static_cast<std::size_t>(2 * pair + 1)]);
-      }
+      const MaskPairs pairs = measured(result);
+      result.event["windows"] = seen_;
       // A prior is of a column of weights: a unit of many columns is worth so much more, and its score is again that of
       // one, so that what goes is worth little for the parameters it has.
       std::vector<double> expected;
@@ -225,7 +165,8 @@ class BonsaiPruner : public Pruner {
     SelectOptions options = context_.select_options(static_cast<std::int64_t>(q_ * P0_));
     options.is_local = config_.scope.is_local();
     context_.model.remove(select(context_.model.shape(), units_, scores, options));
-    utilities_.clear();
+    losses_.clear();
+    seen_ = 0;
     prepared_ = -1;
   }
 
@@ -237,9 +178,11 @@ class BonsaiPruner : public Pruner {
   Windows windows_;
   std::vector<Unit> units_;
   std::vector<double> rho_;
-  std::vector<Module> modules_;
+  Design design_;
+  Prefix prefix_;  // of the part's windows
   double q_ = 0;
-  std::vector<double> utilities_;  // of this iteration's masks
+  std::vector<double> losses_;  // of this iteration's masks
+  std::int64_t seen_ = 0;       // windows that they have seen, all together
 };
 
 std::unique_ptr<Pruner> make(const BonsaiConfig& config, PruneContext context) {

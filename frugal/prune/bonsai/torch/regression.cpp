@@ -14,18 +14,18 @@ namespace {
 
 constexpr std::size_t kFolds = 5;
 
-// X = 2 Z, entries +-1, and D.
+// X of rows z, and D.
 struct System {
   at::Tensor X, D;  // [pairs, units], [pairs], float64
 };
 
 System system_of(const MaskPairs& pairs, const std::vector<std::size_t>& chosen) {
   const auto n = static_cast<std::int64_t>(chosen.size()),
-             N = static_cast<std::int64_t>(pairs.on.empty() ? 0 : pairs.on[0].size());
+             N = static_cast<std::int64_t>(pairs.z.empty() ? 0 : pairs.z[0].size());
   System s{at::empty({n, N}, at::kDouble), at::empty({n}, at::kDouble)};
   double *x = s.X.mutable_data_ptr<double>(), *d = s.D.mutable_data_ptr<double>();
   for (const std::size_t i : chosen) {
-    for (const std::uint8_t on : pairs.on[i]) *x++ = on != 0 ? 1 : -1;
+    x = std::copy(pairs.z[i].begin(), pairs.z[i].end(), x);
     *d++ = pairs.first[i] - pairs.second[i];
   }
   return s;
@@ -60,7 +60,7 @@ struct Dual {
 std::vector<double> taus(const MaskPairs& pairs, const std::vector<double>& penalties,
                          const std::function<std::vector<at::Tensor>(const System&)>& solve) {
   std::vector<double> sum(penalties.size());
-  const std::size_t n = pairs.on.size(), folds = std::min(kFolds, n);
+  const std::size_t n = pairs.z.size(), folds = std::min(kFolds, n);
   for (std::size_t fold = 0; fold < folds; ++fold) {
     std::vector<std::size_t> kept, left_out;
     for (std::size_t i = 0; i < n; ++i) (i % folds == fold ? left_out : kept).push_back(i);
@@ -84,10 +84,13 @@ std::vector<double> taus(const MaskPairs& pairs, const std::vector<double>& pena
 }
 
 std::vector<std::size_t> all_of(const MaskPairs& pairs) {
-  std::vector<std::size_t> all(pairs.on.size());
+  std::vector<std::size_t> all(pairs.z.size());
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
   return all;
 }
+
+// trace(Z Z^T) / n of Z = X / 2.
+double scale_of(const at::Tensor& X) { return X.pow(2).sum().item<double>() / (4 * static_cast<double>(X.size(0))); }
 
 // The best tau; ties go to the larger penalty, which comes later.
 std::size_t best_of(const std::vector<double>& tau) {
@@ -136,8 +139,7 @@ Fit ridge(const MaskPairs& pairs, double gamma) {
 }
 
 Fit ridge(const MaskPairs& pairs) {
-  // trace(Z Z^T) / n: every entry of Z is +-1/2.
-  const double scale = static_cast<double>(pairs.on[0].size()) / 4;
+  const double scale = scale_of(system_of(pairs, all_of(pairs)).X);
   std::vector<double> gammas;
   for (int k = -4; k <= 4; ++k) gammas.push_back(scale * std::pow(10.0, k));
   const std::vector<double> tau = taus(pairs, gammas, [&](const System& s) {
@@ -169,11 +171,11 @@ Fit anchored_ridge(const MaskPairs& pairs, const std::vector<double>& expected) 
     return betas;
   };
   std::vector<double> gammas;
-  const double scale = w.dot(w).item<double>() / 4;
+  const System all = system_of(pairs, all_of(pairs));
+  const double scale = scale_of(all.X * w);
   for (int k = -4; k <= 4; ++k) gammas.push_back(scale * std::pow(10.0, k));
   const std::vector<double> tau = taus(pairs, gammas, [&](const System& s) { return solve(s, gammas); });
   const std::size_t best = best_of(tau);
-  const System all = system_of(pairs, all_of(pairs));
   return {.beta = values_of(solve(all, {gammas[best]})[0]), .gamma = gammas[best], .tau = tau[best]};
 }
 

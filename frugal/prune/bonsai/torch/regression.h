@@ -6,10 +6,11 @@
 
 namespace frugal::bonsai {
 
-// Complementary pairs: of pair i unit j is on in the first mask where on[i][j] is 1, in the second where it is 0.
+// Complementary pairs: unit j is on in the first mask of pair i alone where z[i][j] is 1, in the second alone where it
+// is -1, in both where it is 0.
 struct MaskPairs {
-  std::vector<std::vector<std::uint8_t>> on;  // [pairs][units]
-  std::vector<double> first, second;          // utilities
+  std::vector<std::vector<std::int8_t>> z;  // [pairs][units]
+  std::vector<double> first, second;        // utilities
 };
 
 struct Fit {
@@ -19,8 +20,9 @@ struct Fit {
   std::vector<double> leave_one_out;  // of ridge: residual of each pair's difference where it is left out
 };
 
-// With z = on - 1/2 and D = U_first - U_second: D = 2 beta^T z. Ridge over all masks with an intercept and the penalty
-// gamma is that of D on 2 z with 2 gamma. gamma: nine values over eight decades, by tau; ties go to the larger.
+// A mask is z / 2, that of the other -z / 2, and D = U_first - U_second = beta^T z. Ridge over all masks with an
+// intercept and the penalty gamma is that of D on z with 2 gamma. gamma: nine values over eight decades, by tau; ties
+// go to the larger.
 Fit ridge(const MaskPairs& pairs);
 Fit ridge(const MaskPairs& pairs, double gamma);
 // Importance is expected to be proportional to `expected` (all above 0), and what is learnt is by how much it is not:

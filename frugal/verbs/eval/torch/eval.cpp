@@ -91,7 +91,7 @@ Json perplexity(Session& session, const EvalConfig& config, BudgetGuard& guard) 
   const auto windows = handed().take<std::vector<std::vector<std::int32_t>>>("windows").value();  // the check made them
   Progress progress(windows.size(), "windows");
   const WindowLoss found =
-      window_loss(session.decoder, session.view, windows, config.batch, kTextTokens, [&](std::size_t done) {
+      window_loss(session.decoder, session.view, windows, config.batch, kTextTokens, {}, [&](std::size_t done) {
         guard.check("a forward");
         progress.update(done);
       });

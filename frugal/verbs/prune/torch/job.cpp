@@ -7,6 +7,7 @@
 #include "frugal/base/units.h"
 #include "frugal/core/budget/memory_usage.h"
 #include "frugal/data/text_windows.h"
+#include "frugal/plan/choices.h"
 #include "frugal/prune/torch/pruner.h"
 #include "frugal/train/loop/job_table.h"
 #include "frugal/verbs/common/model_out.h"
@@ -52,7 +53,7 @@ class PruneJob : public Job {
         tokenizer_(source_->tokenizer()),
         texts_(config_, *tokenizer_),
         model_(source_, config_.compute.weight_type(), compute_of(config_.compute), threads_, texts_.tokens,
-               tokenizer_->model().add_bos ? tokenizer_->model().bos : -1) {
+               tokenizer_->model().add_bos ? tokenizer_->model().bos : -1, choices_of(settings).file_window) {
     PrunerRegistry registry;
     register_pruners(registry);
     pruner_ = registry.make(config_.method, settings, {model_, config_.prune, seed_});

@@ -1,0 +1,128 @@
+#include "frugal/prune/bonsai/torch/design.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "frugal/base/philox.h"
+
+namespace frugal::bonsai {
+namespace {
+
+constexpr std::int64_t kBlocks = 6;  // a block has so great a part of the layers
+
+// The `most` units of `own` with the lowest prior, appended: the others of the layer must stay.
+void keep_least(std::vector<std::size_t> own, const std::vector<double>& rho, std::int64_t most,
+                std::vector<std::size_t>& to) {
+  std::stable_sort(own.begin(), own.end(), [&](std::size_t a, std::size_t b) { return rho[a] < rho[b]; });
+  own.resize(static_cast<std::size_t>(std::clamp<std::int64_t>(most, 0, static_cast<std::int64_t>(own.size()))));
+  to.insert(to.end(), own.begin(), own.end());
+}
+
+}  // namespace
+
+Design::Design(const ModelShape& shape, std::vector<Unit> units, const std::vector<double>& rho,
+               const DesignOptions& options)
+    : layers_(shape.layers), units_(std::move(units)), options_(options) {
+  std::vector<std::size_t> heads;
+  for (std::size_t begin = 0; begin < units_.size();) {
+    std::size_t end = begin;
+    while (end < units_.size() && units_[end].layer == units_[begin].layer && units_[end].kind == units_[begin].kind)
+      ++end;
+    std::vector<std::size_t> own(end - begin);
+    std::iota(own.begin(), own.end(), begin);
+    const LayerShape& layer = layers_[static_cast<std::size_t>(units_[begin].layer)];
+    if (units_[begin].kind == UnitKind::neuron)
+      add_module(own, rho, options.q, layer.ffn - options.min_neurons);
+    else
+      keep_least(own, rho, layer.kv_heads - options.min_heads, heads);
+    begin = end;
+  }
+  // A layer has few key heads: where it would have one candidate, those of all layers are drawn together.
+  add_module(heads, rho, options.head_q, static_cast<std::int64_t>(heads.size()));
+  for (const Module& module : modules_)
+    candidates_.insert(candidates_.end(), module.candidates.begin(), module.candidates.end());
+  std::sort(candidates_.begin(), candidates_.end());
+}
+
+void Design::add_module(std::vector<std::size_t> live, const std::vector<double>& rho, double q, std::int64_t most) {
+  const auto a = static_cast<double>(live.size());
+  if (live.empty() || q <= 0 || most <= 0) return;
+  Module module;
+  const double largest =
+      rho[*std::max_element(live.begin(), live.end(), [&](std::size_t x, std::size_t y) { return rho[x] < rho[y]; })];
+  const auto fixed = static_cast<std::int64_t>(std::floor(a * std::max(0.0, 1 - 2 * q)));
+  keep_least(live, rho, std::min(most, static_cast<std::int64_t>(live.size()) - fixed), module.candidates);
+  for (const std::size_t u : module.candidates) module.weights.push_back(largest - rho[u]);
+  const std::size_t half = (module.candidates.size() + 1) / 2;
+  module.off = std::min(static_cast<std::size_t>(std::floor(q * a)) + 1, half);
+  if (module.off > 0) modules_.push_back(std::move(module));
+}
+
+Design::Module Design::within(const Module& module, std::int64_t begin, std::int64_t end) const {
+  Module part;
+  for (std::size_t i = 0; i < module.candidates.size(); ++i) {
+    const std::int64_t layer = units_[module.candidates[i]].layer;
+    if (layer < begin || layer >= end) continue;
+    part.candidates.push_back(module.candidates[i]);
+    part.weights.push_back(module.weights[i]);
+  }
+  // The same share of them, rounded up.
+  const std::size_t all = module.candidates.size();
+  part.off = (part.candidates.size() * module.off + all - 1) / all;
+  return part;
+}
+
+MaskPair Design::pair(std::int64_t index) const {
+  PhiloxSequence random(philox_key(options_.seed, options_.iteration, static_cast<std::uint32_t>(index)),
+                        named_stream("bonsai.masks"));
+  const auto L = static_cast<std::int64_t>(layers_.size());
+  std::int64_t begin = 0, end = L;
+  if (options_.is_block) {
+    // Places of blocks, those that reach over an end included, so that every layer is in as many: one from each of
+    // `pairs` equal parts of them.
+    const std::int64_t length = (L + kBlocks - 1) / kBlocks, places = L + length - 1;
+    const double at = (static_cast<double>(index) + random.uniform()) / static_cast<double>(options_.pairs);
+    const std::int64_t place = std::min(places - 1, static_cast<std::int64_t>(at * static_cast<double>(places)));
+    end = std::min(L, place + 1);
+    begin = std::max<std::int64_t>(0, place + 1 - length);
+  }
+  MaskPair pair{.begin = static_cast<std::size_t>(begin)};
+  for (const Module& all : modules_) {
+    const Module part = options_.is_block ? within(all, begin, end) : Module();
+    const Module& module = options_.is_block ? part : all;
+    if (module.off == 0) continue;
+    // `off` candidates without replacement, with chances that are as their weights (Efraimidis and Spirakis, 2006:
+    // those with the smallest -log(u) / w).
+    const auto positive = std::count_if(module.weights.begin(), module.weights.end(), [](double w) { return w > 0; });
+    const bool is_uniform = static_cast<std::size_t>(positive) < module.off;
+    std::vector<std::pair<double, std::size_t>> keys;
+    for (std::size_t i = 0; i < module.candidates.size(); ++i) {
+      const double u = (static_cast<double>(random.next()) + 0.5) * 0x1p-32, w = is_uniform ? 1 : module.weights[i];
+      keys.emplace_back(w > 0 ? -std::log(u) / w : INFINITY, module.candidates[i]);
+    }
+    std::nth_element(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(module.off), keys.end());
+    for (std::size_t i = 0; i < keys.size(); ++i) (i < module.off ? pair.first : pair.second).push_back(keys[i].second);
+  }
+  std::sort(pair.first.begin(), pair.first.end());
+  std::sort(pair.second.begin(), pair.second.end());
+  return pair;
+}
+
+ModelMask Design::mask(const std::vector<std::size_t>& off) const {
+  ModelMask mask(layers_.size());
+  for (const std::size_t u : off) {
+    const Unit& unit = units_[u];
+    UnitMask& to = mask[static_cast<std::size_t>(unit.layer)];
+    if (unit.kind == UnitKind::neuron) {
+      to.neurons.push_back(unit.index);
+      continue;
+    }
+    const LayerShape& layer = layers_[static_cast<std::size_t>(unit.layer)];
+    const auto group = static_cast<std::int32_t>(layer.heads / layer.kv_heads);
+    for (std::int32_t i = 0; i < group; ++i) to.heads.push_back(unit.index * group + i);
+  }
+  return mask;
+}
+
+}  // namespace frugal::bonsai
