@@ -6,7 +6,8 @@ Usage: make_tokenizer_golden.py [model.gguf]
   small.json        a small BPE trained here (all 256 bytes, 120 merges), without pre-tokenizer
   small_NAME.json   pre-tokenizer, normalizer and ids of each text: "ids" with special tokens parsed, "plain" where it
                     differs when they are not
-  smollm2.json      ids for the tokenizer in model.gguf (SmolLM2), when given
+  smaller_NAME.json the same where the tokenizer keeps what every third text needs: "kept", ids of the larger one
+  smollm2.json      ids for the tokenizer in model.gguf (SmolLM2), when given, and smaller_smollm2.json
 """
 import json
 import os
@@ -61,6 +62,41 @@ def encode_all(tokenizer):
     return {"ids": ids, "plain": {str(i): p for i, (a, p) in enumerate(zip(ids, plain)) if a != p}}
 
 
+def smaller(tokenizer):
+    """Keeps what every third text needs, each step as the definition has it: tokens, what merges make on the way, bytes, added tokens."""
+    tree = json.loads(tokenizer.to_str())
+    vocab, added = tree["model"]["vocab"], tree["added_tokens"]
+    merges = [tuple(m.split(" ") if isinstance(m, str) else m) for m in tree["model"]["merges"]]
+    rank = {pair: i for i, pair in enumerate(merges)}
+    visible = [b for b in range(256) if 0x21 <= b <= 0x7E or 0xA1 <= b <= 0xAC or b >= 0xAE]
+    letter = {b: chr(b) for b in visible} | {b: chr(256 + i) for i, b in enumerate(b for b in range(256) if b not in visible)}
+    texts = {a["id"]: "".join(letter[b] for b in a["content"].encode()) for a in added}
+    texts = {i: t for t, i in vocab.items() if i not in texts} | texts
+    need = set()
+    for special in (False, True):
+        tokenizer.encode_special_tokens = special
+        for text in TEXTS[::3]:
+            need.update(tokenizer.encode(text, add_special_tokens=False).ids)
+    tokenizer.encode_special_tokens = False
+    for token in list(need):
+        parts = [c for c in texts[token] if c in vocab]
+        while True:
+            best = min(zip(parts, parts[1:]), key=lambda pair: rank.get(pair, len(merges)), default=None)
+            if best not in rank:
+                break
+            at = list(zip(parts, parts[1:])).index(best)
+            parts[at:at + 2] = [best[0] + best[1]]
+            need.add(vocab[parts[at]])
+    need.update(vocab[c] for c in letter.values() if c in vocab)
+    need.update(a["id"] for a in added)
+    new = {old: i for i, old in enumerate(sorted(need))}
+    tree["model"]["vocab"] = {t: new[i] for t, i in vocab.items() if i in new}
+    tree["model"]["merges"] = [m for m in merges if all(t in tree["model"]["vocab"] for t in (*m, m[0] + m[1]))]
+    for a in added:
+        a["id"] = new[a["id"]]
+    return {"kept": sorted(need)} | encode_all(Tokenizer.from_str(json.dumps(tree)))
+
+
 def small():
     """The corpus is the texts themselves: many merges are then exercised by them."""
     tokenizer = Tokenizer(models.BPE())
@@ -103,6 +139,7 @@ def main():
         tree = json.loads(tokenizer.to_str())
         write(f"small_{name}.json", {"pre": name, "pre_tokenizer": tree["pre_tokenizer"], "normalizer": tree["normalizer"],
                                      "ignore_merges": ignore_merges} | encode_all(tokenizer))
+        write(f"smaller_{name}.json", smaller(tokenizer))
     if len(sys.argv) > 1:
         from transformers import AutoTokenizer
         folder, file = os.path.split(os.path.abspath(sys.argv[1]))
@@ -110,6 +147,7 @@ def main():
         # The converter does not read tokenizer.ggml.pre; this is what the model's own tokenizer.json declares.
         tokenizer.pre_tokenizer = variants["smollm"][0]
         write("smollm2.json", {"pre": "smollm"} | encode_all(tokenizer))
+        write("smaller_smollm2.json", smaller(tokenizer))
 
 
 if __name__ == "__main__":

@@ -63,8 +63,9 @@ using RowReader = std::function<void(std::size_t index, std::int64_t begin, std:
 using ExportProgress = std::function<void(std::size_t done, std::size_t all)>;
 
 // A Hugging Face folder: config.json, model.safetensors, tokenizer.json, tokenizer_config.json (with the chat
-// template), generation_config.json. dtype: a plain one of export_dtype.h. The folder appears under its name
-// only when whole; Error(Exit::input) if it exists and is not empty.
+// template), generation_config.json; where layers differ, with code by which transformers loads it. dtype: a plain one
+// of export_dtype.h. The folder appears under its name only when whole; Error(Exit::input) if it exists and is not
+// empty.
 void export_hf_folder(const ModelSource& base, const RowReader& rows, const std::string& dtype,
                       const std::filesystem::path& out, const ExportProgress& progress);
 // A GGUF v3 file that llama.cpp loads. dtype: any of export_dtype.h; gguf/llama_mix.h says which tensor gets what.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
+#include <string>
 
 #include "frugal/base/error.h"
 #include "frugal/formats/tokenizer.h"
@@ -29,13 +31,41 @@ std::vector<std::int32_t> key_heads(const LayerShape& layer, const KeptUnits& ke
   return heads;
 }
 
+// A generation_config.json: eos_token_id and its like, suppress_tokens. Ids that are not kept leave lists; what then
+// has no id, and constraints on words, which are of ids in pairs and lists, go.
+Json with_kept_ids(Json config, const SmallerVocabulary& vocabulary) {
+  const auto id_of = [&](const Json& id) {
+    return id.is_number_integer() ? vocabulary.id_of(id.get<std::int32_t>()) : -1;
+  };
+  std::vector<std::string> gone;
+  for (auto& [key, value] : config.items()) {
+    if (key.ends_with("_ids") || key == "sequence_bias") gone.push_back(key);
+    if (!key.ends_with("_token_id") && !key.ends_with("suppress_tokens")) continue;
+    if (value.is_array()) {
+      Json kept = Json::array();
+      for (const Json& id : value) {
+        if (id_of(id) >= 0) kept.push_back(id_of(id));
+      }
+      value = kept;
+    } else if (id_of(value) >= 0) {
+      value = id_of(value);
+    } else {
+      gone.push_back(key);
+    }
+  }
+  for (const std::string& key : gone) config.erase(key);
+  return config;
+}
+
 class ShrunkModel : public ModelSource {
  public:
-  ShrunkModel(std::shared_ptr<const ModelSource> base, std::vector<KeptUnits> layers, bool drops_empty)
-      : base_(std::move(base)), kept_(std::move(layers)) {
+  ShrunkModel(std::shared_ptr<const ModelSource> base, std::vector<KeptUnits> layers, bool drops_empty,
+              std::optional<SmallerVocabulary> vocabulary)
+      : base_(std::move(base)), kept_(std::move(layers)), vocabulary_(std::move(vocabulary)) {
     path_ = base_->path();
     format_ = base_->format();
     shape_ = base_->shape();
+    if (vocabulary_) shape_.vocab = static_cast<std::int64_t>(vocabulary_->kept.size());
     for (std::size_t l = 0; l < shape_.layers.size(); ++l) {
       LayerShape& layer = shape_.layers[l];
       check_units(l, kept_[l].heads, layer.heads, "head");
@@ -104,9 +134,14 @@ class ShrunkModel : public ModelSource {
     base_->release_rows(id, from(begin), from(end - 1) + 1);
   }
   void read_ahead(std::size_t index) const override { base_->read_ahead(theirs_[index].id); }
-  std::unique_ptr<Tokenizer> tokenizer() const override { return base_->tokenizer(); }
+  std::unique_ptr<Tokenizer> tokenizer() const override {
+    return vocabulary_ ? std::make_unique<Tokenizer>(vocabulary_->tokenizer) : base_->tokenizer();
+  }
   std::string chat_template() const override { return base_->chat_template(); }
-  Json generation_config() const override { return base_->generation_config(); }
+  Json generation_config() const override {
+    Json config = base_->generation_config();
+    return vocabulary_ ? with_kept_ids(std::move(config), *vocabulary_) : config;
+  }
   std::string license() const override { return base_->license(); }
 
  private:
@@ -133,6 +168,7 @@ class ShrunkModel : public ModelSource {
     return rows;
   }
   std::vector<std::int32_t> rows_of(const TensorSpec& spec) const {
+    if (vocabulary_ && (spec.role == Role::embedding || spec.role == Role::head)) return vocabulary_->kept;
     if (!spec.is_of_layer()) return {};
     const auto l = static_cast<std::size_t>(layers_[static_cast<std::size_t>(spec.layer)]);
     switch (spec.role) {
@@ -156,6 +192,7 @@ class ShrunkModel : public ModelSource {
   }
   std::shared_ptr<const ModelSource> base_;
   std::vector<KeptUnits> kept_;
+  std::optional<SmallerVocabulary> vocabulary_;
   std::vector<Theirs> theirs_;
   std::vector<std::int64_t> layers_;  // of the base, for each of this model
 };
@@ -183,7 +220,22 @@ std::unique_ptr<ModelSource> open_shrunk(std::shared_ptr<const ModelSource> base
     throw Error(Exit::internal,
                 std::to_string(layers.size()) + " layers for a model of " + std::to_string(base->shape().layers.size()),
                 "report this");
-  return std::make_unique<ShrunkModel>(std::move(base), std::move(layers), drops_empty);
+  return std::make_unique<ShrunkModel>(std::move(base), std::move(layers), drops_empty, std::nullopt);
+}
+
+std::unique_ptr<ModelSource> with_vocabulary(std::shared_ptr<const ModelSource> base, SmallerVocabulary vocabulary) {
+  const ModelShape& shape = base->shape();
+  for (std::size_t id = 0; id < vocabulary.kept.size(); ++id) {
+    if (vocabulary.kept[id] < shape.vocab) continue;
+    throw Error(Exit::input,
+                "the token '" + vocabulary.tokenizer.tokens[id].substr(0, 60) + "' has the id " +
+                    std::to_string(vocabulary.kept[id]) + ", but the model has " + std::to_string(shape.vocab) +
+                    " rows",
+                "use the tokenizer.json that belongs to the model");
+  }
+  std::vector<KeptUnits> all;
+  for (const LayerShape& layer : shape.layers) all.push_back(all_units(layer));
+  return std::make_unique<ShrunkModel>(std::move(base), std::move(all), false, std::move(vocabulary));
 }
 
 }  // namespace frugal

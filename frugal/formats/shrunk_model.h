@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "frugal/formats/model_source.h"
+#include "frugal/formats/smaller_vocabulary.h"
 
 namespace frugal {
 
@@ -19,6 +20,10 @@ struct KeptUnits {
 // heads that do not divide over key heads.
 std::unique_ptr<ModelSource> open_shrunk(std::shared_ptr<const ModelSource> base, std::vector<KeptUnits> layers,
                                          bool drops_empty = false);
+
+// The model with the rows of the embedding and the head that a smaller vocabulary keeps, and its tokenizer. Ids of the
+// generation's settings follow. Error(Exit::input): a token has no row.
+std::unique_ptr<ModelSource> with_vocabulary(std::shared_ptr<const ModelSource> base, SmallerVocabulary vocabulary);
 
 // All units of a layer.
 KeptUnits all_units(const LayerShape& layer);

@@ -51,6 +51,9 @@ class Tokenizer {
   // UTF-8 text to ids; may be called from several threads. Invalid UTF-8 is encoded byte by byte. parse_special: added
   // tokens in the text become their ids.
   std::vector<std::int32_t> encode(std::string_view text, bool parse_special = false) const;
+  // By id: whether the texts have the token, added tokens parsed or not, or merges pass through it on the way to one
+  // that they have, or it is a single byte.
+  std::vector<bool> needed_by(const std::vector<std::string>& texts) const;
   // Adds bos and eos where the model asks for them.
   std::vector<std::int32_t> encode_with_special(std::string_view text, bool parse_special = false) const;
   // The bytes of the tokens in a row. Ids out of range are skipped.

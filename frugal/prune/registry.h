@@ -5,7 +5,8 @@
 namespace frugal {
 
 struct PruneMethodInfo : Plugin {
-  bool has_masks = false;  // evaluates masked models, several at a time where the budget has room
+  bool takes_layers = false;  // whole ones; minima of heads and neurons do not matter
+  bool has_masks = false;     // evaluates masked models, several at a time where the budget has room
 };
 using PruneMethodTable = Table<PruneMethodInfo>;
 

@@ -14,11 +14,14 @@ std::unique_ptr<ModelSource> open_gguf_model(const std::filesystem::path& path);
 ModelShape shape_from_gguf(const GgufFile& file, const std::string& name);
 TokenizerModel tokenizer_from_gguf(const GgufFile& file, const std::string& name);
 
+// Error(Exit::input): layers that the architecture cannot say; a tokenizer that has no name in GGUF.
+void require_gguf(const ModelShape& shape);
+void require_gguf(const TokenizerModel& tokenizer);
+
 class GgufWriter;
-std::string gguf_architecture(const ModelShape& shape);  // llama, or deci where layers differ
-// Error(Exit::input): layers that the architecture cannot say.
-void write_shape(GgufWriter& out, const ModelShape& shape);
-void write_tokenizer(GgufWriter& out, const TokenizerModel& model);
+std::string gguf_architecture(const ModelShape& shape);              // llama, or deci where layers differ
+void write_shape(GgufWriter& out, const ModelShape& shape);          // Error: see require_gguf
+void write_tokenizer(GgufWriter& out, const TokenizerModel& model);  // Error: see require_gguf
 std::vector<float> rope_factors(
     const ModelShape& shape);  // llama3 scaling as rope_freqs.weight, [head_dim / 2]; else empty
 

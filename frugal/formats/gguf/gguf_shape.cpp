@@ -165,18 +165,24 @@ std::string gguf_architecture(const ModelShape& shape) { return shape.is_uniform
 
 // llama.cpp reads unequal layers where an architecture indexes by layer: of these deci is llama's. Its head sizes come
 // from layer 0, and a layer without feed-forward loses its attention.
-void write_shape(GgufWriter& out, const ModelShape& shape) {
-  const std::string architecture = gguf_architecture(shape);
-  const bool is_uniform = shape.is_uniform();
-  std::vector<std::int32_t> heads, kv_heads, ffn;
+void require_gguf(const ModelShape& shape) {
   for (std::size_t i = 0; i < shape.layers.size(); ++i) {
     const LayerShape& layer = shape.layers[i];
     const auto refuse = [&](const std::string& what) {
       throw Error(Exit::input, "layer " + std::to_string(i) + " " + what + ", which GGUF's deci cannot say",
-                  "write a Hugging Face folder (--out without .gguf), or prune with --layout uniform");
+                  "write a Hugging Face folder (--out without .gguf), or prune with --layout uniform or padded");
     };
     if (layer.ffn == 0 && layer.heads > 0) refuse("has attention and no feed-forward");
     if (i == 0 && layer.heads == 0) refuse("has no attention");
+  }
+}
+
+void write_shape(GgufWriter& out, const ModelShape& shape) {
+  const std::string architecture = gguf_architecture(shape);
+  const bool is_uniform = shape.is_uniform();
+  std::vector<std::int32_t> heads, kv_heads, ffn;
+  require_gguf(shape);
+  for (const LayerShape& layer : shape.layers) {
     heads.push_back(static_cast<std::int32_t>(layer.heads));
     kv_heads.push_back(static_cast<std::int32_t>(layer.kv_heads));
     ffn.push_back(static_cast<std::int32_t>(layer.ffn));

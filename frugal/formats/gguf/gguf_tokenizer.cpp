@@ -59,11 +59,15 @@ TokenizerModel tokenizer_from_gguf(const GgufFile& file, const std::string& name
   return model;
 }
 
-void write_tokenizer(GgufWriter& out, const TokenizerModel& model) {
+void require_gguf(const TokenizerModel& model) {
   if (model.pre.starts_with('[') || model.nfc) {
     throw Error(Exit::input, "the tokenizer splits or normalises text in a way GGUF has no name for",
                 "export a Hugging Face folder");
   }
+}
+
+void write_tokenizer(GgufWriter& out, const TokenizerModel& model) {
+  require_gguf(model);
   std::vector<std::int32_t> types(model.tokens.size(), kNormal);
   std::vector<std::string> tokens = model.tokens;
   for (const auto& added : model.added) {

@@ -15,6 +15,7 @@
 #include "frugal/formats/names.h"
 #include "frugal/formats/row_stream.h"
 #include "frugal/formats/safetensors/model_card.h"
+#include "frugal/formats/safetensors/modeling_code.h"
 #include "frugal/formats/safetensors/safetensors_file.h"
 #include "frugal/formats/tokenizer.h"
 
@@ -176,6 +177,12 @@ void export_hf_folder(const ModelSource& base, const RowReader& rows, const std:
   const TokenizerModel& model = tokenizer->model();
   if (model.bos >= 0) config["bos_token_id"] = model.bos;
   if (model.eos >= 0) config["eos_token_id"] = model.eos;
+  if (!base.shape().is_uniform()) {
+    const std::string module = fs::path(kModelingFile).stem().string();
+    config["auto_map"] = {{"AutoConfig", module + ".FrugalLlamaConfig"},
+                          {"AutoModelForCausalLM", module + ".FrugalLlamaForCausalLM"}};
+    write_file(folder / kModelingFile, kModelingCode);
+  }
   write_file(folder / "config.json", config.dump(2) + "\n");
   write_file(folder / "generation_config.json", base.generation_config().dump(2) + "\n");
   write_file(folder / "tokenizer.json", tokenizer->to_json().dump() + "\n");

@@ -71,6 +71,7 @@ void Merges::encode(std::string_view word, const std::array<std::int32_t, 256>& 
     auto& right = symbols[static_cast<std::size_t>(symbol.next)];
     if (right.id != best.right) continue;
     symbol.id = find(best.left, best.right).id;
+    if (scratch.made != nullptr) (*scratch.made)[static_cast<std::size_t>(symbol.id)] = true;
     symbol.next = right.next;
     right.id = -1;
     if (symbol.next >= 0) symbols[static_cast<std::size_t>(symbol.next)].previous = best.at;

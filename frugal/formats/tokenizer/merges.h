@@ -24,6 +24,7 @@ class Merges {
     };
     std::vector<Symbol> symbols;
     std::vector<Candidate> heap;
+    std::vector<bool>* made = nullptr;  // where it is there: by id, set for all that a rule makes on the way
   };
 
   explicit Merges(std::size_t rules);                          // how many add() will bring

@@ -218,6 +218,28 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, bool parse_sp
   return out;
 }
 
+std::vector<bool> Tokenizer::needed_by(const std::vector<std::string>& texts) const {
+  std::vector<bool> is_needed(static_cast<std::size_t>(size())), is_made(is_needed.size());
+  for (const std::string& text : texts) {
+    for (const bool parse_special : {false, true}) {
+      for (const std::int32_t id : encode(text, parse_special)) is_needed[static_cast<std::size_t>(id)] = true;
+    }
+  }
+  // What is joined inside a token is the same in every word: a pair across its ends would have come between, and the
+  // token would not be there.
+  std::vector<std::int32_t> ids;
+  Merges::Scratch scratch;
+  scratch.made = &is_made;
+  for (std::size_t id = 0; id < is_needed.size(); ++id) {
+    if (is_needed[id]) state_->merges.encode(state_->pieces[id], state_->byte_ids, scratch, ids);
+  }
+  for (std::size_t id = 0; id < is_needed.size(); ++id) is_needed[id] = is_needed[id] || is_made[id];
+  for (const std::int32_t id : state_->byte_ids) {
+    if (id >= 0) is_needed[static_cast<std::size_t>(id)] = true;
+  }
+  return is_needed;
+}
+
 std::vector<std::int32_t> Tokenizer::encode_with_special(std::string_view text, bool parse_special) const {
   const TokenizerModel& model = state_->model;
   std::vector<std::int32_t> out = encode(text, parse_special);

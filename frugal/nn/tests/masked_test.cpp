@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "frugal/formats/padded_model.h"
 #include "frugal/formats/shrunk_model.h"
 #include "frugal/nn/tests/backward_model.h"
 
@@ -88,6 +89,56 @@ TEST_P(Masked, LayersGoOnWhereAnotherPassEnded) {
   const std::vector<double> found = m.decoder.forward(view, batch, {}, rest)->log_probabilities(queries);
   ASSERT_EQ(found.size(), whole.size());
   for (std::size_t i = 0; i < whole.size(); ++i) EXPECT_NEAR(found[i], whole[i], 1e-5);
+}
+
+// Zeros up to the largest layer change nothing.
+TEST_P(Masked, PaddedComputesTheSame) {
+  SmallDecoder m(GetParam());
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    const std::shared_ptr<const ModelSource> small = open_shrunk(m.source, draw(m.store.shape(), seed, true).kept);
+    const std::shared_ptr<const ModelSource> padded = open_padded(small);
+    EXPECT_TRUE(padded->shape().is_uniform());
+    const WeightStore store(small, WeightType::f32, m.team), larger(padded, WeightType::f32, m.team);
+    Decoder decoder(store.shape(), m.team, Compute::f32), own(larger.shape(), m.team, Compute::f32);
+    const std::vector<float> before = logits_of(m, BaseView(store), decoder),
+                             after = logits_of(m, BaseView(larger), own);
+    double most = 0;
+    for (std::size_t i = 0; i < before.size(); ++i)
+      most = std::max(most, std::abs(static_cast<double>(before[i]) - static_cast<double>(after[i])));
+    EXPECT_LT(most, 1e-5) << "seed " << seed;
+  }
+}
+
+// Fewer words: the logits of those that stay are what they were, to the bit.
+TEST_P(Masked, WordsThatStayKeepTheirLogits) {
+  SmallDecoder m(GetParam());
+  SmallerVocabulary few;
+  const std::int64_t all = m.store.shape().vocab;
+  std::vector<bool> is_used(static_cast<std::size_t>(all));
+  for (const auto& sequence : m.sequences) {
+    for (const std::int32_t token : sequence) is_used[static_cast<std::size_t>(token)] = true;
+  }
+  for (std::int32_t token = 0; token < all; ++token) {
+    if (is_used[static_cast<std::size_t>(token)] || token % 3 == 0) few.kept.push_back(token);
+  }
+  ASSERT_LT(few.kept.size(), static_cast<std::size_t>(all));
+  few.tokenizer.tokens.resize(few.kept.size());
+  const std::vector<float> before = logits_of(m, m.view, m.decoder);
+  const std::shared_ptr<const ModelSource> source = with_vocabulary(m.source, few);
+  const WeightStore store(source, WeightType::f32, m.team);
+  Decoder decoder(store.shape(), m.team, Compute::f32);
+  for (auto& sequence : m.sequences) {
+    for (std::int32_t& token : sequence) token = few.id_of(token);
+  }
+  const std::vector<float> after = logits_of(m, BaseView(store), decoder);
+  const std::size_t own = few.kept.size(), rows = after.size() / own;
+  ASSERT_EQ(rows * static_cast<std::size_t>(all), before.size());
+  std::size_t other = 0;
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t j = 0; j < own; ++j)
+      other += after[r * own + j] != before[r * static_cast<std::size_t>(all) + static_cast<std::size_t>(few.kept[j])];
+  }
+  EXPECT_EQ(other, 0u);
 }
 
 // Several masks go through one forward, and each gives what it gives alone.

@@ -10,6 +10,7 @@ namespace frugal {
 struct BonsaiConfig {
   double step = 0.05;
   std::int64_t masks = 0;
+  bool has_metric() const { return utility != "nll" && utility != "ppl"; }
   std::string prior = "wanda", regression = "anchored", utility = "nll";
   ScopeConfig scope;
   double attention_ratio = 1, race_tolerance = 0;
@@ -37,9 +38,10 @@ struct BonsaiConfig {
        .choices = {"anchored", "ridge", "lasso", "none"}},
       c.regression);
     v({.name = "utility",
-       .help = "of a masked model: minus its loss, or minus its perplexity as the paper has it",
+       .help = "of a masked model: minus its loss, or minus its perplexity as the paper has it; with --labels also a "
+               "metric, on four examples for each of --windows",
        .group = "bonsai",
-       .choices = {"nll", "ppl"}},
+       .choices = {"nll", "ppl", "accuracy", "balanced_accuracy", "f1"}},
       c.utility);
     ScopeConfig::fields(c.scope, v);
     v({.name = "attention_ratio",

@@ -11,6 +11,7 @@ namespace frugal {
 
 struct PruneConfig {
   double sparsity = 0.5;
+  std::string vocabulary_from;
   std::int64_t windows = 0, window_length = 0, masks_together = 0;  // 0: as the budget says
   std::string layout = "native";
   std::int64_t min_heads = 1, min_neurons = 32, neuron_multiple = 32;
@@ -18,9 +19,14 @@ struct PruneConfig {
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "sparsity",
-       .help = "share of the blocks' parameters to remove, in (0, 1); embeddings and head are not counted",
+       .help = "share of the blocks' parameters to remove, in (0, 1); embeddings and head are not counted; 0 with "
+               "--vocabulary-from alone",
        .group = "pruning"},
       c.sparsity);
+    v({.name = "vocabulary_from",
+       .help = "a text file: the model keeps the tokens that it needs; other texts take more tokens",
+       .group = "pruning"},
+      c.vocabulary_from);
     v({.name = "windows", .help = "windows of text that units are judged on; 0: as --budget says", .group = "pruning"},
       c.windows);
     v({.name = "window_length", .help = "tokens of a window; 0: as --budget says", .group = "pruning"},
@@ -32,9 +38,9 @@ struct PruneConfig {
     v({.name = "layout",
        .help =
            "native: layers of different sizes (GGUF's deci, per_layer_config); uniform: the same in all layers, which "
-           "every program loads",
+           "every program loads; padded: chosen as native, zeros up to the largest layer, which every program loads",
        .group = "pruning",
-       .choices = {"native", "uniform"}},
+       .choices = {"native", "uniform", "padded"}},
       c.layout);
     v({.name = "min_heads", .help = "key heads that each layer keeps, >= 0", .group = "pruning"}, c.min_heads);
     v({.name = "min_neurons", .help = "neurons that each layer keeps, >= 0", .group = "pruning"}, c.min_neurons);
@@ -53,7 +59,8 @@ inline std::int64_t masks_that_fill(std::int64_t window_length) {
 }
 
 inline void validate(const PruneConfig& c) {
-  require_setting(c.sparsity > 0 && c.sparsity < 1, "--sparsity", c.sparsity, "a number in (0, 1)",
+  const bool is_of_words = c.sparsity == 0 && !c.vocabulary_from.empty();
+  require_setting(is_of_words || (c.sparsity > 0 && c.sparsity < 1), "--sparsity", c.sparsity, "a number in (0, 1)",
                   "--sparsity 0.5 removes half");
   require_setting(c.windows >= 0, "--windows", c.windows, "at least 0", "--windows 32 is usual");
   require_setting(c.window_length == 0 || c.window_length >= 8, "--window-length", c.window_length, "0 or at least 8",

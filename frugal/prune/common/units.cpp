@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "frugal/base/error.h"
 
@@ -66,6 +67,56 @@ void take(std::vector<Group>& groups, std::int64_t budget, const std::vector<Uni
     budget -= group.cost;
     for (const std::size_t i : group.units) gone.push_back(units[i]);
   }
+}
+
+// What goes in every layer or in none: the k-th group of a kind of each. transformers asks that heads divide the hidden
+// size, even where their width is given: those that only together leave such a number go together.
+std::vector<Group> ranks_of(const ModelShape& shape, const std::vector<Unit>& units,
+                            const std::vector<std::vector<Group>>& layers) {
+  std::vector<Group> ranks;
+  const LayerShape& layer = shape.layers.front();
+  for (const UnitKind kind : {UnitKind::head, UnitKind::neuron}) {
+    std::int64_t left = kind == UnitKind::head ? layer.kv_heads : layer.ffn, merged = 0;
+    Group together;
+    for (std::size_t k = 0;; ++k) {
+      std::size_t found = 0, size = 0;
+      double score = 0;
+      for (const auto& groups : layers) {
+        std::size_t seen = 0;
+        for (const Group& group : groups) {
+          if (units[group.units.front()].kind != kind || seen++ != k) continue;
+          together.units.insert(together.units.end(), group.units.begin(), group.units.end());
+          together.cost += group.cost;
+          score += group.score / static_cast<double>(layers.size());
+          size = group.units.size();
+          ++found;
+        }
+      }
+      left -= static_cast<std::int64_t>(size);
+      if (found < layers.size() || left == 0) break;
+      together.score += (score - together.score) / static_cast<double>(++merged);
+      if (kind == UnitKind::head && shape.hidden % (left * (layer.heads / layer.kv_heads)) != 0) continue;
+      together.order = ranks.size();
+      ranks.push_back(std::exchange(together, {}));
+      merged = 0;
+    }
+  }
+  return ranks;
+}
+
+// Layer by layer; where all lose the same, one list of what goes in all.
+std::vector<std::vector<Group>> groups_of(const ModelShape& shape, const std::vector<Unit>& units,
+                                          const std::vector<double>& scores, const SelectOptions& options) {
+  std::vector<std::vector<Group>> layers;
+  for (std::size_t begin = 0; begin < units.size();) {
+    std::size_t end = begin;
+    while (end < units.size() && units[end].layer == units[begin].layer) ++end;
+    layers.push_back(
+        groups_of(shape.layers[static_cast<std::size_t>(units[begin].layer)], units, scores, begin, end, options));
+    begin = end;
+  }
+  if (options.is_uniform && !layers.empty()) layers = {ranks_of(shape, units, layers)};
+  return layers;
 }
 
 }  // namespace
@@ -161,47 +212,36 @@ void Survivors::restore(const std::vector<std::uint8_t>& flags) {
   }
 }
 
+Reach reach_of(const ModelShape& shape, const SelectOptions& options) {
+  const std::vector<Unit> units = units_of(shape);
+  const auto all = static_cast<double>(block_parameters(shape));
+  Reach reach;
+  for (const auto& groups : groups_of(shape, units, std::vector<double>(units.size()), options)) {
+    for (const Group& group : groups) {
+      const double share = static_cast<double>(group.cost) / all;
+      reach.least = reach.most > 0 ? std::min(reach.least, share) : share;
+      reach.most += share;
+    }
+  }
+  return reach;
+}
+
+Reach reach_of_layers(const ModelShape& shape) {
+  const auto all = static_cast<double>(block_parameters(shape));
+  std::vector<double> shares(shape.layers.size());
+  for (const Unit& unit : units_of(shape))
+    shares[static_cast<std::size_t>(unit.layer)] += static_cast<double>(unit.cost) / all;
+  std::erase(shares, 0.0);
+  if (shares.size() < 2) return {};
+  const double least = *std::min_element(shares.begin(), shares.end());
+  return {least, std::accumulate(shares.begin(), shares.end(), -least)};
+}
+
 std::vector<Unit> select(const ModelShape& shape, const std::vector<Unit>& units, const std::vector<double>& scores,
                          const SelectOptions& options) {
-  std::vector<std::vector<Group>> layers;
-  for (std::size_t begin = 0; begin < units.size();) {
-    std::size_t end = begin;
-    while (end < units.size() && units[end].layer == units[begin].layer) ++end;
-    layers.push_back(
-        groups_of(shape.layers[static_cast<std::size_t>(units[begin].layer)], units, scores, begin, end, options));
-    begin = end;
-  }
+  std::vector<std::vector<Group>> layers = groups_of(shape, units, scores, options);
   std::vector<Unit> gone;
-  if (options.is_uniform) {  // the k-th group of a kind goes in every layer or in none
-    std::vector<Group> ranks;
-    for (const UnitKind kind : {UnitKind::head, UnitKind::neuron}) {
-      for (std::size_t k = 0;; ++k) {
-        Group together;
-        std::size_t found = 0;
-        for (const auto& groups : layers) {
-          std::size_t seen = 0;
-          for (const Group& group : groups) {
-            if (units[group.units.front()].kind != kind || seen++ != k) continue;
-            together.units.insert(together.units.end(), group.units.begin(), group.units.end());
-            together.cost += group.cost;
-            together.score += group.score / static_cast<double>(layers.size());
-            ++found;
-          }
-        }
-        if (found < layers.size()) break;
-        ranks.push_back(std::move(together));
-      }
-    }
-    std::stable_sort(ranks.begin(), ranks.end(), [](const Group& a, const Group& b) { return a.score < b.score; });
-    std::int64_t left = options.budget;
-    for (const Group& rank : ranks) {
-      if (rank.cost > left) continue;
-      left -= rank.cost;
-      for (const std::size_t i : rank.units) gone.push_back(units[i]);
-    }
-    return gone;
-  }
-  if (options.is_local) {
+  if (options.is_local && !options.is_uniform) {
     const std::int64_t all = std::accumulate(units.begin(), units.end(), std::int64_t{0},
                                              [](std::int64_t sum, const Unit& unit) { return sum + unit.cost; });
     std::int64_t carried = 0;  // of what a layer's groups left over

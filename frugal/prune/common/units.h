@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "frugal/formats/shrunk_model.h"
+#include "frugal/prune/common/prune_config.h"
 
 namespace frugal {
 
@@ -42,9 +43,24 @@ class Survivors {
 struct SelectOptions {
   std::int64_t budget = 0;  // parameters that may go
   std::int64_t min_heads = 1, min_neurons = 32, neuron_multiple = 32;
-  bool is_uniform = false;  // every layer loses the same number of heads, and of neurons
+  bool is_uniform = false;  // every layer loses the same number of heads, and of neurons; what is left loads as llama
   bool is_local = false;    // each layer loses its own share of the budget
 };
+
+inline SelectOptions select_options(const PruneConfig& c, std::int64_t budget) {
+  return {.budget = budget,
+          .min_heads = c.min_heads,
+          .min_neurons = c.min_neurons,
+          .neuron_multiple = c.neuron_multiple,
+          .is_uniform = c.layout == "uniform"};
+}
+
+// What select() can take of P0, whatever the scores: its smallest part, and all that need not stay. 0: nothing.
+struct Reach {
+  double least = 0, most = 0;
+};
+Reach reach_of(const ModelShape& shape, const SelectOptions& options);
+Reach reach_of_layers(const ModelShape& shape);  // where whole layers go, all but one
 
 // The units with the lowest scores, as many as the budget holds: neurons of a layer in whole multiples, heads one by
 // one; scores are of a unit, of a group of neurons their mean. Units with a score of infinity stay. Ties go to the

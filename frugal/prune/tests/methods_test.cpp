@@ -35,6 +35,35 @@ Planted planted() {
   return p;
 }
 
+// Judges by likelihood, and by a metric that is what it is told.
+struct ToldTask : PruneTask {
+  explicit ToldTask(bool is_constant) : is_constant(is_constant) {}
+  std::vector<double> metric(PruneModel& model, const std::string& name, std::uint64_t round,
+                             const std::vector<ModelMask>& masks) override {
+    EXPECT_EQ(name, "accuracy");
+    return is_constant ? std::vector<double>(masks.size(), 0.5) : likelihood(model, round, masks);
+  }
+  std::vector<double> likelihood(PruneModel& model, std::uint64_t round, const std::vector<ModelMask>& masks) override {
+    std::vector<double> values = model.losses(model.windows(7, round, 4, 32), masks);
+    for (double& value : values) value = -value;
+    return values;
+  }
+  bool is_constant;
+};
+
+// A metric that is the same for all masks says nothing: what goes is what goes by likelihood.
+TEST(Bonsai, FallsBackWhereTheMetricIsConstant) {
+  const auto flags = [](const char* utility, bool is_constant) {
+    ToldTask task(is_constant);
+    Pruned pruned("bonsai", 0.4, {{"utility", utility}, {"step", 0.2}}, 2, small_model(), &task);
+    pruned.run();
+    return pruned.model.survivors().flags();
+  };
+  const std::vector<std::uint8_t> expected = flags("nll", true);
+  EXPECT_EQ(flags("accuracy", true), expected);
+  EXPECT_EQ(flags("accuracy", false), expected);
+}
+
 class EveryPruner : public testing::TestWithParam<std::string> {};
 
 TEST_P(EveryPruner, ReachesTheTargetAndNoMore) {

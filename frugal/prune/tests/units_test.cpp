@@ -96,5 +96,60 @@ TEST(Select, UniformTakesTheSameNumberOfEveryLayer) {
   EXPECT_GT(left.sparsity(), 0.2);
 }
 
+// transformers asks that heads divide the hidden size: of 8 in pairs, 64 leaves 8, 4 or 2; never a layer of nothing.
+TEST(Select, UniformLeavesWhatLoads) {
+  const ModelShape shape = shape_of({{8, 4, 96}, {8, 4, 96}, {8, 4, 96}});
+  const std::vector<Unit> units = units_of(shape);
+  const std::int64_t all = block_parameters(shape);
+  std::vector<std::int64_t> heads;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    for (const double share : {0.1, 0.3, 0.5, 0.7, 0.9, 1.0}) {
+      SelectOptions options{.budget = static_cast<std::int64_t>(share * static_cast<double>(all)),
+                            .min_heads = 0,
+                            .min_neurons = 0,
+                            .neuron_multiple = 32};
+      options.is_uniform = true;
+      Survivors left(shape);
+      left.remove(select(shape, units, random_scores(units.size(), seed), options));
+      ASSERT_TRUE(left.shape().is_uniform());
+      const LayerShape layer = left.shape().layers.front();
+      ASSERT_GT(layer.heads, 0);
+      EXPECT_EQ(64 % layer.heads, 0);
+      EXPECT_GE(layer.ffn, 32);
+      EXPECT_LE(all - block_parameters(left.shape()), options.budget);
+      heads.push_back(layer.heads);
+    }
+  }
+  for (const std::int64_t count : {8, 4, 2}) EXPECT_NE(std::count(heads.begin(), heads.end(), count), 0) << count;
+}
+
+// What reach_of says is what a budget without end takes, and less than its least part takes nothing.
+TEST(Select, ReachIsWhatItTakes) {
+  const ModelShape shape = shape_of({{8, 4, 96}, {8, 4, 70}, {8, 4, 96}});
+  const std::vector<Unit> units = units_of(shape);
+  const std::vector<double> scores = random_scores(units.size(), 4);
+  const auto all = static_cast<double>(block_parameters(shape));
+  for (const std::int64_t multiple : {1, 8, 32, 128}) {
+    for (const std::int64_t least : {0, 1, 4}) {
+      SelectOptions options{.min_heads = least, .min_neurons = 32 * least, .neuron_multiple = multiple};
+      const Reach reach = reach_of(shape, options);
+      const auto taken = [&](double share) {
+        options.budget = static_cast<std::int64_t>(std::round(share * all));
+        double cost = 0;
+        for (const Unit& unit : select(shape, units, scores, options)) cost += static_cast<double>(unit.cost);
+        return cost / all;
+      };
+      EXPECT_NEAR(taken(1), reach.most, 1e-12) << multiple << " " << least;
+      if (reach.most == 0) continue;
+      EXPECT_GT(taken(reach.least), 0);
+      EXPECT_EQ(taken(reach.least * 0.99), 0);
+    }
+  }
+  EXPECT_EQ(reach_of(shape, {.min_heads = 4, .min_neurons = 96}).most, 0);
+  const Reach layers = reach_of_layers(shape);
+  EXPECT_NEAR(layers.most + layers.least, 1, 0.02);  // but for the norms
+  EXPECT_EQ(reach_of_layers(shape_of({{8, 4, 96}, {0, 0, 0}})).most, 0);
+}
+
 }  // namespace
 }  // namespace frugal

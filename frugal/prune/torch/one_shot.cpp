@@ -17,7 +17,9 @@ class OneShot : public Pruner {
     const std::vector<Unit> units = units_of(model.shape());
     SelectOptions options = context_.select_options(budget);
     options.is_local = is_local_;
-    model.remove(select(model.shape(), units, scorer_(model, windows), options));
+    const std::vector<double> scores = scorer_(model, windows);
+    model.keep_scores(scores);
+    model.remove(select(model.shape(), units, scores, options));
     return {.value = model.survivors().sparsity(), .event = {{"sparsity", model.survivors().sparsity()}}};
   }
 

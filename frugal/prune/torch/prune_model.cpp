@@ -1,5 +1,6 @@
 #include "frugal/prune/torch/prune_model.h"
 
+#include <cmath>
 #include <utility>
 
 #include "frugal/base/error.h"
@@ -19,12 +20,9 @@ PruneModel::PruneModel(std::shared_ptr<const ModelSource> source, WeightType typ
       tokens_(std::move(tokens)),
       bos_(bos),
       file_window_(file_window),
-      survivors_(source_->shape()) {
-  load();
-}
+      survivors_(source_->shape()) {}
 
 void PruneModel::unload() {
-  settle();
   decoder_.reset();
   store_.reset();
 }
@@ -44,6 +42,29 @@ void PruneModel::remove(const std::vector<Unit>& gone) {
   load();
 }
 
+void PruneModel::keep_scores(const std::vector<double>& scores) {
+  const ModelShape &all = source_->shape(), left = survivors().shape();
+  if (scores_.empty()) {
+    for (const LayerShape& layer : all.layers)
+      scores_.push_back({std::vector<double>(static_cast<std::size_t>(layer.kv_heads), NAN),
+                         std::vector<double>(static_cast<std::size_t>(layer.ffn), NAN)});
+  }
+  const std::vector<Unit> units = units_of(left);
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (!std::isfinite(scores[i])) continue;
+    const auto l = static_cast<std::size_t>(units[i].layer), index = static_cast<std::size_t>(units[i].index);
+    const KeptUnits& kept = survivors_.kept()[l];
+    if (units[i].kind == UnitKind::neuron) {
+      scores_[l].neurons[static_cast<std::size_t>(kept.neurons[index])] = scores[i];
+      continue;
+    }
+    const std::int64_t own = left.layers[l].heads / left.layers[l].kv_heads,
+                       group = all.layers[l].heads / all.layers[l].kv_heads;
+    const auto head = kept.heads[index * static_cast<std::size_t>(own)];
+    scores_[l].heads[static_cast<std::size_t>(head / group)] = scores[i];
+  }
+}
+
 void PruneModel::state(State& state) {
   if (!state.is_restored()) flags_ = survivors().flags();
   state.list("units", flags_);
@@ -51,9 +72,16 @@ void PruneModel::state(State& state) {
 }
 
 void PruneModel::settle() {
-  if (!std::exchange(is_unsettled_, false) || flags_ == survivors_.flags()) return;
-  survivors_.restore(flags_);
-  load();
+  survivors();
+  if (store_ == nullptr) load();
+}
+
+const Survivors& PruneModel::survivors() {
+  if (std::exchange(is_unsettled_, false) && flags_ != survivors_.flags()) {
+    survivors_.restore(flags_);
+    unload();
+  }
+  return survivors_;
 }
 
 Windows PruneModel::windows(std::uint64_t seed, std::uint64_t round, std::int64_t count, std::int64_t length) const {

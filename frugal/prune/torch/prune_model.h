@@ -20,17 +20,26 @@ struct Prefix {
   std::vector<float> hidden;  // [tokens of all windows, hidden]; of layer 0 empty
 };
 
+// The newest score of each unit of a layer, by its place in the original; not a number: it had none.
+struct UnitScores {
+  std::vector<double> heads, neurons;  // key heads
+};
+
 class PruneModel {
  public:
   // bos: put before each window; negative: none. tokens: of the whole text. file_window: see PlanChoices.
   PruneModel(std::shared_ptr<const ModelSource> source, WeightType type, Compute compute, Threads& threads,
              std::vector<std::int32_t> tokens, std::int32_t bos, std::uint64_t file_window = 0);
-  const Survivors& survivors() { return settle(), survivors_; }
+  const Survivors& survivors();
   const ModelShape& shape() { return store().shape(); }  // of what is left
   const WeightStore& store() { return settle(), *store_; }
+  Model& model() { return settle(), *decoder_; }
   const ModelSource& source() const { return *source_; }  // the original
 
   void remove(const std::vector<Unit>& gone);
+  // Keeps scores of units_of(shape()) for pictures; those that are infinite are passed over.
+  void keep_scores(const std::vector<double>& scores);
+  const std::vector<UnitScores>& scores() const { return scores_; }  // since this process began; empty: none
   void state(State& state);  // which units are left; restored, the model is the smaller one with the next use
 
   // `count` windows of `length` tokens from places of the text that seed and round decide.
@@ -40,12 +49,12 @@ class PruneModel {
                              const LayerRange& layers = {});
   void advance(Prefix& prefix, const Windows& windows, std::size_t layer);  // to a layer that is no lower
   double loss(const Windows& windows);
-  void unload();  // gives the weights' memory back; survivors() stays, nothing else is called afterwards
+  void unload();  // gives the weights' memory back until they are used again
   void watch(const Windows& windows, UnitObserver& observer);  // a forward over each
 
  private:
   void load();
-  void settle();
+  void settle();  // units are as a snapshot had them, and the weights are there
   std::shared_ptr<const ModelSource> source_;
   const WeightType type_;
   const Compute compute_;
@@ -54,6 +63,7 @@ class PruneModel {
   const std::int32_t bos_;
   const std::uint64_t file_window_;
   Survivors survivors_;
+  std::vector<UnitScores> scores_;
   std::vector<std::uint8_t> flags_;  // as a snapshot has them
   bool is_unsettled_ = false;        // they were restored, and nobody has used the model since
   std::unique_ptr<WeightStore> store_;

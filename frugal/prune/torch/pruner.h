@@ -8,6 +8,7 @@
 #include "frugal/base/error.h"
 #include "frugal/prune/common/prune_config.h"
 #include "frugal/prune/torch/statistics.h"
+#include "frugal/prune/torch/task.h"
 #include "frugal/train/loop/job.h"
 
 namespace frugal {
@@ -16,17 +17,12 @@ struct PruneContext {
   PruneModel& model;
   PruneConfig config;  // windows and their length as the budget settled them
   std::uint64_t seed = 1;
+  PruneTask* task = nullptr;  // that masks are judged by; null: windows of text
   std::int64_t masks_together() const {
     return config.masks_together > 0 ? config.masks_together : masks_that_fill(config.window_length);
   }
 
-  SelectOptions select_options(std::int64_t budget) const {
-    return {.budget = budget,
-            .min_heads = config.min_heads,
-            .min_neurons = config.min_neurons,
-            .neuron_multiple = config.neuron_multiple,
-            .is_uniform = config.layout == "uniform"};
-  }
+  SelectOptions select_options(std::int64_t budget) const { return frugal::select_options(config, budget); }
 };
 
 class Pruner {

@@ -7,7 +7,7 @@
 #include "frugal/base/error.h"
 #include "frugal/base/interrupt.h"
 #include "frugal/base/sha256.h"
-#include "frugal/formats/ggml/blocks.h"
+#include "frugal/formats/ggml/half.h"
 #include "frugal/nn/blocks/masked_view.h"
 #include "frugal/plan/cuts.h"
 #include "frugal/train/run/hashed_file.h"

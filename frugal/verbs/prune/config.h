@@ -1,28 +1,47 @@
 // frugal prune: a model with fewer heads and neurons, by forward passes alone.
 #pragma once
 #include "frugal/prune/common/prune_config.h"
+#include "frugal/verbs/common/data_config.h"
 #include "frugal/verbs/common/options.h"
 
 namespace frugal {
 
 inline constexpr std::int64_t kMeasuredLength = 512;  // tokens of a window of the text that is measured
+inline constexpr std::size_t kExamplesOfWindow = 4;   // masks are judged on so many examples for each of --windows
 
 struct PruneVerbConfig {
   std::string model, data, eval, method = "bonsai", budget = "default", dtype = "bf16", out;
   PruneConfig prune;
+  PromptConfig task;        // of labelled examples
+  SequenceConfig sequence;  // of other examples; shares template, columns and max_length with task
   std::int64_t eval_windows = 64, checkpoint_every = 1, eval_every = 1;
   ComputeConfig compute;
+
+  SequenceConfig sequences() const { return with_prompt_options(sequence, task); }
+  // Examples instead of text: label words, or a file of records.
+  bool has_examples() const {
+    if (!task.labels.empty()) return true;
+    for (const char* ending : {".jsonl", ".ndjson", ".json", ".csv", ".tsv"}) {
+      if (data.ends_with(ending)) return true;
+    }
+    return false;
+  }
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "model", .help = "a GGUF file or a Hugging Face folder", .group = "arguments"}, c.model);
-    v({.name = "data", .help = "a text file like what the model is for", .group = "data"}, c.data);
+    v({.name = "data",
+       .help = "like what the model is for: a text file, or examples, .jsonl, .json, .csv or .tsv",
+       .group = "data"},
+      c.data);
     v({.name = "eval",
-       .help = "a text file whose perplexity is measured; without it the last tenth of --data, which is not pruned on",
+       .help = "what is measured, a file as --data; without it the last tenth of --data, which is not pruned on",
        .group = "data"},
       c.eval);
     v({.name = "eval_windows", .help = "windows of 512 tokens of it, from the front; 0: all", .group = "data"},
       c.eval_windows);
+    PromptConfig::fields(c.task, v);
+    SequenceConfig::own_fields(c.sequence, v);
     v({.name = "method", .help = "how units are chosen", .group = "pruning"}, c.method);
     PruneConfig::fields(c.prune, v);
     v({.name = "out",

@@ -2,6 +2,7 @@
 // utilities says what each unit is worth, the least useful go, and so on until the target.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "frugal/base/log.h"
 #include "frugal/base/philox.h"
@@ -40,10 +41,10 @@ class BonsaiPruner : public Pruner {
     StepResult result;
     result.event = {{"iteration", iteration + 1}};
     if (config_.regression != "none") {
-      evaluate(part);
+      evaluate(iteration, part, config_.has_metric());
       result.value = losses_.back();
     }
-    if (part + 1 == per_iteration_) finish(result);
+    if (part + 1 == per_iteration_) finish(iteration, result);
     result.event["sparsity"] = model.survivors().sparsity();
     if (std::isnan(result.value)) result.value = model.survivors().sparsity();
     return result;
@@ -91,8 +92,8 @@ class BonsaiPruner : public Pruner {
     prefix_ = {};
   }
 
-  // Lines 9 to 12: the masks of one part, in complementary pairs on the candidates, and their losses.
-  void evaluate(std::int64_t part) {
+  // Lines 9 to 12: the masks of one part, in complementary pairs on the candidates, and what they are judged by.
+  void evaluate(std::int64_t iteration, std::int64_t part, bool by_metric) {
     std::vector<ModelMask> masks;
     const std::int64_t first = part * context_.masks_together() / 2,
                        last = std::min(config_.masks / 2, first + context_.masks_together() / 2);
@@ -102,9 +103,28 @@ class BonsaiPruner : public Pruner {
       masks.push_back(design_.mask(pair.first));
       masks.push_back(design_.mask(pair.second));
     }
+    if (context_.task != nullptr) return judge(static_cast<std::uint64_t>(iteration), masks, by_metric);
     const RaceResult found = race(context_.model, windows_, prefix_, masks, config_.race_tolerance, losses_);
     losses_.insert(losses_.end(), found.losses.begin(), found.losses.end());
     seen_ += found.windows;
+  }
+
+  // By examples: minus the metric of each mask, or minus its mean log-likelihood.
+  void judge(std::uint64_t round, const std::vector<ModelMask>& masks, bool by_metric) {
+    PruneTask& task = *context_.task;
+    for (const double found : by_metric ? task.metric(context_.model, config_.utility, round, masks)
+                                        : task.likelihood(context_.model, round, masks))
+      losses_.push_back(-found);
+  }
+
+  // A metric that is the same for all masks says nothing of their units.
+  void judge_by_likelihood(std::int64_t iteration, StepResult& result) {
+    if (!std::exchange(has_told_, true))
+      note("--utility " + config_.utility + " is " + Json(-losses_.front()).dump() +
+           " for all masks of an iteration; there the likelihood decides");
+    result.event["by_likelihood"] = true;
+    losses_.clear();
+    for (std::int64_t part = 0; part < per_iteration_; ++part) evaluate(iteration, part, false);
   }
 
   double utility(double loss) const {
@@ -141,12 +161,15 @@ class BonsaiPruner : public Pruner {
   }
 
   // Lines 13 to 17: importance of the candidates; the least useful go.
-  void finish(StepResult& result) {
+  void finish(std::int64_t iteration, StepResult& result) {
     const std::vector<std::size_t>& candidates = design_.candidates();
     std::vector<double> scores(units_.size(), INFINITY);
     if (config_.regression == "none") {
       for (const std::size_t u : candidates) scores[u] = rho_[u];
     } else {
+      const auto is_constant =
+          std::count(losses_.begin(), losses_.end(), losses_.front()) == static_cast<std::ptrdiff_t>(losses_.size());
+      if (config_.has_metric() && is_constant) judge_by_likelihood(iteration, result);
       const MaskPairs pairs = measured(result);
       result.event["windows"] = seen_;
       // A prior is of a column of weights: a unit of many columns is worth so much more, and its score is again that of
@@ -164,6 +187,7 @@ class BonsaiPruner : public Pruner {
     }
     SelectOptions options = context_.select_options(static_cast<std::int64_t>(q_ * P0_));
     options.is_local = config_.scope.is_local();
+    context_.model.keep_scores(scores);
     context_.model.remove(select(context_.model.shape(), units_, scores, options));
     losses_.clear();
     seen_ = 0;
@@ -181,8 +205,9 @@ class BonsaiPruner : public Pruner {
   Design design_;
   Prefix prefix_;  // of the part's windows
   double q_ = 0;
-  std::vector<double> losses_;  // of this iteration's masks
+  std::vector<double> losses_;  // of this iteration's masks; by a metric minus it
   std::int64_t seen_ = 0;       // windows that they have seen, all together
+  bool has_told_ = false;       // that the metric says nothing
 };
 
 std::unique_ptr<Pruner> make(const BonsaiConfig& config, PruneContext context) {

@@ -3,15 +3,22 @@
 #include <filesystem>
 
 #include "frugal/base/atomic_file.h"
+#include "frugal/base/log.h"
 #include "frugal/base/sha256.h"
 #include "frugal/base/units.h"
 #include "frugal/core/budget/memory_usage.h"
-#include "frugal/data/text_windows.h"
+#include "frugal/formats/padded_model.h"
 #include "frugal/plan/choices.h"
+#include "frugal/plan/cuts.h"
 #include "frugal/prune/torch/pruner.h"
 #include "frugal/train/loop/job_table.h"
+#include "frugal/train/objective/window_loss.h"
+#include "frugal/verbs/common/kept_vocabulary.h"
 #include "frugal/verbs/common/model_out.h"
 #include "frugal/verbs/prune/config.h"
+#include "frugal/verbs/prune/texts.h"
+#include "frugal/verbs/prune/torch/data_task.h"
+#include "frugal/verbs/prune/torch/pictures.h"
 #include "frugal/verbs/torch/session.h"
 #include "frugal/verbs/torch/write_model.h"
 
@@ -20,27 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What is pruned on, and what is measured: --eval, or the last tenth of the text's lines.
-struct Texts {
-  Texts(const PruneVerbConfig& c, const Tokenizer& tokenizer) {
-    std::string text = read_file(c.data), measured;
-    if (!c.eval.empty()) {
-      measured = read_file(c.eval);
-    } else {
-      std::size_t cut = text.size() / 10 * 9;
-      const std::size_t line = text.find('\n', cut);
-      if (line != std::string::npos) cut = line + 1;
-      measured = text.substr(cut);
-      text.resize(cut);
-    }
-    tokens = tokenizer.encode(text);
-    eval = text_windows(tokenizer, measured, kMeasuredLength);
-    if (c.eval_windows > 0 && static_cast<std::int64_t>(eval.size()) > c.eval_windows)
-      eval.resize(static_cast<std::size_t>(c.eval_windows));
-  }
-  std::vector<std::int32_t> tokens;
-  Windows eval;
-};
 
 class PruneJob : public Job {
  public:
@@ -49,106 +35,174 @@ class PruneJob : public Job {
         seed_(static_cast<std::uint64_t>(context.run.seed)),
         threads_(thread_count(config_.compute.threads), single_threaded_torch,
                  crowd(config_.compute.threads, context.run.memory.count > 0)),
-        source_(ModelSource::open(config_.model)),
+        given_(ModelSource::open(config_.model)),
+        source_(config_.prune.vocabulary_from.empty()
+                    ? given_
+                    : with_vocabulary(given_, kept_vocabulary(*given_, config_.prune.vocabulary_from))),
         tokenizer_(source_->tokenizer()),
-        texts_(config_, *tokenizer_),
+        task_(config_.has_examples() ? std::make_unique<DataTask>(config_, *source_, seed_) : nullptr),
+        texts_(task_ ? PruneTexts(task_->tokens())
+                     : PruneTexts(config_, *tokenizer_, has_fewer_tokens() ? given_->tokenizer().get() : nullptr)),
         model_(source_, config_.compute.weight_type(), compute_of(config_.compute), threads_, texts_.tokens,
                tokenizer_->model().add_bos ? tokenizer_->model().bos : -1, choices_of(settings).file_window) {
+    if (config_.prune.sparsity == 0) return;
     PrunerRegistry registry;
     register_pruners(registry);
-    pruner_ = registry.make(config_.method, settings, {model_, config_.prune, seed_});
+    pruner_ = registry.make(config_.method, settings, {model_, config_.prune, seed_, task_.get()});
   }
 
-  std::int64_t steps() const override { return pruner_->steps(); }
+  // Of the vocabulary alone: one, in which no unit goes.
+  std::int64_t steps() const override { return pruner_ ? pruner_->steps() : 1; }
   StepResult step(std::int64_t index) override {
-    after_ = NAN;
-    return pruner_->step(index);
+    after_ = {};
+    return pruner_ ? pruner_->step(index) : StepResult{.value = 0};
   }
   void state(State& state, std::int64_t) override {
     model_.state(state);
-    state.value("before", before_);
-    pruner_->state(state);
+    state.value("before", before_.loss);
+    state.value("metric_before", before_.metric);
+    state.list("sizes", sizes_);
+    state.list("qualities", qualities_);
+    state.value("drawn", drawn_);
+    if (pruner_) pruner_->state(state);
   }
   const char* value_name() const override { return "loss"; }
   std::string closing(const Json& results, const RunFolder& folder) const override {
     const std::string model = results["model"];
-    char text[400];
+    char text[400], words[200] = "", task[200] = "";
+    if (results.contains("metric") && results["metric"] != "perplexity")
+      std::snprintf(task, sizeof task, "%-11s %.4f before, %.4f after\n", results["metric"].get<std::string>().c_str(),
+                    results["metric_before"].get<double>(), results["metric_after"].get<double>());
+    if (results.contains("vocabulary"))
+      std::snprintf(words, sizeof words,
+                    "vocabulary  %lld of %lld tokens; the measured text takes %.1f %% more of them\n",
+                    results["vocabulary"].get<long long>(), results["vocabulary_before"].get<long long>(),
+                    100 * results["more_tokens"].get<double>());
     std::snprintf(text, sizeof text,
                   "removed     %.1f %% of the blocks' parameters; %.1f million are left, %s\n"
                   "perplexity  %.3f before, %.3f after\n",
                   100 * results["sparsity"].get<double>(), results["parameters"].get<double>() / 1e6,
                   format_bytes(results["file_bytes"].get<std::uint64_t>()).c_str(),
                   results["perplexity_before"].get<double>(), results["perplexity_after"].get<double>());
-    return text + ("model       " + model + "\nrun         " + folder.path().string() + "\nnext: frugal tune " + model +
-                   " --data train.jsonl --method lora --out tuned\n");
+    return std::string(text) + task + words +
+           ("model       " + model + "\nrun         " + folder.path().string() + "\nnext: frugal tune " + model +
+            " --data train.jsonl --method lora --out tuned\n");
   }
   std::string identity() override { return source_sha256_; }
 
   Json describe(Json& settings) override {
     Json files = Json::object();
-    for (const char* name : {"model", "data", "eval"}) {
+    for (const char* name : {"model", "data", "eval", "vocabulary_from"}) {
       if (settings.value(name, "").empty()) continue;
       settings[name] = fs::absolute(settings[name].get<std::string>()).lexically_normal().string();
       if (std::string(name) != "model")
         files[name] = {{"path", settings[name]}, {"sha256", sha256_file(settings[name].get<std::string>())}};
     }
-    return {{"base", {{"path", settings["model"]}, {"format", source_->format()}, {"sha256", source_sha256_}}},
+    return {{"base", {{"path", settings["model"]}, {"format", given_->format()}, {"sha256", source_sha256_}}},
             {"files", files}};
   }
 
   Json evaluate(std::int64_t step, Figures& figures) override {
-    if (step > 0 && !pruner_->has_changed(step) && step < steps()) return nullptr;
-    const double loss = model_.loss(texts_.eval), sparsity = model_.survivors().sparsity();
-    (step == 0 ? before_ : after_) = loss;
-    draw(figures);
-    return {{"perplexity", std::exp(loss)},
-            {"loss", loss},
-            {"sparsity", sparsity},
-            {"parameters", parameter_count(model_.shape())}};
+    if (step > 0 && step < steps() && !pruner_->has_changed(step)) return nullptr;
+    Measured& measured = step == 0 ? before_ : after_;
+    measured = step == 0 && has_fewer_tokens() ? measure_as_given() : measure();
+    const ModelShape left = step == 0 ? given_->shape() : model_.survivors().shape();
+    const double size = 1 - model_.survivors().sparsity();
+    if (step != drawn_) sizes_.push_back(size), qualities_.push_back(shown(measured));
+    drawn_ = step;
+    draw_quality(figures, task_ ? task_->metric_name() : "perplexity", sizes_, qualities_);
+    draw_left(figures, given_->shape(), model_.survivors().kept());
+    draw_importance(figures, given_->shape(), model_.scores());
+    Json found = {{"perplexity", std::exp(measured.loss)}, {"loss", measured.loss}};
+    if (task_) found[task_->metric_name()] = measured.metric;
+    found.update({{"sparsity", model_.survivors().sparsity()}, {"parameters", parameter_count(left)}});
+    return found;
   }
 
   Finished finish(Ending& ending) override {
-    const double after = std::isnan(after_) ? model_.loss(texts_.eval) : after_;
+    const Measured after = std::isnan(after_.loss) ? measure() : after_;
     const std::string out = model_of_run(ending.folder.path());
-    const std::unique_ptr<ModelSource> small = open_shrunk(source_, model_.survivors().kept(), true);
+    std::shared_ptr<const ModelSource> small = open_shrunk(source_, model_.survivors().kept(), true);
+    if (config_.prune.layout == "padded") small = open_padded(std::move(small));
     model_.unload();  // what is written comes from the file
     const RowReader rows = [&](std::size_t index, std::int64_t begin, std::int64_t end, float* to) {
       small->read_rows(index, begin, end, to);
     };
     write_model(*small, rows, config_.dtype, out);
+    if (!out.ends_with(".gguf")) write_record(out);
     const auto written = ModelSource::open(out);
-    return {.results = {{"model", out},
-                        {"sparsity", model_.survivors().sparsity()},
-                        {"parameters", parameter_count(small->shape())},
-                        {"layers", small->shape().layers.size()},
-                        {"file_bytes", written->file_bytes()},
-                        {"perplexity_before", std::exp(before_)},
-                        {"perplexity_after", std::exp(after)}}};
+    const double sparsity = model_.survivors().sparsity(), missing = config_.prune.sparsity - sparsity;
+    if (missing > 0.01) {
+      char text[160];
+      std::snprintf(text, sizeof text, "--sparsity is %.4g, but %.4g of the blocks' parameters could go: %.4g less",
+                    config_.prune.sparsity, sparsity, missing);
+      warn(text);
+    }
+    Finished finished{.results = {{"model", out},
+                                  {"sparsity", sparsity},
+                                  {"parameters", parameter_count(small->shape())},
+                                  {"layers", small->shape().layers.size()},
+                                  {"file_bytes", written->file_bytes()},
+                                  {"perplexity_before", std::exp(before_.loss)},
+                                  {"perplexity_after", std::exp(after.loss)}}};
+    if (task_) {
+      finished.results["metric"] = task_->metric_name();
+      finished.results["metric_before"] = before_.metric;
+      finished.results["metric_after"] = after.metric;
+    }
+    if (has_fewer_tokens()) {
+      finished.results["vocabulary"] = source_->shape().vocab;
+      finished.results["vocabulary_before"] = given_->shape().vocab;
+      finished.results["more_tokens"] = texts_.ratio - 1;
+    }
+    return finished;
   }
 
  private:
-  // The share of each layer's heads and neurons that is left.
-  void draw(Figures& figures) {
-    const ModelShape &all = source_->shape(), &left = model_.shape();
-    HeatMap map{.name = "left", .title = "What is left of each layer", .columns = {"key heads", "neurons"}};
-    for (std::size_t l = 0; l < all.layers.size(); ++l) {
-      map.rows.push_back(std::to_string(l));
-      map.values.push_back(static_cast<double>(left.layers[l].kv_heads) / static_cast<double>(all.layers[l].kv_heads));
-      map.values.push_back(static_cast<double>(left.layers[l].ffn) / static_cast<double>(all.layers[l].ffn));
-    }
-    figures.add(map);
+  bool has_fewer_tokens() const { return source_ != given_; }
+  // What is left, by the indices of the model as it was given.
+  void write_record(const fs::path& folder) {
+    Json record = {{"base_sha256", source_sha256_},
+                   {"method", config_.method},
+                   {"sparsity", model_.survivors().sparsity()},
+                   {"layers", kept_json(given_->shape(), model_.survivors().kept())}};
+    if (has_fewer_tokens()) record["tokens"] = kept_vocabulary(*given_, config_.prune.vocabulary_from).kept;
+    write_file(folder / "frugal_pruning.json", record.dump() + "\n");
   }
-
+  struct Measured {
+    double loss = NAN, metric = NAN;  // metric: of a task
+  };
+  double shown(const Measured& measured) const { return task_ ? measured.metric : std::exp(measured.loss); }
+  Measured measure() {
+    if (task_) return of_task(task_->measure(model_.model(), BaseView(model_.store())));
+    // Per token of the model as it is given, so that before and after compare.
+    return {texts_.ratio * model_.loss(texts_.eval)};
+  }
+  Measured of_task(const Json& found) const {
+    return {found["loss"].get<double>(), found[task_->metric_name()].get<double>()};
+  }
+  Measured measure_as_given() {
+    model_.unload();  // one of the two at a time
+    const WeightStore store(given_, config_.compute.weight_type(), threads_);
+    Decoder decoder(store.shape(), threads_, compute_of(config_.compute));
+    if (task_) return of_task(DataTask(config_, *given_, seed_).measure(decoder, BaseView(store)));
+    return {window_loss(decoder, BaseView(store), texts_.before, static_cast<std::int64_t>(texts_.before.size()),
+                        kPackedTokens)
+                .mean()};
+  }
   const PruneVerbConfig config_;
   const std::uint64_t seed_;
   Threads threads_;
-  std::shared_ptr<const ModelSource> source_;
+  std::shared_ptr<const ModelSource> given_, source_;  // source_: with the tokens that are kept
   std::unique_ptr<Tokenizer> tokenizer_;
-  Texts texts_;
+  std::unique_ptr<DataTask> task_;  // null: text
+  PruneTexts texts_;
   PruneModel model_;
   std::unique_ptr<Pruner> pruner_;
-  const std::string source_sha256_ = source_->sha256();
-  double before_ = NAN, after_ = NAN;  // losses on the text that is measured; after_: none since the last step
+  const std::string source_sha256_ = given_->sha256();
+  std::vector<double> sizes_, qualities_;  // of what was evaluated: share that is left, perplexity or metric
+  std::int64_t drawn_ = -1;                // the step of the last of them
+  Measured before_, after_;                // on what is measured; after_: no numbers since the last step
 };
 
 }  // namespace

@@ -115,5 +115,156 @@ TEST_F(Prune, RefusesInALine) {
   EXPECT_EQ(found.code, 3) << found.out << found.err;
 }
 
+// What cannot work is said before the hours that it would take.
+TEST_F(Prune, RefusesBeforehandWhatCannotBeReachedOrWritten) {
+  fs::copy(FRUGAL_SOURCE_DIR "/frugal/nn/tests/golden/unequal", folder_ / "unequal");
+  fs::copy(folder_ / "model" / "tokenizer.json", folder_ / "unequal" / "tokenizer.json");
+  fs::create_directory(folder_ / "there");
+  write_file(folder_ / "there" / "file", "");
+  const struct {
+    std::string options, said;
+    int code;
+  } cases[] = {
+      {"--sparsity 0", "--sparsity is 0.0, expected a number in (0, 1)", 2},
+      {"--sparsity 0.3 --neuron-multiple 64", "--neuron-multiple is 64, but no layer has more than 40 neurons", 2},
+      {"--sparsity 0.3 --min-heads 2 --min-neurons 40", "nothing is left that can be removed", 3},
+      {"--sparsity 0.001", "--sparsity is 0.001, but the smallest part that can go is", 2},
+      {"--sparsity 0.1 --method depth", "the smallest part that can go is", 2},
+      {"--sparsity 0.3 --windows 100000", "100000 windows take", 3},
+      {"--sparsity 0.3 --min-heads 0 --out " + at("x.gguf"), "--min-heads is 0, but GGUF", 2},
+      {"--sparsity 0.3 --min-neurons 0 --out " + at("x.gguf"), "--min-neurons is 0, but GGUF", 2},
+      {"--sparsity 0.3 --dtype q8_0 --out " + at("x"), "--dtype is q8_0", 2},
+      {"--sparsity 0.3 --out " + at("there"), "there", 2},
+      {"--sparsity 0 --vocabulary-from " + at("model") + "/tokenizer.jso", "tokenizer.jso", 2},
+  };
+  const auto prune_on = [&](const std::string& model, const std::string& options) {
+    return run("prune " + at(model) + " --data " + at("text.txt") +
+               " --window-length 32 --weights f32 --threads 1 --quiet --json " + options);
+  };
+  const auto expect_refused = [&](const Outcome& found, const std::string& said, int code) {
+    EXPECT_EQ(found.code, code) << said << found.out << found.err;
+    EXPECT_NE(found.line().value("error", "").find(said), std::string::npos) << found.out;
+    EXPECT_FALSE(found.line().value("fix", "").empty()) << found.out;
+  };
+  for (const auto& each : cases) {
+    const std::string more = each.options.find("--out") == std::string::npos ? " --out " + at("x") : "";
+    expect_refused(prune_on("model", each.options + more), each.said, each.code);
+    for (const char* name : {"x", "x.run", "x.gguf", "x.gguf.run", "there.run"})
+      EXPECT_FALSE(fs::exists(folder_ / name)) << each.options;
+  }
+  expect_refused(prune_on("unequal", "--sparsity 0.3 --layout uniform --neuron-multiple 8 --out " + at("x")),
+                 "--layout is uniform, but the layers of", 2);
+  expect_refused(prune_on("unequal", "--sparsity 0.3 --neuron-multiple 8 --out " + at("x.gguf")),
+                 "layer 3 has attention and no feed-forward", 3);
+  // Less than was asked for can go: said before and after.
+  const Outcome less =
+      prune_on("model", "--sparsity 0.9 --method wanda --windows 4 --neuron-multiple 8 --out " + at("x"));
+  EXPECT_EQ(less.code, 0) << less.out << less.err;
+  EXPECT_NE(less.err.find("--sparsity is 0.9, but at most"), std::string::npos) << less.err;
+  EXPECT_LT(less.line()["sparsity"], 0.9);
+}
+
+// Weights that are no numbers: every masked model is as bad, and that is said.
+TEST_F(Prune, UtilitiesThatAreNoNumbersEndTheRun) {
+  std::string bytes = bits("model");
+  const auto header = static_cast<std::size_t>(*reinterpret_cast<const std::uint64_t*>(bytes.data()));
+  const Json tensors = Json::parse(bytes.substr(8, header));
+  const auto begin = tensors.at("model.norm.weight").at("data_offsets")[0].get<std::size_t>();
+  for (std::size_t i = 0; i < 4; ++i) bytes[8 + header + begin + i] = '\xff';
+  write_file(folder_ / "model" / "model.safetensors", bytes);
+  const Outcome found = run(prune("--method bonsai --window-length 32 --masks 8 --sparsity 0.3 --out " + at("x")));
+  EXPECT_NE(found.code, 0) << found.out;
+  EXPECT_NE(found.line().value("error", "").find("of all 8 masked models is no number"), std::string::npos)
+      << found.out;
+  EXPECT_FALSE(fs::exists(folder_ / "x"));
+}
+
+// The tokens of a text alone, and with units: what is left reads its text as before, in both formats.
+TEST_F(Prune, KeepsTheTokensOfAText) {
+  write_file(folder_ / "words.txt", "a b Yes");
+  const std::string words = "--vocabulary-from " + at("words.txt") + " --dtype f32 ";
+  const Outcome alone = run(prune(words + "--sparsity 0 --out " + at("alone")));
+  ASSERT_EQ(alone.code, 0) << alone.out << alone.err;
+  const Json results = alone.line();
+  EXPECT_EQ(results["vocabulary_before"], 61);
+  EXPECT_EQ(results["vocabulary"], 31);  // a blank, the letters, N, Y, Ye, ':'
+  EXPECT_EQ(results["more_tokens"], 0.0);
+  EXPECT_EQ(results["sparsity"], 0.0);
+  EXPECT_LT(results["perplexity_after"], results["perplexity_before"]);  // fewer tokens to choose from
+  const Outcome both = run(prune(words + "--method wanda --sparsity 0.4 --out " + at("both")));
+  ASSERT_EQ(both.code, 0) << both.out << both.err;
+  EXPECT_EQ(both.line()["vocabulary"], 31);
+  EXPECT_GT(both.line()["sparsity"], 0.3);
+  EXPECT_EQ(run("rerun " + at("both.run") + " --out " + at("again.run") + " --quiet --json").code, 0);
+  EXPECT_TRUE(bits("again") == bits("both"));
+  for (const std::string name : {"alone", "both"}) {
+    ASSERT_EQ(run("convert " + at(name) + " --dtype f32 --out " + at(name + ".gguf") + " --quiet").code, 0);
+    const std::string text = " --text " + at("text.txt") + " --length 32 --weights f32 --json";
+    EXPECT_EQ(run("eval " + at(name) + text).line()["loss"], run("eval " + at(name + ".gguf") + text).line()["loss"]);
+  }
+}
+
+// Label words: masks are judged by a metric, and the model is measured by it.
+TEST_F(Prune, OnATaskMasksAreJudgedByItsMetric) {
+  std::string lines;
+  for (int i = 0; i < 40; ++i) {
+    const std::string text = {static_cast<char>('a' + i * 7 % 26), ' ', static_cast<char>('a' + i * 11 % 26)};
+    lines += Json({{"text", text}, {"label", i % 3 == 0 ? "N" : "Y"}}).dump() + "\n";
+  }
+  write_file(folder_ / "task.jsonl", lines);
+  const std::string task = "prune " + at("model") + " --data " + at("task.jsonl") +
+                           " --template '{text} :' --labels N,Y --max-length 32 --windows 4 --window-length 16 "
+                           "--min-neurons 8 --neuron-multiple 8 --weights f32 --threads 1 --quiet --json ";
+  for (const std::string utility : {"accuracy", "balanced_accuracy", "f1", "nll"}) {
+    const Outcome found =
+        run(task + "--masks 8 --step 0.2 --sparsity 0.4 --utility " + utility + " --out " + at(utility));
+    ASSERT_EQ(found.code, 0) << utility << found.out << found.err;
+    EXPECT_EQ(found.line()["metric"], "accuracy");
+    EXPECT_GT(found.line()["sparsity"], 0.3);
+    // What eval says of the same examples: the last tenth.
+    std::string last = lines;
+    for (int i = 0; i < 36; ++i) last.erase(0, last.find('\n') + 1);
+    write_file(folder_ / "last.jsonl", last);
+    const Outcome as_eval = run("eval " + at("model") + " --data " + at("last.jsonl") +
+                                " --template '{text} :' --labels N,Y --max-length 32 --weights f32 --json");
+    EXPECT_EQ(found.line()["metric_before"], as_eval.line()["accuracy"]) << as_eval.out;
+  }
+  const Outcome once = run(task + "--method wanda --sparsity 0.4 --eval " + at("last.jsonl") + " --out " + at("once"));
+  EXPECT_EQ(once.code, 0) << once.out << once.err;
+  const Outcome refused = run(prune("--utility accuracy --sparsity 0.4 --masks 8 --out " + at("x")));
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_EQ(refused.line()["error"], "--utility is accuracy, but there are no --labels");
+}
+
+// The page shows quality against size and which units went; the folder says which are left.
+TEST_F(Prune, SaysWhichUnitsWent) {
+  ASSERT_EQ(run(prune("--method wanda --sparsity 0.4 --out " + at("small"))).code, 0);
+  const Json record = Json::parse(read_file(folder_ / "small" / "frugal_pruning.json"));
+  const Json config = Json::parse(read_file(folder_ / "small" / "config.json"));
+  ASSERT_EQ(record["layers"].size(), config["num_hidden_layers"]);
+  std::size_t heads = 0, neurons = 0;
+  for (const Json& layer : record["layers"]) {
+    heads = std::max(heads, layer["heads"].size());
+    neurons = std::max(neurons, layer["neurons"].size());
+    for (const Json& neuron : layer["neurons"]) EXPECT_LT(neuron, 40);
+  }
+  EXPECT_EQ(heads, config["num_attention_heads"]);
+  EXPECT_EQ(neurons, config["intermediate_size"]);
+  const std::string page = read_file(folder_ / "small.run" / "report.html");
+  for (const char* title : {"Quality against size", "Key heads that are left", "Neurons that are left",
+                            "Importance of key heads", "Importance of neurons"})
+    EXPECT_NE(page.find(title), std::string::npos) << title;
+}
+
+TEST_F(Prune, PaddedIsNativeWithZeros) {
+  const std::string options = "--method wanda --sparsity 0.4 --dtype f32 --out ";
+  ASSERT_EQ(run(prune(options + at("native"))).code, 0);
+  const Outcome made = run(prune("--layout padded " + options + at("padded.gguf")));
+  ASSERT_EQ(made.code, 0) << made.out << made.err;
+  const std::string text = " --text " + at("text.txt") + " --length 32 --weights f32 --json";
+  EXPECT_NEAR(run("eval " + at("native") + text).line()["loss"].get<double>(),
+              run("eval " + at("padded.gguf") + text).line()["loss"].get<double>(), 1e-5);
+}
+
 }  // namespace
 }  // namespace frugal
