@@ -148,16 +148,16 @@ std::vector<TensorSpec> tensor_specs(const ModelShape& shape) {
     };
     if (layer.heads > 0) {
       norm(i, Role::input_norm, name + "input_layernorm.weight");
-      linear(Role::q, "self_attn.q_proj", q, shape.hidden, shape.attention_bias);
-      linear(Role::k, "self_attn.k_proj", kv, shape.hidden, shape.attention_bias);
-      linear(Role::v, "self_attn.v_proj", kv, shape.hidden, shape.attention_bias);
-      linear(Role::o, "self_attn.o_proj", shape.hidden, q, shape.attention_bias);
+      linear(Role::q, "self_attn.q_proj", q, shape.hidden, shape.biases.q);
+      linear(Role::k, "self_attn.k_proj", kv, shape.hidden, shape.biases.k);
+      linear(Role::v, "self_attn.v_proj", kv, shape.hidden, shape.biases.v);
+      linear(Role::o, "self_attn.o_proj", shape.hidden, q, shape.biases.o);
     }
     if (layer.ffn == 0) continue;
     norm(i, Role::feed_forward_norm, name + "post_attention_layernorm.weight");
-    linear(Role::gate, "mlp.gate_proj", layer.ffn, shape.hidden, shape.mlp_bias);
-    linear(Role::up, "mlp.up_proj", layer.ffn, shape.hidden, shape.mlp_bias);
-    linear(Role::down, "mlp.down_proj", shape.hidden, layer.ffn, shape.mlp_bias);
+    linear(Role::gate, "mlp.gate_proj", layer.ffn, shape.hidden, shape.biases.gate);
+    linear(Role::up, "mlp.up_proj", layer.ffn, shape.hidden, shape.biases.up);
+    linear(Role::down, "mlp.down_proj", shape.hidden, layer.ffn, shape.biases.down);
   }
   norm(layers, Role::final_norm, "model.norm.weight");
   if (!shape.tied_embeddings) matrix(layers, Role::head, "lm_head.weight", shape.vocab, shape.hidden);
@@ -189,8 +189,9 @@ ModelShape shape_from_config(const Json& config) {
   shape.norm_eps = positive(config, "rms_norm_eps", 1e-6);
   shape.rope = rope_from_config(config);
   shape.tied_embeddings = optional(config, "tie_word_embeddings", false);
-  shape.attention_bias = optional(config, "attention_bias", false);
-  shape.mlp_bias = optional(config, "mlp_bias", false);
+  Biases& biases = shape.biases;
+  biases.q = biases.k = biases.v = biases.o = optional(config, "attention_bias", false);
+  biases.gate = biases.up = biases.down = optional(config, "mlp_bias", false);
   shape.activation = optional(config, "hidden_act", std::string("silu"));
   if (shape.activation != "silu") refuse("the activation is '" + shape.activation + "'", "use a model with silu");
   const std::int64_t heads = integer(config, "num_attention_heads", 1);
@@ -236,8 +237,8 @@ Json config_from_shape(const ModelShape& shape, const std::string& dtype) {
                  {"rms_norm_eps", shape.norm_eps},
                  {"rope_theta", rope.theta},
                  {"tie_word_embeddings", shape.tied_embeddings},
-                 {"attention_bias", shape.attention_bias},
-                 {"mlp_bias", shape.mlp_bias},
+                 {"attention_bias", shape.biases.of_attention()},
+                 {"mlp_bias", shape.biases.of_feed_forward()},
                  {"torch_dtype", dtype}};
   for (std::size_t i = 0; i < shape.layers.size(); ++i) {
     const LayerShape& layer = shape.layers[i];

@@ -24,6 +24,14 @@ struct Rope {
   std::int64_t original_context = 8192;              // llama3
 };
 
+// Which linears have a bias, each in all layers that have the linear.
+struct Biases {
+  bool q = false, k = false, v = false, o = false, gate = false, up = false, down = false;
+  bool of_attention() const { return q || k || v || o; }
+  bool of_feed_forward() const { return gate || up || down; }
+  bool operator==(const Biases&) const = default;
+};
+
 struct ModelShape {
   std::string architecture = "llama";  // as transformers' model_type
   std::int64_t vocab = 0, hidden = 0, head_dim = 0, context = 0;
@@ -31,8 +39,7 @@ struct ModelShape {
   double norm_eps = 1e-5;
   Rope rope;
   bool tied_embeddings = false;  // lm_head is the embedding
-  bool attention_bias = false;   // q, k, v and o have biases
-  bool mlp_bias = false;
+  Biases biases;
   std::string activation = "silu";
 
   bool is_uniform() const {  // every layer has the same sizes

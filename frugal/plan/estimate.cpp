@@ -26,7 +26,7 @@ Size reading(const PlanRequest& r, const Sizes& s) {
 // Columns of the feed-forward whose weights are made at a time. bytes: of a number in all branches.
 Size ffn_block(const ModelShape& s, const LayerShape& layer, Size bytes) {
   const Size column = std::clamp(Size(3) * s.hidden * bytes, Size(1), Size(kFfnBlockBytes));
-  const bool is_plain = !s.mlp_bias && Size(layer.heads) * s.head_dim == Size(s.hidden);
+  const bool is_plain = !s.biases.of_feed_forward() && Size(layer.heads) * s.head_dim == Size(s.hidden);
   return is_plain ? ffn_block_width(layer.ffn, static_cast<std::int64_t>(column.count())) : layer.ffn;
 }
 

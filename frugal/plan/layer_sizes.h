@@ -20,13 +20,18 @@ struct AttentionSizes {
         q_width(H * D),
         kv_width(K * D),
         qkv_width(q_width + N(2) * kv_width),
-        has_bias(shape.attention_bias) {}
+        biases(shape.biases) {}
   N C, D, H, K, q_width, kv_width, qkv_width;  // widths: of a token's row
-  bool has_bias;
+  Biases biases;
 
   N qkv_weights() const { return qkv_width * C; }
   N o_weights() const { return C * q_width; }
-  N vectors() const { return H > N(0) ? C + (has_bias ? qkv_width + C : N(0)) : N(0); }  // gain and biases
+  N vectors() const {  // gain and biases
+    const auto bias = [](bool is_there, N width) { return is_there ? width : N(0); };
+    return H > N(0)
+               ? C + bias(biases.q, q_width) + bias(biases.k, kv_width) + bias(biases.v, kv_width) + bias(biases.o, C)
+               : N(0);
+  }
   N row() const { return qkv_width + q_width; }  // q k v and what is attended: of a forward, the tape and a backward
 };
 
@@ -34,13 +39,16 @@ struct AttentionSizes {
 template <class N>
 struct FeedForwardSizes {
   FeedForwardSizes(const ModelShape& shape, const LayerShape& layer)
-      : C(shape.hidden), F(layer.ffn), has_bias(shape.mlp_bias) {}
+      : C(shape.hidden), F(layer.ffn), biases(shape.biases) {}
   N C, F;
-  bool has_bias;
+  Biases biases;
 
   N weights() const { return weights(F); }
   N weights(N columns) const { return N(3) * columns * C; }  // of so many of F
-  N vectors() const { return F > N(0) ? C + (has_bias ? N(2) * F + C : N(0)) : N(0); }
+  N vectors() const {
+    const auto bias = [](bool is_there, N width) { return is_there ? width : N(0); };
+    return F > N(0) ? C + bias(biases.gate, F) + bias(biases.up, F) + bias(biases.down, C) : N(0);
+  }
   N taped() const { return N(2) * F; }  // gate and up
 };
 

@@ -152,8 +152,10 @@ ModelShape shape_from_gguf(const GgufFile& file, const std::string& name) {
   shape.tied_embeddings = file.find("output.weight") == nullptr;
   for (std::int64_t i = 0; i < layers; ++i) {
     const std::string layer = "blk." + std::to_string(i) + ".";
-    shape.attention_bias |= file.find(layer + "attn_q.bias") != nullptr;
-    shape.mlp_bias |= file.find(layer + "ffn_gate.bias") != nullptr;
+    const auto has = [&](const char* linear) { return file.find(layer + linear + ".bias") != nullptr; };
+    Biases& biases = shape.biases;
+    biases.q |= has("attn_q"), biases.k |= has("attn_k"), biases.v |= has("attn_v"), biases.o |= has("attn_output");
+    biases.gate |= has("ffn_gate"), biases.up |= has("ffn_up"), biases.down |= has("ffn_down");
   }
   const GgufTensor* embedding = file.find("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2) metadata.fail("the tensor token_embd.weight is missing");

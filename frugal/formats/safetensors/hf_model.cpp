@@ -189,18 +189,33 @@ void export_hf_folder(const ModelSource& base, const RowReader& rows, const std:
   write_file(folder / "tokenizer_config.json", tokenizer->config_json(base.chat_template()).dump(2) + "\n");
   if (!base.license().empty()) write_file(folder / "README.md", make_card(base.license()));
 
+  // transformers' llama has the biases of all of attention or of none, and so of the feed-forward: those that are not
+  // there are written as zeros.
+  ModelShape written = base.shape();
+  Biases& biases = written.biases;
+  biases.q = biases.k = biases.v = biases.o = biases.of_attention();
+  biases.gate = biases.up = biases.down = biases.of_feed_forward();
+  const std::vector<TensorSpec> specs = tensor_specs(written);
   std::vector<SafeTensorHeader> headers;
-  for (const TensorSpec& spec : base.tensors()) {
+  for (const TensorSpec& spec : specs) {
     headers.push_back({spec.name, std::string(type.name),
                        spec.is_vector ? std::vector{spec.cols} : std::vector{spec.rows, spec.cols},
                        static_cast<std::uint64_t>(spec.rows * spec.cols * type.bytes)});
   }
   AtomicFile file(folder / "model.safetensors");
   file.write(make_safetensors_header(headers));
-  for (std::size_t index = 0; index < base.tensors().size(); ++index) {
-    stream_rows(base.tensors()[index], index, rows, type,
-                [&](const void* bytes, std::size_t size) { file.write(bytes, size); });
-    progress(index + 1, base.tensors().size());
+  std::size_t index = 0;  // of the base's next
+  for (const TensorSpec& spec : specs) {
+    const auto write = [&](const void* bytes, std::size_t size) { file.write(bytes, size); };
+    if (spec.name != base.tensors()[index].name) {
+      const RowReader zeros = [&](std::size_t, std::int64_t, std::int64_t, float* out) {
+        std::fill_n(out, spec.cols, 0.0f);
+      };
+      stream_rows(spec, index, zeros, type, write);
+      continue;
+    }
+    stream_rows(spec, index, rows, type, write);
+    progress(++index, base.tensors().size());
   }
   file.commit();
   folder.commit();

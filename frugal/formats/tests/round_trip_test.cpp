@@ -33,8 +33,7 @@ void expect_same_shape(const ModelShape& a, const ModelShape& b) {
   EXPECT_EQ(a.rope.scaling, b.rope.scaling);
   EXPECT_EQ(a.rope.factor, b.rope.factor);
   EXPECT_EQ(a.tied_embeddings, b.tied_embeddings);
-  EXPECT_EQ(a.attention_bias, b.attention_bias);
-  EXPECT_EQ(a.mlp_bias, b.mlp_bias);
+  EXPECT_EQ(a.biases, b.biases);
 }
 
 void expect_same_values(const ModelSource& a, const ModelSource& b) {
@@ -55,7 +54,7 @@ std::vector<Case> cases() {
                             {"biased", small_shape(true)},
                             {"linear", small_shape(true)},
                             {"llama3", small_shape(false)}};
-  list[2].shape.attention_bias = list[2].shape.mlp_bias = true;
+  list[2].shape.biases = {true, true, true, true, true, true, true};
   list[3].shape.rope = {.theta = 500000, .scaling = "linear", .factor = 4};
   list[4].shape.rope = {.theta = 500000,
                         .scaling = "llama3",

@@ -74,7 +74,7 @@ struct LayerCall {
     return keeps() ? tape->attended.template as<T>() + element
                    : work.attended.at<T>(branch, static_cast<std::size_t>(element));
   }
-  // y[rows, ..] += the bias of `slot` and of those that share its rows.
+  // y[rows, ..] += the biases of `slot`, the first of those that share its rows, and of these.
   void add_bias(Slot slot, const Rows& r, T* y, std::int64_t width) const;
 };
 

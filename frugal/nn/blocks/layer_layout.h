@@ -70,7 +70,8 @@ struct FfnBlocks {
 inline FfnBlocks ffn_blocks(const LayerLayout& at, const LayerIds& id, const WeightView& view, std::int64_t bytes_each,
                             bool is_recorded) {
   const std::int64_t column = 3 * at.C * bytes_each * view.branches();
-  const bool is_plain = id[kGate].bias == kNoTensor && id[kDown].bias == kNoTensor && at.q_width == at.C;
+  const auto has_bias = [&](Slot slot) { return id[slot].bias != kNoTensor; };
+  const bool is_plain = !has_bias(kGate) && !has_bias(kUp) && !has_bias(kDown) && at.q_width == at.C;
   if (is_recorded || view.shares_weights() || !is_plain || !at.has_feed_forward()) return {1, at.F};
   const std::int64_t width = ffn_block_width(at.F, column);
   return {(at.F + width - 1) / width, width};

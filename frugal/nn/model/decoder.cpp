@@ -76,8 +76,8 @@ void DecoderState::rotations(PassMemory& pass, const std::vector<std::int32_t>& 
 
 template <class T>
 LayerCall<T> DecoderState::call(PassMemory& pass, const WeightView& view, const PackedBatch& batch, std::size_t layer,
-                                const LayerPairs<T>& pairs, LayerTape* tape, Recording recording) {
-  const LayerLayout& at = layouts[layer];
+                                const LayerLayout& at, const LayerPairs<T>& pairs, LayerTape* tape,
+                                Recording recording) {
   const LayerIds& id = ids.layers[layer];
   return {work,  pass,      view,
           batch, at,        id,
@@ -187,9 +187,29 @@ void DecoderState::forward_packed(PassMemory& pass, const WeightView& view, cons
     if (record != nullptr) record->input.grow(static_cast<std::size_t>(N * shape.hidden) * sizeof(float));
     const LayerPairs<T> pairs(view, ids.layers[l], layouts[l], threads, tape == nullptr ? 0 : tape->part());
     const Recording recording = keeps ? Recording::all : record != nullptr ? Recording::input : Recording::none;
-    forward_layer<T>(call(pass, view, batch, l, pairs, record, recording), caches, qkv_of(l + 1));
+    forward_layer<T>(call(pass, view, batch, l, layouts[l], pairs, record, recording), caches, qkv_of(l + 1));
   }
   if (UnitObserver* observer = view.observer()) observer->hidden(last, 0, N, hidden.at(0));
+}
+
+template <class T>
+void DecoderState::forward_part(PassMemory& pass, const WeightView& view, const PackedBatch& batch, std::size_t l,
+                                LayerPart part, float* h) {
+  const std::int64_t N = batch.size();
+  reserve<T>(pass, view, N, false);
+  LayerShape only = shape.layers[l];
+  if (part == LayerPart::attention)
+    only.ffn = 0;
+  else
+    only.heads = only.kv_heads = 0;
+  const LayerLayout at(shape, only);
+  const std::size_t bytes = static_cast<std::size_t>(N * shape.hidden) * sizeof(float);
+  std::memcpy(pass.hidden.at(0), h, bytes);
+  const Preparation<T> qkv = prepare_qkv<T>(view, ids.layers[l], at, work.panels_qkv);
+  threads.run(qkv.size(), [&](std::int64_t item, int) { qkv.run(view, item); });
+  const LayerPairs<T> pairs(view, ids.layers[l], at, threads, 0);
+  forward_layer<T>(call(pass, view, batch, l, at, pairs, nullptr, Recording::none), {}, {});
+  std::memcpy(h, pass.hidden.at(0), bytes);
 }
 
 template <class T>
@@ -228,7 +248,7 @@ void DecoderState::backward_layer(PassMemory& pass, const WeightView& view, cons
     });
   }
   const LayerPairs<T> low_rank(view, id, at, threads, part);
-  const LayerCall<T> layer = call<T>(pass, view, batch, l, low_rank, &tape, Recording::again);
+  const LayerCall<T> layer = call<T>(pass, view, batch, l, at, low_rank, &tape, Recording::again);
   if (is_recorded)
     read_vectors(view, id, at, work);
   else
@@ -281,6 +301,19 @@ std::unique_ptr<Pass> Decoder::forward(const WeightView& view, const PackedBatch
 
 std::unique_ptr<RecordedPass> Decoder::record(const WeightView& view, const PackedBatch& batch, const TapePlan& plan) {
   return std::make_unique<DecoderPass>(*state_, view, batch, std::span<KvCache* const>(), LayerRange(), &plan);
+}
+
+void Decoder::run_part(const WeightView& view, const PackedBatch& batch, std::size_t layer, LayerPart part,
+                       float* hidden) {
+  const LayerShape& own = state_->shape.layers[layer];
+  if ((part == LayerPart::attention ? own.heads : own.ffn) == 0) return;
+  std::unique_ptr<PassMemory> memory = state_->take_memory();
+  state_->rotations(*memory, batch.positions);
+  if (state_->compute == Compute::f32)
+    state_->forward_part<float>(*memory, view, batch, layer, part, hidden);
+  else
+    state_->forward_part<kernels::Bf16>(*memory, view, batch, layer, part, hidden);
+  state_->resting.push_back(std::move(memory));
 }
 
 DecoderPass::DecoderPass(DecoderState& state, const WeightView& view, const PackedBatch& batch,

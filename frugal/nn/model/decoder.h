@@ -12,6 +12,8 @@ namespace frugal {
 
 struct DecoderState;
 
+enum class LayerPart { attention, feed_forward };  // each adds to the hidden states, the first before the second
+
 class Decoder : public Model {
  public:
   // threads: started with single_threaded_torch.
@@ -24,6 +26,9 @@ class Decoder : public Model {
   std::unique_ptr<Pass> forward(const WeightView& view, const PackedBatch& batch, std::span<KvCache* const> caches = {},
                                 const LayerRange& layers = {}) override;
   std::unique_ptr<RecordedPass> record(const WeightView& view, const PackedBatch& batch, const TapePlan& plan) override;
+  // One part of one layer on hidden states [tokens, hidden] fp32, to which it adds; nothing where the layer has none.
+  // For those who take a batch through the layers themselves. view: of one branch.
+  void run_part(const WeightView& view, const PackedBatch& batch, std::size_t layer, LayerPart part, float* hidden);
 
  private:
   std::unique_ptr<DecoderState> state_;

@@ -29,12 +29,15 @@ struct DecoderState {
   void rotations(PassMemory& pass, const std::vector<std::int32_t>& positions) const;
   template <class T>
   LayerCall<T> call(PassMemory& pass, const WeightView& view, const PackedBatch& batch, std::size_t layer,
-                    const LayerPairs<T>& pairs, LayerTape* tape, Recording recording);
+                    const LayerLayout& at, const LayerPairs<T>& pairs, LayerTape* tape, Recording recording);
   template <class T>
   void reserve(PassMemory& pass, const WeightView& view, std::int64_t tokens, bool is_recorded);
   template <class T>
   void forward_packed(PassMemory& pass, const WeightView& view, const PackedBatch& batch,
                       std::span<KvCache* const> caches, const LayerRange& range, Tape* tape);
+  template <class T>
+  void forward_part(PassMemory& pass, const WeightView& view, const PackedBatch& batch, std::size_t l, LayerPart part,
+                    float* h);
   template <class T>
   void forward_few(PassMemory& pass, const WeightStore& store, const PackedBatch& batch,
                    std::span<KvCache* const> caches);

@@ -30,7 +30,9 @@ void PruneModel::unload() {
 void PruneModel::load() {
   decoder_.reset();  // the smaller weights take the place of the larger ones
   store_.reset();
-  store_ = std::make_unique<WeightStore>(open_shrunk(source_, survivors_.kept()), type_, threads_);
+  std::shared_ptr<const ModelSource> left = refitted_;
+  if (!left) left = open_shrunk(source_, survivors_.kept());
+  store_ = std::make_unique<WeightStore>(std::move(left), type_, threads_);
   if (file_window_ > 0) store_->keep_resident(file_window_);
   decoder_ = std::make_unique<Decoder>(store_->shape(), threads_, compute_);
 }
@@ -39,6 +41,7 @@ void PruneModel::remove(const std::vector<Unit>& gone) {
   settle();
   if (gone.empty()) return;
   survivors_.remove(gone);
+  refitted_.reset();
   load();
 }
 
@@ -65,6 +68,20 @@ void PruneModel::keep_scores(const std::vector<double>& scores) {
   }
 }
 
+void PruneModel::refit(const Windows& windows, Refit refit) {
+  unload();
+  refitted_ = reconstruct(source_, survivors_.kept(), windows, refit, compute_, threads_);
+  load();
+}
+
+std::unique_ptr<ModelSource> PruneModel::result() {
+  settle();
+  if (!refitted_) return open_shrunk(source_, survivors_.kept(), true);
+  std::vector<KeptUnits> all;
+  for (const LayerShape& layer : refitted_->shape().layers) all.push_back(all_units(layer));
+  return open_shrunk(refitted_, all, true);
+}
+
 void PruneModel::state(State& state) {
   if (!state.is_restored()) flags_ = survivors().flags();
   state.list("units", flags_);
@@ -79,6 +96,7 @@ void PruneModel::settle() {
 const Survivors& PruneModel::survivors() {
   if (std::exchange(is_unsettled_, false) && flags_ != survivors_.flags()) {
     survivors_.restore(flags_);
+    refitted_.reset();
     unload();
   }
   return survivors_;

@@ -7,6 +7,7 @@
 #include "frugal/nn/blocks/masked_view.h"
 #include "frugal/nn/model/decoder.h"
 #include "frugal/prune/common/units.h"
+#include "frugal/prune/torch/reconstruct.h"
 #include "frugal/train/loop/state.h"
 
 namespace frugal {
@@ -49,6 +50,11 @@ class PruneModel {
                              const LayerRange& layers = {});
   void advance(Prefix& prefix, const Windows& windows, std::size_t layer);  // to a layer that is no lower
   double loss(const Windows& windows);
+  // See reconstruct(). Until units go again; no part of state(): whoever restores it refits again.
+  void refit(const Windows& windows, Refit refit);
+  bool is_refitted() { return survivors(), refitted_ != nullptr; }
+  // The model to be written: layers that keep nothing are not there.
+  std::unique_ptr<ModelSource> result();
   void unload();  // gives the weights' memory back until they are used again
   void watch(const Windows& windows, UnitObserver& observer);  // a forward over each
 
@@ -63,6 +69,7 @@ class PruneModel {
   const std::int32_t bos_;
   const std::uint64_t file_window_;
   Survivors survivors_;
+  std::shared_ptr<const ModelSource> refitted_;  // what is left, where it is refitted
   std::vector<UnitScores> scores_;
   std::vector<std::uint8_t> flags_;  // as a snapshot has them
   bool is_unsettled_ = false;        // they were restored, and nobody has used the model since

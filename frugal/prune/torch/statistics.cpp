@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "frugal/nn/model/tensor_ids.h"
 
@@ -51,6 +52,14 @@ std::vector<double> column_scores(const WeightStore& store, std::size_t id, cons
     if (!std::isfinite(scores[j])) scores[j] = 0;
   }
   return scores;
+}
+
+void standardise(std::vector<double>& scores) {
+  const auto count = static_cast<double>(scores.size());
+  const double mean = std::accumulate(scores.begin(), scores.end(), 0.0) / count;
+  double power = 0;
+  for (const double score : scores) power += (score - mean) * (score - mean) / count;
+  for (double& score : scores) score = power > 0 ? (score - mean) / std::sqrt(power) : 0;
 }
 
 }  // namespace
@@ -127,7 +136,7 @@ void UnitStatistics::end_forward(std::int64_t more) {
   tokens += more;
 }
 
-std::vector<double> unit_scores(PruneModel& model, const Windows& windows, Prior prior) {
+std::vector<double> unit_scores(PruneModel& model, const Windows& windows, Prior prior, bool is_standardised) {
   UnitStatistics statistics(model.shape());
   for (const auto& window : windows) {
     model.watch({window}, statistics);
@@ -137,24 +146,19 @@ std::vector<double> unit_scores(PruneModel& model, const Windows& windows, Prior
   const DecoderIds ids(shape);
   const auto tokens = static_cast<double>(statistics.tokens);
   std::vector<double> scores;
+  // Of `units` units, each of as many columns of the projection.
+  const auto append = [&](std::size_t l, Slot slot, const ColumnSums& sums, std::int64_t units) {
+    if (units == 0) return;
+    std::vector<double> columns =
+        column_scores(model.store(), ids.layers[l][slot].weight, sums, tokens, statistics.powers[l] / tokens, prior);
+    if (is_standardised) standardise(columns);
+    const auto width = columns.size() / static_cast<std::size_t>(units);
+    for (auto at = columns.begin(); at != columns.end(); at += static_cast<std::ptrdiff_t>(width))
+      scores.push_back(std::accumulate(at, at + static_cast<std::ptrdiff_t>(width), 0.0) / static_cast<double>(width));
+  };
   for (std::size_t l = 0; l < shape.layers.size(); ++l) {
-    const LayerShape& layer = shape.layers[l];
-    if (layer.heads > 0) {
-      const std::vector<double> columns = column_scores(model.store(), ids.layers[l][kO].weight, statistics.heads[l],
-                                                        tokens, statistics.powers[l] / tokens, prior);
-      const auto width = columns.size() / static_cast<std::size_t>(layer.kv_heads);
-      for (std::size_t begin = 0; begin < columns.size(); begin += width) {
-        double sum = 0;
-        for (std::size_t j = begin; j < begin + width; ++j) sum += columns[j];
-        scores.push_back(sum / static_cast<double>(width));
-      }
-    }
-    if (layer.ffn > 0) {
-      const std::vector<double> columns =
-          column_scores(model.store(), ids.layers[l][kDown].weight, statistics.neurons[l], tokens,
-                        statistics.powers[l] / tokens, prior);
-      scores.insert(scores.end(), columns.begin(), columns.end());
-    }
+    append(l, kO, statistics.heads[l], shape.layers[l].kv_heads);
+    append(l, kDown, statistics.neurons[l], shape.layers[l].ffn);
   }
   return scores;
 }

@@ -53,7 +53,8 @@ class UnitStatistics : public UnitObserver {
 //   square of the layer's input
 // W is the projection that reads them: o or down. What a unit adds counts beside what it is added to, so that layers
 // compare: hidden states grow from layer to layer.
+// is_standardised: the columns of each projection are brought to mean 0 and deviation 1 first (FLAP, section 3.2).
 enum class Prior { wanda, activation, fluctuation };
-std::vector<double> unit_scores(PruneModel& model, const Windows& windows, Prior prior);
+std::vector<double> unit_scores(PruneModel& model, const Windows& windows, Prior prior, bool is_standardised = false);
 
 }  // namespace frugal

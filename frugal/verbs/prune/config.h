@@ -1,6 +1,7 @@
 // frugal prune: a model with fewer heads and neurons, by forward passes alone.
 #pragma once
 #include "frugal/prune/common/prune_config.h"
+#include "frugal/prune/common/refit_config.h"
 #include "frugal/verbs/common/data_config.h"
 #include "frugal/verbs/common/options.h"
 
@@ -12,6 +13,7 @@ inline constexpr std::size_t kExamplesOfWindow = 4;   // masks are judged on so 
 struct PruneVerbConfig {
   std::string model, data, eval, method = "bonsai", budget = "default", dtype = "bf16", out;
   PruneConfig prune;
+  RefitConfig refit;
   PromptConfig task;        // of labelled examples
   SequenceConfig sequence;  // of other examples; shares template, columns and max_length with task
   std::int64_t eval_windows = 64, checkpoint_every = 1, eval_every = 1;
@@ -44,6 +46,7 @@ struct PruneVerbConfig {
     SequenceConfig::own_fields(c.sequence, v);
     v({.name = "method", .help = "how units are chosen", .group = "pruning"}, c.method);
     PruneConfig::fields(c.prune, v);
+    RefitConfig::fields(c.refit, v);
     v({.name = "out",
        .help = "the model: a folder, or a file that ends in .gguf; its run is beside it, in OUT.run",
        .group = "output"},

@@ -10,6 +10,7 @@
 #include "frugal/formats/gguf/gguf_model.h"
 #include "frugal/plan/cuts.h"
 #include "frugal/plan/saturating.h"
+#include "frugal/prune/common/refit_plan.h"
 #include "frugal/prune/common/units.h"
 #include "frugal/prune/registry.h"
 #include "frugal/train/loop/run_config.h"
@@ -41,7 +42,7 @@ MethodPlan plan_masks(PlanRequest request, std::int64_t masks, std::int64_t wind
   request.batch = std::max<std::int64_t>(1, kPackedTokens / request.length);
   if (request.memory > 0) request.memory = std::max(beside + 1, request.memory) - beside;  // 0 is no limit
   MethodPlan plan = plan_forward(request);
-  plan.parts.push_back({"prefix", beside});
+  plan.parts.push_back({"beside", beside});
   return plan;
 }
 
@@ -51,6 +52,24 @@ std::uint64_t prefix_bytes(const Json& settings, const ModelShape& shape) {
   const Saturating rows =
       Saturating(settings["windows"].get<std::int64_t>()) * settings["window_length"].get<std::int64_t>();
   return (rows * shape.hidden * 4).count();
+}
+
+RefitPlan refit_of(const PruneVerbConfig& c, const Json& settings, const ModelShape& shape) {
+  if (!c.refit.is_wanted()) return {};
+  const std::int64_t window = settings["window_length"], windows = settings["reconstruct_windows"];
+  return plan_refit(shape, windows * window, std::max(kPackedTokens, window));
+}
+
+// While projections are refitted the weights stay in the file, of which a layer is resident, and two models have
+// scratch.
+std::uint64_t peak_of_refit(const PlanRequest& request, const MethodPlan& forward, const RefitPlan& refit) {
+  Saturating peak = refit.meanwhile;
+  for (const PlanPart& part : forward.parts) {
+    if (part.purpose == "weights" || part.purpose == "beside") continue;
+    peak += part.bytes;
+    if (part.purpose == "activations" || part.purpose == "scratch") peak += part.bytes;
+  }
+  return (peak + std::max(request.largest_tensor, request.file_bytes / request.shape.layers.size())).count();
 }
 
 // What the format of the result can say, before anything is pruned.
@@ -170,6 +189,7 @@ Checked check(const Settings& given) {
     if (settings.contains(name) && settings[name] == 0) settings[name] = value;
   }
   const auto window = settings["window_length"].get<std::int64_t>();
+  if (settings["reconstruct_windows"] == 0) settings["reconstruct_windows"] = refit_windows(model->shape(), window);
   check_context(*model, "--window-length", window);
   std::shared_ptr<const ModelSource> smaller = model;
   if (!c.prune.vocabulary_from.empty())
@@ -188,7 +208,9 @@ Checked check(const Settings& given) {
   // With fewer tokens the model as it is given is only measured.
   const MethodPlan first = plan_masks(request, 1, kMeasuredLength, 0);
   request.shape.vocab = smaller->shape().vocab;
-  const std::uint64_t beside = prefix_bytes(settings, request.shape);
+  const RefitPlan refit = refit_of(c, settings, request.shape);
+  // Prefixes while there are masks, refitted projections behind them.
+  const std::uint64_t beside = std::max(prefix_bytes(settings, request.shape), refit.afterwards);
   const auto fits = [&](const MethodPlan& plan) { return request.memory == 0 || peak_of(plan) <= request.memory; };
   const bool has_masks = prune_methods().at(c.method).has_masks, is_open = has_masks && c.prune.masks_together == 0;
   std::int64_t masks = is_open ? masks_that_fill(window) : std::max<std::int64_t>(1, c.prune.masks_together);
@@ -200,7 +222,9 @@ Checked check(const Settings& given) {
   while (is_open && masks > 2 && !fits(plan)) plan = plan_with(masks -= 2);
   if (has_masks) settings["masks_together"] = masks;
   settings["choices"] = plan.choices;
-  const std::uint64_t peak = std::max(peak_of(plan), c.prune.vocabulary_from.empty() ? 0 : peak_of(first));
+  std::uint64_t peak = peak_of(plan);
+  if (!c.prune.vocabulary_from.empty()) peak = std::max(peak, peak_of(first));
+  if (c.refit.is_wanted()) peak = std::max(peak, peak_of_refit(request, plan, refit));
   if (request.memory > 0 && peak > request.memory)
     throw Error(Exit::budget,
                 "frugal prune needs " + format_bytes(peak) + " but --memory is " + format_bytes(request.memory),
@@ -233,6 +257,7 @@ void validate(const PruneVerbConfig& c) {
   require_file("--vocabulary-from", c.prune.vocabulary_from);
   require_at_least("--eval-windows", c.eval_windows, 0);
   validate(c.prune);
+  validate(c.refit);
   validate(c.compute);
 }
 

@@ -56,7 +56,7 @@ TEST(SpruftSelection, AggregatesOverLabels) {
 
 TEST(SpruftSelection, TargetsAreLinearsOfLayers) {
   ModelShape shape;
-  shape.mlp_bias = true;
+  shape.biases.gate = shape.biases.up = shape.biases.down = true;
   shape.layers = {{2, 1, 16}};
   const std::vector<TensorSpec> specs = tensor_specs(shape);
   const auto spec = [&](Role role, bool is_bias = false) {

@@ -51,10 +51,11 @@ class PruneJob : public Job {
     pruner_ = registry.make(config_.method, settings, {model_, config_.prune, seed_, task_.get()});
   }
 
-  // Of the vocabulary alone: one, in which no unit goes.
-  std::int64_t steps() const override { return pruner_ ? pruner_->steps() : 1; }
+  // The method's, and one of refitting; of the vocabulary alone one, in which no unit goes.
+  std::int64_t steps() const override { return of_method() + (config_.refit.is_wanted() ? 1 : 0); }
   StepResult step(std::int64_t index) override {
     after_ = {};
+    if (index == of_method()) return refit();
     return pruner_ ? pruner_->step(index) : StepResult{.value = 0};
   }
   void state(State& state, std::int64_t) override {
@@ -64,6 +65,7 @@ class PruneJob : public Job {
     state.list("sizes", sizes_);
     state.list("qualities", qualities_);
     state.value("drawn", drawn_);
+    state.value("refitted", is_refitted_);
     if (pruner_) pruner_->state(state);
   }
   const char* value_name() const override { return "loss"; }
@@ -103,7 +105,8 @@ class PruneJob : public Job {
   }
 
   Json evaluate(std::int64_t step, Figures& figures) override {
-    if (step > 0 && step < steps() && !pruner_->has_changed(step)) return nullptr;
+    if (step > 0 && step < of_method() && !pruner_->has_changed(step)) return nullptr;
+    if (step > of_method()) require_refit();
     Measured& measured = step == 0 ? before_ : after_;
     measured = step == 0 && has_fewer_tokens() ? measure_as_given() : measure();
     const ModelShape left = step == 0 ? given_->shape() : model_.survivors().shape();
@@ -120,9 +123,10 @@ class PruneJob : public Job {
   }
 
   Finished finish(Ending& ending) override {
+    require_refit();
     const Measured after = std::isnan(after_.loss) ? measure() : after_;
     const std::string out = model_of_run(ending.folder.path());
-    std::shared_ptr<const ModelSource> small = open_shrunk(source_, model_.survivors().kept(), true);
+    std::shared_ptr<const ModelSource> small = model_.result();
     if (config_.prune.layout == "padded") small = open_padded(std::move(small));
     model_.unload();  // what is written comes from the file
     const RowReader rows = [&](std::size_t index, std::int64_t begin, std::int64_t end, float* to) {
@@ -190,6 +194,21 @@ class PruneJob : public Job {
                         kPackedTokens)
                 .mean()};
   }
+  std::int64_t of_method() const { return pruner_ ? pruner_->steps() : 1; }
+  // A step of its own behind the method's, so that a run that is resumed goes on with it; what it makes is not kept in
+  // snapshots but made again, to the same bits.
+  StepResult refit() {
+    is_refitted_ = 1;
+    require_refit();
+    const double sparsity = model_.survivors().sparsity();
+    return {.value = sparsity, .event = {{"sparsity", sparsity}, {"refitted", true}}};
+  }
+  void require_refit() {
+    if (is_refitted_ == 0 || model_.is_refitted()) return;
+    constexpr std::uint64_t kRound = std::uint64_t{1} << 32;  // no method's
+    model_.refit(model_.windows(seed_, kRound, config_.refit.windows, config_.prune.window_length),
+                 {config_.refit.reconstruct, config_.refit.compensate});
+  }
   const PruneVerbConfig config_;
   const std::uint64_t seed_;
   Threads threads_;
@@ -200,6 +219,7 @@ class PruneJob : public Job {
   PruneModel model_;
   std::unique_ptr<Pruner> pruner_;
   const std::string source_sha256_ = given_->sha256();
+  std::uint8_t is_refitted_ = 0;
   std::vector<double> sizes_, qualities_;  // of what was evaluated: share that is left, perplexity or metric
   std::int64_t drawn_ = -1;                // the step of the last of them
   Measured before_, after_;                // on what is measured; after_: no numbers since the last step

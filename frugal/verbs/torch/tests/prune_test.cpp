@@ -23,6 +23,13 @@ class Prune : public OnLetters {
            "--json " +
            more;
   }
+  // Killed as soon as there is a snapshot of that step, and resumed.
+  void stop_at(int step, const std::string& name, const std::string& arguments) const {
+    run_until(arguments, [&] { return has_snapshot(name + ".run", step) || fs::exists(folder_ / name); });
+    if (fs::exists(folder_ / name)) return;
+    const Outcome resumed = run("prune --quiet --json --resume " + at(name + ".run"));
+    ASSERT_EQ(resumed.code, 0) << resumed.out << resumed.err;
+  }
   std::string bits(const std::string& model) const { return read_file(folder_ / model / "model.safetensors"); }
 };
 
@@ -41,22 +48,44 @@ TEST_F(Prune, KilledAnywhereItGoesOnToTheSameModel) {
   EXPECT_TRUE(fs::exists(folder_ / "whole.run/report.html"));
   for (const int step : {2, 20, 50}) {
     const std::string name = "cut" + std::to_string(step);
-    run_until(prune(options + "--out " + at(name)),
-              [&] { return has_snapshot(name + ".run", step) || fs::exists(folder_ / name); });
-    if (!fs::exists(folder_ / name)) {
-      const Outcome resumed = run("prune --quiet --json --resume " + at(name + ".run"));
-      ASSERT_EQ(resumed.code, 0) << resumed.out << resumed.err;
-    }
+    stop_at(step, name, prune(options + "--out " + at(name)));
     EXPECT_TRUE(bits(name) == bits("whole")) << "killed after step " << step;
   }
   EXPECT_EQ(run("rerun " + at("whole.run") + " --out " + at("again.run") + " --quiet --json").code, 0);
   EXPECT_TRUE(bits("again") == bits("whole"));
 }
 
+// Killed before, while and after projections are refitted, it makes them again, and measures what it writes.
+TEST_F(Prune, KilledAroundTheRefitItGoesOnToTheSameModel) {
+  const std::string options = "--method wanda --window-length 32 --sparsity 0.4 --dtype f32 --eval-windows 0 --eval " +
+                              at("text.txt") + " --reconstruct --compensate ";
+  const Outcome whole = run(prune(options + "--out " + at("whole")));
+  ASSERT_EQ(whole.code, 0) << whole.out << whole.err;
+  for (const int step : {1, 2}) {
+    const std::string name = "cut" + std::to_string(step);
+    stop_at(step, name, prune(options + "--out " + at(name)));
+    EXPECT_TRUE(bits(name) == bits("whole")) << "killed after step " << step;
+  }
+  const Outcome plain = run(prune("--method wanda --window-length 32 --sparsity 0.4 --eval-windows 0 --eval " +
+                                  at("text.txt") + " --out " + at("plain")));
+  ASSERT_EQ(plain.code, 0) << plain.out << plain.err;
+  EXPECT_LT(whole.line()["perplexity_after"], plain.line()["perplexity_after"]);
+  // The model that was written, measured by another run.
+  const Outcome again = run("prune " + at("whole") + " --data " + at("text.txt") + " --eval " + at("text.txt") +
+                            " --eval-windows 0 --method random --sparsity 0.1 --window-length 32 --min-neurons 8 "
+                            "--neuron-multiple 8 --weights f32 --threads 1 --quiet --json --out " +
+                            at("again"));
+  ASSERT_EQ(again.code, 0) << again.out << again.err;
+  const double after = whole.line()["perplexity_after"];
+  EXPECT_NEAR(again.line()["perplexity_before"].get<double>(), after, 1e-5 * after);
+}
+
 // What is left is a model like any other: it is tuned, merged, evaluated, planned, and written as GGUF and back.
 TEST_F(Prune, WhatIsLeftIsAModelLikeAnyOther) {
-  for (const std::string method : {"wanda", "flap", "random", "depth"}) {
-    const Outcome made = run(prune("--method " + method + " --sparsity 0.5 --dtype f32 --out " + at(method)));
+  const std::pair<std::string, std::string> all[] = {
+      {"wanda", " --reconstruct"}, {"flap", " --compensate"}, {"random", ""}, {"depth", " --reconstruct --compensate"}};
+  for (const auto& [method, refit] : all) {
+    const Outcome made = run(prune("--method " + method + refit + " --sparsity 0.5 --dtype f32 --out " + at(method)));
     ASSERT_EQ(made.code, 0) << method << made.out << made.err;
     const std::string model = at(method), text = " --text " + at("text.txt") + " --length 32 --weights f32 --json";
     const Outcome loss = run("eval " + model + text);
@@ -78,7 +107,8 @@ TEST_F(Prune, WhatIsLeftIsAModelLikeAnyOther) {
 // The plan holds for what looks once and for masks, export included.
 TEST_F(PruneOnModel, StaysWithinItsPlan) {
   write_file(folder_ / "text.txt", read_file(FRUGAL_SOURCE_DIR "/README.md"));
-  for (const std::string method : {"wanda", "bonsai --masks 4 --step 0.05"}) {
+  for (const std::string method :
+       {"wanda", "bonsai --masks 4 --step 0.05", "flap --reconstruct --compensate --reconstruct-windows 16"}) {
     const std::string options = "prune " + kModel + " --data " + at("text.txt") +
                                 " --windows 1 --eval-windows 2 --sparsity 0.05 --threads 2 --quiet --json --method " +
                                 method;
