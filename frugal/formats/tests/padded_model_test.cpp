@@ -16,7 +16,7 @@ using namespace formats_tests;
 // Every number of the base once, in its place; the rest are zeros.
 TEST(PaddedModel, AddsNothingButZeros) {
   ModelShape shape = small_shape(false);
-  shape.attention_bias = shape.mlp_bias = true;
+  shape.biases = {true, true, true, true, true, true, true};
   shape.layers = {{4, 2, 96}, {2, 2, 33}, {0, 0, 64}, {6, 3, 0}};
   const auto base = std::make_shared<SmallModel>(shape);
   const auto padded = open_padded(base);

@@ -55,7 +55,7 @@ struct ToldTask : PruneTask {
 TEST(Bonsai, FallsBackWhereTheMetricIsConstant) {
   const auto flags = [](const char* utility, bool is_constant) {
     ToldTask task(is_constant);
-    Pruned pruned("bonsai", 0.4, {{"utility", utility}, {"step", 0.2}}, 2, small_model(), &task);
+    Pruned pruned("bonsai", 0.4, {{"utility", utility}, {"step", 0.2}}, 2, prune_tests::small_model(), &task);
     pruned.run();
     return pruned.model.survivors().flags();
   };
