@@ -133,7 +133,7 @@ TEST(PeftAdapter, NothingIsLeftWhenItIsRefused) {
   const TemporaryFolder folder;
   const ModelShape shape = small_shape(true);
   const LoraAdapter adapter = small_adapter(shape, Kind::lora);
-  EXPECT_NE(error_of([&] { write_peft_adapter(adapter, shape, folder / "a", "q8_0"); }).find("'q8_0'"),
+  EXPECT_NE(error_of([&] { write_peft_adapter(adapter, shape, folder / "a", "q8_0"); }).find("q8_0, but an adapter"),
             std::string::npos);
   LoraAdapter wrong = adapter;
   wrong.factors[3].b.pop_back();
