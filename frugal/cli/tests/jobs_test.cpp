@@ -226,6 +226,7 @@ TEST_P(EveryJob, ItsFolderSaysWhatItIs) {
 TEST(EveryRun, HasATrialOrAnExcuse) {
   const std::map<std::string, std::string> excused = {{"tune", "needs a model: verbs/torch/tests and tune/tests"},
                                                       {"prune", "needs a model: verbs/torch/tests and prune/tests"},
+                                                      {"adapt", "needs a model: verbs/torch/tests"},
                                                       {"swarm sweep", "its runs are those of swarm train"}};
   for (const SystemInfo& system : systems().all()) {
     for (const Action& action : system.actions) {

@@ -101,7 +101,6 @@ TEST(Select, UniformLeavesWhatLoads) {
   const ModelShape shape = shape_of({{8, 4, 96}, {8, 4, 96}, {8, 4, 96}});
   const std::vector<Unit> units = units_of(shape);
   const std::int64_t all = block_parameters(shape);
-  std::vector<std::int64_t> heads;
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     for (const double share : {0.1, 0.3, 0.5, 0.7, 0.9, 1.0}) {
       SelectOptions options{.budget = static_cast<std::int64_t>(share * static_cast<double>(all)),
@@ -117,10 +116,21 @@ TEST(Select, UniformLeavesWhatLoads) {
       EXPECT_EQ(64 % layer.heads, 0);
       EXPECT_GE(layer.ffn, 32);
       EXPECT_LE(all - block_parameters(left.shape()), options.budget);
-      heads.push_back(layer.heads);
     }
   }
-  for (const std::int64_t count : {8, 4, 2}) EXPECT_NE(std::count(heads.begin(), heads.end(), count), 0) << count;
+  std::vector<double> heads_alone = random_scores(units.size(), 1);
+  std::int64_t head = 0;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (units[i].kind == UnitKind::neuron) heads_alone[i] = INFINITY;
+    if (units[i].kind == UnitKind::head) head = units[i].cost;
+  }
+  for (const auto& [gone, expected] : {std::pair(0, 8), {1, 8}, {2, 4}, {3, 2}}) {  // key heads of a layer; heads left
+    SelectOptions options{.budget = 3 * gone * head, .min_heads = 0, .min_neurons = 0, .neuron_multiple = 32};
+    options.is_uniform = true;
+    Survivors left(shape);
+    left.remove(select(shape, units, heads_alone, options));
+    EXPECT_EQ(left.shape().layers.front().heads, expected) << gone;
+  }
 }
 
 // What reach_of says is what a budget without end takes, and less than its least part takes nothing.

@@ -35,6 +35,12 @@ DistillLoss::Lesson DistillLoss::lesson(const Part& part) {
   std::vector<std::int64_t> rows;
   for (const Pass::Query& query : part.queries) rows.push_back(query.row);
   Lesson lesson{teacher_->words(part.examples, part.batch, rows), part.queries};
+  for (const std::int32_t word : lesson.words.words) {
+    if (word < 0 || word >= model_.shape().vocab)
+      throw Error(Exit::input,
+                  "the teacher says word " + std::to_string(word) + " of " + std::to_string(model_.shape().vocab),
+                  "remove teacher.bin from the run's folder; the teacher then runs again");
+  }
   std::size_t at = 0;
   for (const std::int64_t row : rows) {
     for (std::int64_t i = 0; i < lesson.words.k; ++i) lesson.queries.push_back({row, lesson.words.words[at++]});

@@ -6,6 +6,7 @@
 
 #include "frugal/base/error.h"
 #include "frugal/base/interrupt.h"
+#include "frugal/base/json_text.h"
 #include "frugal/base/sha256.h"
 #include "frugal/formats/ggml/half.h"
 #include "frugal/nn/blocks/masked_view.h"
@@ -77,10 +78,8 @@ StoredTeacher::StoredTeacher(const std::filesystem::path& path) : map_(path) {
   }
   if (checksum.hex() != std::string_view(reinterpret_cast<const char*>(content.data() + content.size()), kChecksum))
     refuse(path, "is damaged: its bytes do not have the checksum at its end");
-  const Json head = size <= content.size() - kHead
-                        ? Json::parse(reinterpret_cast<const char*>(all.data() + kHead),
-                                      reinterpret_cast<const char*>(all.data() + kHead + size), nullptr, false)
-                        : Json(Json::value_t::discarded);
+  const Json head =
+      json_of({reinterpret_cast<const char*>(all.data() + kHead), std::min<std::size_t>(size, content.size() - kHead)});
   try {
     teacher_ = head.at("teacher").get<std::string>();
     k_ = head.at("words").get<std::int64_t>();

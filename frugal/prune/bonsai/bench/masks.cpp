@@ -8,6 +8,7 @@
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
+#include "frugal/base/json_text.h"
 #include "frugal/base/processor.h"
 #include "frugal/core/budget/memory_usage.h"
 #include "frugal/formats/tokenizer.h"
@@ -34,7 +35,7 @@ void run(int argc, char** argv) {
                    {"together", 4},    {"step", 0.05},      {"design", "full"},
                    {"tolerance", 0.0}, {"weights", "bf16"}, {"threads", usable_cores()},
                    {"seed", 1}};
-  if (argc > 3) settings.update(Json::parse(argv[3]));
+  if (argc > 3) settings.update(json_of(argv[3]));
   const auto number = [&](const char* name) { return settings[name].get<std::int64_t>(); };
   const auto seed = settings["seed"].get<std::uint64_t>();
   const bool is_f32 = settings["weights"] == "f32";

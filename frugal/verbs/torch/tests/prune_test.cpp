@@ -164,8 +164,8 @@ TEST_F(Prune, RefusesBeforehandWhatCannotBeReachedOrWritten) {
       {"--sparsity 0.3 --min-heads 0 --out " + at("x.gguf"), "--min-heads is 0, but GGUF", 2},
       {"--sparsity 0.3 --min-neurons 0 --out " + at("x.gguf"), "--min-neurons is 0, but GGUF", 2},
       {"--sparsity 0.3 --dtype q8_0 --out " + at("x"), "--dtype is q8_0", 2},
-      {"--sparsity 0.3 --out " + at("there"), "there", 2},
-      {"--sparsity 0 --vocabulary-from " + at("model") + "/tokenizer.jso", "tokenizer.jso", 2},
+      {"--sparsity 0.3 --out " + at("there"), "is not empty", 3},
+      {"--sparsity 0 --vocabulary-from " + at("model") + "/tokenizer.jso", "tokenizer.jso", 3},
   };
   const auto prune_on = [&](const std::string& model, const std::string& options) {
     return run("prune " + at(model) + " --data " + at("text.txt") +
