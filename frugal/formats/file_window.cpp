@@ -71,6 +71,16 @@ FileWindow::FileWindow(const ModelSource& source, std::uint64_t limit)
   }
 }
 
+FileWindow::~FileWindow() {
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    if (is_held_[g].load(std::memory_order_relaxed)) release(g);
+  }
+}
+
+void FileWindow::release(std::size_t group) const {
+  for (const Rows& rows : groups_[group].rows) source_.release_rows(rows.tensor, rows.begin, rows.end);
+}
+
 void FileWindow::touch(std::size_t tensor, std::int64_t begin, std::int64_t end) {
   const auto& of = group_of_[tensor];
   if (of.empty()) return;  // a vector
@@ -94,7 +104,7 @@ void FileWindow::enter(std::size_t g) {
       const std::size_t oldest = held_.front();
       held_.pop_front();
       is_held_[oldest].store(false, std::memory_order_relaxed);
-      for (const Rows& rows : groups_[oldest].rows) source_.release_rows(rows.tensor, rows.begin, rows.end);
+      release(oldest);
       held_bytes_ -= groups_[oldest].bytes;
     }
     held_.push_back(g);

@@ -16,6 +16,9 @@ class FileWindow {
  public:
   // limit: of resident bytes. Under least(source) it is taken to be that.
   FileWindow(const ModelSource& source, std::uint64_t limit);
+  ~FileWindow();  // what it holds goes back: another window over the same file may follow
+  FileWindow(const FileWindow&) = delete;
+  FileWindow& operator=(const FileWindow&) = delete;
 
   // What a window needs: a layer that is computed with and one that is made ready, and two parts of tensors outside
   // layers.
@@ -45,6 +48,7 @@ class FileWindow {
   static std::vector<Group> groups_of(const ModelSource& source);
   static std::uint64_t least(const std::vector<Group>& groups);
   void enter(std::size_t group);
+  void release(std::size_t group) const;
   void read_ahead(std::size_t group) const;
 
   const ModelSource& source_;

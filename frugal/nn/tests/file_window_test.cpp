@@ -105,6 +105,15 @@ TEST(FileWindow, ResidentPagesStayWithinIt) {
   EXPECT_GE(growth(0), model()->file_bytes() * 9 / 10);
 }
 
+// A smaller window over the same file takes the place of a larger one: pages that this one held do not stay beside it.
+TEST(FileWindow, WhatItHeldGoesWithIt) {
+  Loaded loaded(FileWindow::least(*model()) + 30 * kMiB);
+  loaded.losses();
+  const std::uint64_t before = memory_usage().file;
+  loaded.store.keep_resident(1);
+  EXPECT_LE(memory_usage().file + 24 * kMiB, before);
+}
+
 // Any order, any thread.
 TEST(FileWindow, ReadersMayMeet) {
   Loaded streamed(1), whole(0);
