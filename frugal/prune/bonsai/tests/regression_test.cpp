@@ -121,6 +121,26 @@ TEST(Regression, ChoosesByTheOrderOfPairsLeftOut) {
   EXPECT_LT(std::abs(noise.tau), 0.3) << "nothing can be learnt from noise";
 }
 
+// Heads are worth six times what is expected of them, neurons half: few pairs say so, for units of every size.
+TEST(Regression, EachKindHasAFactorOfItsOwn) {
+  const std::size_t units = 300, heads = 12, pairs = 24;
+  std::mt19937_64 random(11);
+  std::vector<double> expected(units), beta(units);
+  std::vector<std::uint8_t> kinds(units);
+  for (std::size_t u = 0; u < units; ++u) {
+    kinds[u] = u < heads;
+    expected[u] = (kinds[u] != 0 ? 50 : 1) * std::uniform_real_distribution<double>(0.5, 1.5)(random);
+    beta[u] = expected[u] * (kinds[u] != 0 ? 6 : 0.5);
+  }
+  const Fit fit = anchored_ridge(pairs_of(pairs, units, beta, 1e-3, 4), expected, kinds);
+  for (std::size_t u = 0; u < units; ++u) EXPECT_NEAR(fit.beta[u] / beta[u], 1, 0.02) << u;
+  // One factor for all cannot say it.
+  const Fit one = anchored_ridge(pairs_of(pairs, units, beta, 1e-3, 4), expected, std::vector<std::uint8_t>(units));
+  double off = 0;
+  for (std::size_t u = heads; u < units; ++u) off += std::abs(one.beta[u] / beta[u] - 1) / (units - heads);
+  EXPECT_GT(off, 0.5);
+}
+
 TEST(Regression, LassoFindsTheFewUnitsThatMatter) {
   std::vector<double> beta(200);
   for (const std::size_t u : {3u, 50u, 120u}) beta[u] = 2;

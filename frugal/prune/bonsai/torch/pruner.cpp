@@ -175,10 +175,13 @@ class BonsaiPruner : public Pruner {
       // A prior is of a column of weights: a unit of many columns is worth so much more, and its score is again that of
       // one, so that what goes is worth little for the parameters it has.
       std::vector<double> expected;
-      for (const std::size_t u : candidates)
+      std::vector<std::uint8_t> is_head;
+      for (const std::size_t u : candidates) {
         expected.push_back(std::max(1e-12, rho_[u]) * static_cast<double>(units_[u].cost));
+        is_head.push_back(units_[u].kind == UnitKind::head);
+      }
       const bool is_anchored = config_.regression == "anchored";
-      const Fit fit = is_anchored                     ? anchored_ridge(pairs, expected)
+      const Fit fit = is_anchored                     ? anchored_ridge(pairs, expected, is_head)
                       : config_.regression == "lasso" ? lasso(pairs)
                                                       : ridge(pairs);
       result.event.update({{"tau", fit.tau}, {"gamma", fit.gamma}});

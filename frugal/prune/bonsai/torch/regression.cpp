@@ -116,6 +116,20 @@ at::Tensor fista(const System& s, double penalty) {
   return beta;
 }
 
+// min |D - c_x x - c_y y|^2 over c_x, c_y >= 0.
+std::pair<double, double> scales_of(const at::Tensor& x, const at::Tensor& y, const at::Tensor& D) {
+  const auto dot = [](const at::Tensor& a, const at::Tensor& b) { return a.dot(b).item<double>(); };
+  const double xx = dot(x, x), yy = dot(y, y), xy = dot(x, y), xd = dot(x, D), yd = dot(y, D);
+  const double determinant = xx * yy - xy * xy;
+  if (determinant > 1e-9 * xx * yy) {
+    const double c_x = (xd * yy - yd * xy) / determinant, c_y = (yd * xx - xd * xy) / determinant;
+    if (c_x >= 0 && c_y >= 0) return {c_x, c_y};
+  }
+  // The minimum lies on an edge: the one that explains more.
+  const double c_x = xx > 0 ? std::max(0.0, xd / xx) : 0, c_y = yy > 0 ? std::max(0.0, yd / yy) : 0;
+  return c_x * xd >= c_y * yd ? std::pair(c_x, 0.0) : std::pair(0.0, c_y);
+}
+
 }  // namespace
 
 double kendall_tau(const std::vector<double>& a, const std::vector<double>& b) {
@@ -154,18 +168,22 @@ Fit ridge(const MaskPairs& pairs) {
   return fit;
 }
 
-Fit anchored_ridge(const MaskPairs& pairs, const std::vector<double>& expected) {
+Fit anchored_ridge(const MaskPairs& pairs, const std::vector<double>& expected,
+                   const std::vector<std::uint8_t>& kinds) {
   const auto N = static_cast<std::int64_t>(expected.size());
   at::Tensor w = at::empty({N}, at::kDouble);
   std::copy(expected.begin(), expected.end(), w.mutable_data_ptr<double>());
   w = w / w.mean();
+  at::Tensor is_second = at::empty({N}, at::kDouble);
+  std::copy(kinds.begin(), kinds.end(), is_second.mutable_data_ptr<double>());
   // The units scaled by what is expected of them: delta's own ridge has one penalty for all.
   const auto solve = [&](const System& s, const std::vector<double>& gammas) {
     const System scaled{s.X * w, s.D};
-    const at::Tensor along = scaled.X.sum(1);
-    const double c = std::max(0.0, along.dot(s.D).item<double>() / std::max(1e-300, along.dot(along).item<double>()));
-    const System rest{scaled.X, s.D - along * c};
+    const at::Tensor second = scaled.X.mv(is_second), first = scaled.X.sum(1) - second;
+    const auto [c_first, c_second] = scales_of(first, second, s.D);
+    const System rest{scaled.X, s.D - first * c_first - second * c_second};
     const Dual dual(rest);
+    const at::Tensor c = (1 - is_second) * c_first + is_second * c_second;
     std::vector<at::Tensor> betas;
     for (const double gamma : gammas) betas.push_back(w * (dual.beta(gamma) + c));
     return betas;

@@ -25,10 +25,10 @@ struct Fit {
 // go to the larger.
 Fit ridge(const MaskPairs& pairs);
 Fit ridge(const MaskPairs& pairs, double gamma);
-// Importance is expected to be proportional to `expected` (all above 0), and what is learnt is by how much it is not:
-// beta_u = expected_u (c + delta_u), c by least squares and at least 0, delta by ridge. Without anything to be learnt
-// that is the order of `expected`. gamma: of delta.
-Fit anchored_ridge(const MaskPairs& pairs, const std::vector<double>& expected);
+// Importance is expected to be proportional to `expected` (all above 0), for units of each kind (0 or 1) by a factor of
+// its own, and what is learnt is by how much it is not: beta_u = expected_u (c_kind + delta_u), c by least squares and
+// at least 0, delta by ridge. Without anything to be learnt that is the order of `expected`. gamma: of delta.
+Fit anchored_ridge(const MaskPairs& pairs, const std::vector<double>& expected, const std::vector<std::uint8_t>& kinds);
 Fit lasso(const MaskPairs& pairs);  // FISTA (Beck and Teboulle, 2009) on the same data, chosen alike
 
 double kendall_tau(const std::vector<double>& a, const std::vector<double>& b);  // tau-b; 0 where all are tied
