@@ -1,6 +1,6 @@
 // frugal adapt: a small model learns from the larger one it was made of.
 #pragma once
-#include "frugal/verbs/tune/config.h"
+#include "frugal/verbs/common/tune_config.h"
 
 namespace frugal {
 

@@ -1,10 +1,10 @@
 // The job of frugal adapt: that of tune, and the tuned model written at the end.
-#include "frugal/verbs/tune/torch/job.h"
 #include "frugal/base/log.h"
 #include "frugal/base/units.h"
 #include "frugal/train/loop/job_table.h"
 #include "frugal/verbs/adapt/config.h"
 #include "frugal/verbs/common/model_out.h"
+#include "frugal/verbs/torch/tune_job.h"
 #include "frugal/verbs/torch/write_model.h"
 
 namespace frugal {

@@ -7,10 +7,10 @@
 #include "frugal/train/config/step.h"
 #include "frugal/train/loop/job.h"
 #include "frugal/train/tuner.h"
+#include "frugal/verbs/common/tune_config.h"
 #include "frugal/verbs/torch/session.h"
 #include "frugal/verbs/torch/tune_data.h"
-#include "frugal/verbs/tune/config.h"
-#include "frugal/verbs/tune/torch/summary.h"
+#include "frugal/verbs/torch/tune_summary.h"
 
 namespace frugal {
 

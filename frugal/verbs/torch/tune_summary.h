@@ -6,7 +6,7 @@
 #include "frugal/nn/model/weight_store.h"
 #include "frugal/train/config/step.h"
 #include "frugal/train/run/run_folder.h"
-#include "frugal/verbs/tune/config.h"
+#include "frugal/verbs/common/tune_config.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "frugal/verbs/tune/torch/summary.h"
+#include "frugal/verbs/torch/tune_summary.h"
 
 #include <cstdio>
 
