@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -64,10 +65,11 @@ using ExportProgress = std::function<void(std::size_t done, std::size_t all)>;
 
 // A Hugging Face folder: config.json, model.safetensors, tokenizer.json, tokenizer_config.json (with the chat
 // template), generation_config.json; where layers differ, with code by which transformers loads it. dtype: a plain one
-// of export_dtype.h. The folder appears under its name only when whole; Error(Exit::input) if it exists and is not
-// empty.
+// of export_dtype.h. beside: further files of the folder, by name. The folder appears under its name only when whole;
+// Error(Exit::input) if it exists and is not empty.
 void export_hf_folder(const ModelSource& base, const RowReader& rows, const std::string& dtype,
-                      const std::filesystem::path& out, const ExportProgress& progress);
+                      const std::filesystem::path& out, const ExportProgress& progress,
+                      const std::map<std::string, std::string>& beside = {});
 // A GGUF v3 file that llama.cpp loads. dtype: any of export_dtype.h; gguf/llama_mix.h says which tensor gets what.
 // Error(Exit::input) if it exists. Both refuse weights that are not finite or that dtype cannot hold (f16: over 65504),
 // with tensor, value and limit.

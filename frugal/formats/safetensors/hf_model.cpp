@@ -168,7 +168,7 @@ class HfModel : public ModelSource {
 std::unique_ptr<ModelSource> open_hf_model(const fs::path& folder) { return std::make_unique<HfModel>(folder); }
 
 void export_hf_folder(const ModelSource& base, const RowReader& rows, const std::string& dtype, const fs::path& out,
-                      const ExportProgress& progress) {
+                      const ExportProgress& progress, const std::map<std::string, std::string>& beside) {
   const ExportDtype& wanted = find_export_dtype(dtype, true, "a Hugging Face folder");
   const BlockType& type = wanted.type();
   const auto tokenizer = base.tokenizer();
@@ -188,6 +188,7 @@ void export_hf_folder(const ModelSource& base, const RowReader& rows, const std:
   write_file(folder / "tokenizer.json", tokenizer->to_json().dump() + "\n");
   write_file(folder / "tokenizer_config.json", tokenizer->config_json(base.chat_template()).dump(2) + "\n");
   if (!base.license().empty()) write_file(folder / "README.md", make_card(base.license()));
+  for (const auto& [name, text] : beside) write_file(folder / name.c_str(), text);
 
   // transformers' llama has the biases of all of attention or of none, and so of the feed-forward: those that are not
   // there are written as zeros.

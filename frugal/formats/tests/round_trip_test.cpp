@@ -156,7 +156,8 @@ TEST(Formats, RefuseWhatATypeWouldTurnIntoInfinity) {
       const std::size_t matrix = model.tensors()[index].is_vector ? index - 1 : index;
       float& value = model.values(matrix)[37];
       const auto write = [&](const char* name) {
-        (gguf ? export_gguf : export_hf_folder)(model, rows_of(model), c.dtype, folder / name, ignore_progress);
+        if (gguf) return export_gguf(model, rows_of(model), c.dtype, folder / name, ignore_progress);
+        export_hf_folder(model, rows_of(model), c.dtype, folder / name, ignore_progress);
       };
       value = c.good;
       write("good.gguf");

@@ -1,8 +1,10 @@
 // What every method of `frugal prune` has.
 #pragma once
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "frugal/base/config.h"
 #include "frugal/plan/cuts.h"
@@ -11,10 +13,15 @@ namespace frugal {
 
 struct PruneConfig {
   double sparsity = 0.5;
+  std::vector<std::string> also;
   std::string vocabulary_from;
   std::int64_t windows = 0, window_length = 0, masks_together = 0;  // 0: as the budget says
   std::string layout = "native";
   std::int64_t min_heads = 1, min_neurons = 32, neuron_multiple = 32;
+
+  // What is to be gone at the models that are written, ascending; the last is `sparsity`. Error(Exit::usage): `also`.
+  std::vector<double> goals() const;
+  std::vector<std::string> marks() const;  // of all but the last, as numbers are written: 0.2
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
@@ -23,6 +30,10 @@ struct PruneConfig {
                "--vocabulary-from alone",
        .group = "pruning"},
       c.sparsity);
+    v({.name = "also",
+       .help = "models on the way that are written, too, by their shares: 0.2,0.3 writes OUT-0.2 and OUT-0.3",
+       .group = "pruning"},
+      c.also);
     v({.name = "vocabulary_from",
        .help = "a text file: the model keeps the tokens that it needs; other texts take more tokens",
        .group = "pruning"},
@@ -58,10 +69,34 @@ inline std::int64_t masks_that_fill(std::int64_t window_length) {
   return std::clamp<std::int64_t>(kPackedTokens / window_length / 2 * 2, 2, kMostMasksTogether);
 }
 
+inline std::vector<double> PruneConfig::goals() const {
+  std::vector<double> goals;
+  for (const std::string& text : also) {
+    double share = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), share);
+    require_setting(failed == std::errc() && end == text.data() + text.size() && share > 0 && share < sparsity,
+                    "--also", text, "shares between 0 and --sparsity", "--sparsity 0.5 --also 0.2,0.3");
+    goals.push_back(share);
+  }
+  std::sort(goals.begin(), goals.end());
+  require_setting(std::adjacent_find(goals.begin(), goals.end()) == goals.end(), "--also", also, "each share once",
+                  "leave the second out");
+  goals.push_back(sparsity);
+  return goals;
+}
+
+inline std::vector<std::string> PruneConfig::marks() const {
+  std::vector<std::string> marks;
+  for (const double goal : goals()) marks.push_back(Json(goal).dump());
+  marks.pop_back();
+  return marks;
+}
+
 inline void validate(const PruneConfig& c) {
   const bool is_of_words = c.sparsity == 0 && !c.vocabulary_from.empty();
   require_setting(is_of_words || (c.sparsity > 0 && c.sparsity < 1), "--sparsity", c.sparsity, "a number in (0, 1)",
                   "--sparsity 0.5 removes half");
+  c.goals();
   require_setting(c.windows >= 0, "--windows", c.windows, "at least 0", "--windows 32 is usual");
   require_setting(c.window_length == 0 || c.window_length >= 8, "--window-length", c.window_length, "0 or at least 8",
                   "--window-length 256 is usual");

@@ -38,11 +38,18 @@ void PruneModel::load() {
 }
 
 void PruneModel::remove(const std::vector<Unit>& gone) {
-  settle();
   if (gone.empty()) return;
+  survivors();
   survivors_.remove(gone);
   refitted_.reset();
   load();
+}
+
+void PruneModel::put_all_back() { go_back(Survivors(source_->shape()).flags()); }
+
+void PruneModel::go_back(std::vector<std::uint8_t> left) {
+  flags_ = std::move(left);
+  is_unsettled_ = true;
 }
 
 void PruneModel::keep_scores(const std::vector<double>& scores) {

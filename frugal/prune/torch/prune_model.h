@@ -38,6 +38,10 @@ class PruneModel {
   const ModelSource& source() const { return *source_; }  // the original
 
   void remove(const std::vector<Unit>& gone);
+  void put_all_back();
+  // Which units are left, one byte each: for who goes back to them.
+  std::vector<std::uint8_t> left() { return survivors().flags(); }
+  void go_back(std::vector<std::uint8_t> left);
   // Keeps scores of units_of(shape()) for pictures; those that are infinite are passed over.
   void keep_scores(const std::vector<double>& scores);
   const std::vector<UnitScores>& scores() const { return scores_; }  // since this process began; empty: none

@@ -30,11 +30,17 @@ class Pruner {
   virtual ~Pruner() = default;
   virtual std::int64_t steps() const = 0;
   virtual StepResult step(std::int64_t index) = 0;
-  virtual void state(State&) {}                            // beside that of the model
-  virtual bool has_changed(std::int64_t steps) const = 0;  // after so many: units went with the last of them
+  virtual void state(State&) {}                              // beside that of the model
+  virtual bool has_changed(std::int64_t steps) const = 0;    // after so many: units went with the last of them
+  virtual std::vector<std::int64_t> goal_steps() const = 0;  // of each of PruneConfig::goals(): it is reached after
 };
 
-// One look at the model: scores of its units, the lowest go.
+// Which units go where so many parameters may.
+using UnitChoice = std::function<std::vector<Unit>(std::int64_t budget)>;
+// One look at the whole model: a choice for each goal.
+using Look = std::function<UnitChoice(PruneModel&, const Windows&)>;
+std::unique_ptr<Pruner> one_shot(PruneContext context, Look look);
+// The same by scores of units, of which the lowest go.
 using Scorer = std::function<std::vector<double>(PruneModel&, const Windows&)>;
 std::unique_ptr<Pruner> one_shot(PruneContext context, Scorer scorer, bool is_local);
 

@@ -113,16 +113,19 @@ void refit_part(Stream& dense, Stream& left, PatchedModel& model, std::size_t l,
   const std::int64_t C = model.shape().hidden, in = is_there ? model.tensors()[id].cols : 0;
   LeastSquares squares(in, C);
   ProjectionInput input;
+  std::vector<float> alone;
   for (std::size_t b = 0; b < dense.batches.size(); ++b) {
     throw_if_interrupted();
-    dense.run(b, l, part, dense.hidden[b].data());
+    // A bias alone cannot follow, token by token, what the layers before have changed: it takes what has gone here.
+    std::vector<float>& goal = refit.has_weights ? dense.hidden[b] : (alone = left.hidden[b]);
+    dense.run(b, l, part, goal.data());
     if (!is_there) continue;
     const std::int64_t n = dense.batches[b].size();
     input.begin(n, in);
     std::vector<float> missing(left.hidden[b]);
     left.run(b, l, part, missing.data(), input);
-    const std::vector<float> weights = token_weights(dense.hidden[b], missing, C);
-    for (std::size_t i = 0; i < missing.size(); ++i) missing[i] = dense.hidden[b][i] - missing[i];
+    const std::vector<float> weights = token_weights(goal, missing, C);
+    for (std::size_t i = 0; i < missing.size(); ++i) missing[i] = goal[i] - missing[i];
     squares.add(threads, input.x(), missing.data(), weights.data(), n);
   }
   if (!is_there) return;

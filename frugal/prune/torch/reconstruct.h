@@ -22,8 +22,10 @@ struct Refit {
 //   argmin over W', b of sum_t |h'_t + W' x_t + b - g_t|^2 / (|h_t|^2 + |g_t|^2) + ridge |W' - W|^2
 // h: what is behind the part so far; h', x: what is before it, and what the projection reads in the smaller model,
 // whose layers before are refitted already; g: the dense model behind the same part; W: the projection without the
-// columns that went. So a projection also makes up for what those before it could not. Where nothing went, nothing
-// changes. Memory, beside the forward of a batch of each model: hidden states of all windows twice, and the sums of one
+// columns that went. So a projection also makes up for what those before it could not. Where biases alone are sought, g
+// is the dense part behind the smaller model's states: what goes with the units on average. Where nothing went, nothing
+// changes.
+// Memory, beside the forward of a batch of each model: hidden states of all windows twice, and the sums of one
 // projection; weights are read from the file, a layer at a time, see plan_refit. Time: three forwards of the windows,
 // and the products of the sums. Deterministic in everything but the instruction set. Error(Exit::interrupted).
 std::shared_ptr<PatchedModel> reconstruct(std::shared_ptr<const ModelSource> dense, const std::vector<KeptUnits>& kept,

@@ -6,21 +6,34 @@
 namespace frugal {
 namespace {
 constexpr std::string_view kEnd = ".run";
-}
 
-void settle_model_out(Json& settings) {
+std::string without_slash(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+}  // namespace
+
+void settle_model_out(Json& settings, const std::vector<std::string>& also) {
   const auto out = settings.value("out", std::string());
   if (out.empty()) return;
-  validate(ExportConfig{.out = out, .dtype = settings.value("dtype", std::string("bf16"))});
-  std::string name = out;
-  while (name.size() > 1 && name.ends_with('/')) name.pop_back();
+  const auto check = [&](const std::string& path) {
+    validate(ExportConfig{.out = path, .dtype = settings.value("dtype", std::string("bf16"))});
+  };
+  check(out);
+  std::string name = without_slash(out);
+  for (const std::string& mark : also) check(marked_model(name, mark));
   settings["out"] = name.append(kEnd);
   if (!settings.value("dry_run", false)) require_new_folder(settings["out"]);
 }
 
+std::string marked_model(const std::string& out, const std::string& mark) {
+  constexpr std::string_view kGguf = ".gguf";
+  if (!out.ends_with(kGguf)) return out + "-" + mark;
+  return out.substr(0, out.size() - kGguf.size()) + "-" + mark + std::string(kGguf);
+}
+
 std::string model_of_run(const std::filesystem::path& run) {
-  std::string path = std::filesystem::absolute(run).lexically_normal().string();
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  const std::string path = without_slash(std::filesystem::absolute(run).lexically_normal().string());
   return path.ends_with(kEnd) ? path.substr(0, path.size() - kEnd.size()) : path + "/model";
 }
 

@@ -40,7 +40,10 @@ int convert(const ConvertConfig& config) {
     progress.update(written);
   };
   const bool is_gguf = out.ends_with(".gguf");
-  (is_gguf ? export_gguf : export_hf_folder)(*source, rows, dtype, out, done);
+  if (is_gguf)
+    export_gguf(*source, rows, dtype, out, done);
+  else
+    export_hf_folder(*source, rows, dtype, out, done);
   const Json result = {{"out", out},
                        {"format", is_gguf ? "gguf" : "safetensors"},
                        {"dtype", dtype},

@@ -1,17 +1,12 @@
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 #include <iostream>
 
-#include "frugal/base/log.h"
 #include "frugal/base/print.h"
 #include "frugal/base/units.h"
 #include "frugal/base/validate.h"
-#include "frugal/formats/gguf/gguf_model.h"
+#include "frugal/formats/shrunk_model.h"
 #include "frugal/plan/cuts.h"
-#include "frugal/plan/saturating.h"
 #include "frugal/prune/common/refit_plan.h"
-#include "frugal/prune/common/units.h"
 #include "frugal/prune/registry.h"
 #include "frugal/train/loop/run_config.h"
 #include "frugal/verbs/common/compute.h"
@@ -19,8 +14,9 @@
 #include "frugal/verbs/common/inspect_data.h"
 #include "frugal/verbs/common/kept_vocabulary.h"
 #include "frugal/verbs/common/model_out.h"
-#include "frugal/verbs/common/plan_request.h"
 #include "frugal/verbs/prune/config.h"
+#include "frugal/verbs/prune/limits.h"
+#include "frugal/verbs/prune/plan.h"
 #include "frugal/verbs/prune/texts.h"
 
 namespace frugal {
@@ -33,102 +29,6 @@ Budget budget_of(const std::string& name, std::int64_t context) {
   if (name == "quick") return {64, 8, std::min<std::int64_t>(256, context)};
   if (name == "paper") return {200, 32, context};
   return {200, 32, std::min<std::int64_t>(256, context)};
-}
-
-// Of forwards with the rows of a window of the text that is measured, or of a window under so many masks. beside:
-// bytes.
-MethodPlan plan_masks(PlanRequest request, std::int64_t masks, std::int64_t window, std::uint64_t beside) {
-  request.length = std::max(kMeasuredLength, masks * window);
-  request.batch = std::max<std::int64_t>(1, kPackedTokens / request.length);
-  if (request.memory > 0) request.memory = std::max(beside + 1, request.memory) - beside;  // 0 is no limit
-  MethodPlan plan = plan_forward(request);
-  plan.parts.push_back({"beside", beside});
-  return plan;
-}
-
-// Hidden states of all windows in front of a layer, in fp32: where masks of a block begin.
-std::uint64_t prefix_bytes(const Json& settings, const ModelShape& shape) {
-  if (settings.value("design", "") != "block") return 0;
-  const Saturating rows =
-      Saturating(settings["windows"].get<std::int64_t>()) * settings["window_length"].get<std::int64_t>();
-  return (rows * shape.hidden * 4).count();
-}
-
-RefitPlan refit_of(const PruneVerbConfig& c, const Json& settings, const ModelShape& shape) {
-  if (!c.refit.is_wanted()) return {};
-  const std::int64_t window = settings["window_length"], windows = settings["reconstruct_windows"];
-  return plan_refit(shape, windows * window, std::max(kPackedTokens, window));
-}
-
-// While projections are refitted the weights stay in the file, of which a layer is resident, and two models have
-// scratch.
-std::uint64_t peak_of_refit(const PlanRequest& request, const MethodPlan& forward, const RefitPlan& refit) {
-  Saturating peak = refit.meanwhile;
-  for (const PlanPart& part : forward.parts) {
-    if (part.purpose == "weights" || part.purpose == "beside") continue;
-    peak += part.bytes;
-    if (part.purpose == "activations" || part.purpose == "scratch") peak += part.bytes;
-  }
-  return (peak + std::max(request.largest_tensor, request.file_bytes / request.shape.layers.size())).count();
-}
-
-// What the format of the result can say, before anything is pruned.
-void require_export(const PruneVerbConfig& c, const ModelSource& model, const Tokenizer& tokenizer) {
-  const PruneConfig& p = c.prune;
-  const ModelShape& shape = model.shape();
-  if (p.layout == "uniform" && !shape.is_uniform())
-    throw Error(Exit::usage, "--layout is uniform, but the layers of " + c.model + " differ",
-                "--layout native or padded");
-  if (!c.out.ends_with(".gguf")) return;
-  require_gguf(tokenizer.model());
-  if (p.layout != "native") return;
-  ModelShape left = shape;
-  std::erase(left.layers, LayerShape{});  // they are not written
-  require_gguf(left);
-  if (prune_methods().at(c.method).takes_layers || p.sparsity == 0) return;
-  const std::string fix = ", --layout padded, or a Hugging Face folder: --out without .gguf";
-  if (p.min_heads == 0)
-    throw Error(Exit::usage, "--min-heads is 0, but GGUF's deci cannot say that layer 0 has no attention",
-                "--min-heads 1" + fix);
-  if (p.min_neurons == 0)
-    throw Error(Exit::usage, "--min-neurons is 0, but GGUF's deci cannot say that a layer has attention alone",
-                "--min-neurons " + std::to_string(p.neuron_multiple) + fix);
-}
-
-// How far heads, neurons and layers can go; a warning where that is not as far as --sparsity.
-void require_reachable(const PruneVerbConfig& c, const ModelShape& shape) {
-  const PruneConfig& p = c.prune;
-  if (p.sparsity == 0) return;
-  std::int64_t widest = 0;
-  for (const LayerShape& layer : shape.layers) widest = std::max(widest, layer.ffn);
-  const bool takes_layers = prune_methods().at(c.method).takes_layers;
-  if (!takes_layers && p.neuron_multiple > widest)
-    throw Error(Exit::usage,
-                "--neuron-multiple is " + std::to_string(p.neuron_multiple) + ", but no layer has more than " +
-                    std::to_string(widest) + " neurons",
-                "--neuron-multiple 32 is usual");
-  const Reach reach = takes_layers ? reach_of_layers(shape) : reach_of(shape, select_options(p, 0));
-  const auto text = [](double share) {
-    char digits[32];
-    std::snprintf(digits, sizeof digits, "%.4g", share);
-    return std::string(digits);
-  };
-  const std::string limits = takes_layers ? "the last layer stays"
-                                          : "--min-heads " + std::to_string(p.min_heads) + ", --min-neurons " +
-                                                std::to_string(p.min_neurons) + " and --neuron-multiple " +
-                                                std::to_string(p.neuron_multiple);
-  if (reach.most == 0)
-    throw Error(Exit::input, "nothing is left that can be removed from " + c.model + ": " + limits,
-                takes_layers ? "choose another --method" : "give smaller ones, or --layout native");
-  if (p.sparsity < reach.least)
-    throw Error(Exit::usage,
-                "--sparsity is " + text(p.sparsity) + ", but the smallest part that can go is " + text(reach.least) +
-                    " of the blocks' parameters",
-                "--sparsity " + text(std::ceil(reach.least * 1e4) / 1e4) +
-                    (takes_layers ? ", or another --method" : ", or a smaller --neuron-multiple"));
-  if (p.sparsity > reach.most)
-    warn("--sparsity is " + text(p.sparsity) + ", but at most " + text(reach.most) +
-         " of the blocks' parameters can go (" + limits + "): " + text(p.sparsity - reach.most) + " less");
 }
 
 struct ExampleSizes {
@@ -202,33 +102,9 @@ Checked check(const Settings& given) {
     PruneTexts(c, *smaller->tokenizer(), nullptr)
         .require_windows(settings["windows"].get<std::int64_t>(), window, has_bos);
   }
-  settle_model_out(settings);
-  PlanRequest request = plan_request(*model, c.compute, from_json<RunConfig>(given.values()).memory);
-  request.all_tokens = true;
-  // With fewer tokens the model as it is given is only measured.
-  const MethodPlan first = plan_masks(request, 1, kMeasuredLength, 0);
-  request.shape.vocab = smaller->shape().vocab;
-  const RefitPlan refit = refit_of(c, settings, request.shape);
-  // Prefixes while there are masks, refitted projections behind them.
-  const std::uint64_t beside = std::max(prefix_bytes(settings, request.shape), refit.afterwards);
-  const auto fits = [&](const MethodPlan& plan) { return request.memory == 0 || peak_of(plan) <= request.memory; };
-  const bool has_masks = prune_methods().at(c.method).has_masks, is_open = has_masks && c.prune.masks_together == 0;
-  std::int64_t masks = is_open ? masks_that_fill(window) : std::max<std::int64_t>(1, c.prune.masks_together);
-  const auto plan_with = [&](std::int64_t together) {
-    const std::int64_t of_examples = c.has_examples() ? 2 * std::max(kPackedTokens, examples.longest) : 0;
-    return plan_masks(request, 1, std::max(together * window, of_examples), beside);
-  };
-  MethodPlan plan = plan_with(masks);
-  while (is_open && masks > 2 && !fits(plan)) plan = plan_with(masks -= 2);
-  if (has_masks) settings["masks_together"] = masks;
-  settings["choices"] = plan.choices;
-  std::uint64_t peak = peak_of(plan);
-  if (!c.prune.vocabulary_from.empty()) peak = std::max(peak, peak_of(first));
-  if (c.refit.is_wanted()) peak = std::max(peak, peak_of_refit(request, plan, refit));
-  if (request.memory > 0 && peak > request.memory)
-    throw Error(Exit::budget,
-                "frugal prune needs " + format_bytes(peak) + " but --memory is " + format_bytes(request.memory),
-                "--memory " + format_budget(smallest_budget(peak)));
+  settle_model_out(settings, c.prune.marks());
+  const std::uint64_t peak = plan_prune(c, settings, *model, smaller->shape().vocab, examples.longest,
+                                        from_json<RunConfig>(given.values()).memory);
   Checked checked{settings};
   checked.facts["plan"] = {{"peak", peak}};
   checked.show = [=] {

@@ -1,12 +1,15 @@
 #include "frugal/verbs/torch/write_model.h"
 
+#include "frugal/base/atomic_file.h"
 #include "frugal/base/interrupt.h"
 #include "frugal/base/progress.h"
 
 namespace frugal {
 
-void write_model(const ModelSource& like, const RowReader& rows, const std::string& dtype,
-                 const std::filesystem::path& out) {
+namespace fs = std::filesystem;
+
+void write_model(const ModelSource& like, const RowReader& rows, const std::string& dtype, const fs::path& out,
+                 const std::map<std::string, std::string>& beside) {
   Progress writing(like.tensors().size(), "tensors");
   const ExportProgress told = [&](std::size_t done, std::size_t) {
     throw_if_interrupted();
@@ -16,7 +19,15 @@ void write_model(const ModelSource& like, const RowReader& rows, const std::stri
   if (out.extension() == ".gguf")
     export_gguf(like, rows, dtype, out, told);
   else
-    export_hf_folder(like, rows, dtype, out, told);
+    export_hf_folder(like, rows, dtype, out, told, beside);
+}
+
+void write_model_of_run(const fs::path& run, const ModelSource& like, const RowReader& rows, const std::string& dtype,
+                        const fs::path& out, const std::map<std::string, std::string>& beside) {
+  const fs::path mark = run / "writing";
+  if (fs::exists(mark) && fs::exists(out) && !(fs::is_directory(out) && fs::is_empty(out))) return;
+  if (!fs::exists(mark)) write_file(mark, "");
+  write_model(like, rows, dtype, out, beside);
 }
 
 }  // namespace frugal

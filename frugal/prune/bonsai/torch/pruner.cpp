@@ -26,12 +26,17 @@ class BonsaiPruner : public Pruner {
         P0_(static_cast<double>(block_parameters(context_.model.source().shape()))),
         per_iteration_((config.masks + context_.masks_together() - 1) / context_.masks_together()) {
     if (config.regression == "none") per_iteration_ = 1;
+    for (const double goal : context_.config.goals()) {
+      double s = aims_.empty() ? 0 : aims_.back();
+      for (; goal - s > config.step * (1 + 1e-9); s = aims_.back()) aims_.push_back(s + config.step);
+      aims_.push_back(goal);
+      goal_steps_.push_back(iterations() * per_iteration_);
+    }
   }
 
-  std::int64_t iterations() const {
-    return static_cast<std::int64_t>(std::ceil(context_.config.sparsity / config_.step - 1e-9));
-  }
+  std::int64_t iterations() const { return static_cast<std::int64_t>(aims_.size()); }
   std::int64_t steps() const override { return iterations() * per_iteration_; }
+  std::vector<std::int64_t> goal_steps() const override { return goal_steps_; }
   bool has_changed(std::int64_t steps) const override { return steps % per_iteration_ == 0; }
 
   StepResult step(std::int64_t index) override {
@@ -77,8 +82,7 @@ class BonsaiPruner : public Pruner {
                                                          : Prior::fluctuation);
     }
     const double s = model.survivors().sparsity();
-    q_ = iteration + 1 == iterations() ? context_.config.sparsity - s
-                                       : std::min(config_.step, context_.config.sparsity - s);
+    q_ = aims_[static_cast<std::size_t>(iteration)] - s;
     const double local = config_.reference_compat ? q_ : std::min(1.0, q_ / (1 - s));
     design_ = Design(shape, units_, rho_,
                      {.q = local,
@@ -201,6 +205,8 @@ class BonsaiPruner : public Pruner {
   const PruneContext context_;
   const double P0_;
   std::int64_t per_iteration_;
+  std::vector<double> aims_;  // what is to be gone after each iteration
+  std::vector<std::int64_t> goal_steps_;
   std::int64_t prepared_ = -1;  // the iteration that what follows is of
   Windows windows_;
   std::vector<Unit> units_;

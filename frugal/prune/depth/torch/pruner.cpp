@@ -53,46 +53,38 @@ class BlockInfluence : public UnitObserver {
   double tokens_ = 0;
 };
 
-class DepthPruner : public Pruner {
- public:
-  explicit DepthPruner(PruneContext context) : context_(std::move(context)) {}
-  std::int64_t steps() const override { return 1; }
-  bool has_changed(std::int64_t steps) const override { return steps == 1; }
-  StepResult step(std::int64_t) override {
-    PruneModel& model = context_.model;
-    const ModelShape& shape = model.shape();
-    BlockInfluence influence(shape);
-    for (const auto& window : model.windows(context_.seed, 0, context_.config.windows, context_.config.window_length)) {
+// Layers with the least influence, as many as the budget holds; the last one stays.
+std::vector<Unit> layers_that_go(const ModelShape& shape, const std::vector<std::size_t>& order, std::int64_t budget) {
+  const std::vector<Unit> units = units_of(shape);
+  std::vector<Unit> gone;
+  for (const std::size_t layer : order) {
+    std::vector<Unit> own;
+    std::int64_t cost = 0;
+    for (const Unit& unit : units) {
+      if (unit.layer == static_cast<std::int32_t>(layer)) own.push_back(unit), cost += unit.cost;
+    }
+    if (cost > budget || gone.size() + own.size() == units.size()) continue;
+    budget -= cost;
+    gone.insert(gone.end(), own.begin(), own.end());
+  }
+  return gone;
+}
+
+std::unique_ptr<Pruner> make(const DepthConfig&, PruneContext context) {
+  return one_shot(std::move(context), [](PruneModel& model, const Windows& windows) -> UnitChoice {
+    BlockInfluence influence(model.shape());
+    for (const auto& window : windows) {
       model.watch({window}, influence);
       influence.end_forward();
     }
-    std::vector<std::size_t> order(shape.layers.size());
+    std::vector<std::size_t> order(model.shape().layers.size());
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return influence.of(a) < influence.of(b); });
-    auto budget = static_cast<std::int64_t>(context_.config.sparsity * static_cast<double>(block_parameters(shape)));
-    const std::vector<Unit> units = units_of(shape);
-    std::vector<Unit> gone;
-    for (const std::size_t layer : order) {
-      std::vector<Unit> own;
-      std::int64_t cost = 0;
-      for (const Unit& unit : units) {
-        if (unit.layer == static_cast<std::int32_t>(layer)) own.push_back(unit), cost += unit.cost;
-      }
-      if (cost > budget || gone.size() + own.size() == units.size()) continue;
-      budget -= cost;
-      gone.insert(gone.end(), own.begin(), own.end());
-    }
-    model.remove(gone);
-    return {.value = model.survivors().sparsity(), .event = {{"sparsity", model.survivors().sparsity()}}};
-  }
-
- private:
-  PruneContext context_;
-};
-
-std::unique_ptr<Pruner> make(const DepthConfig&, PruneContext context) {
-  return std::make_unique<DepthPruner>(std::move(context));
+    return [order = std::move(order), shape = model.shape()](std::int64_t budget) {
+      return layers_that_go(shape, order, budget);
+    };
+  });
 }
 
 }  // namespace

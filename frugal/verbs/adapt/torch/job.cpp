@@ -20,8 +20,8 @@ class AdaptJob : public TuneJob {
     Finished finished = TuneJob::finish(ending);
     if (ending.best && ending.best->step != ending.steps) ending.restore(ending.best->step);
     const std::string out = model_of_run(ending.folder.path());
-    write_model(
-        source(),
+    write_model_of_run(
+        ending.folder.path(), source(),
         [&](std::size_t id, std::int64_t begin, std::int64_t end, float* to) {
           tuner().merged_rows(id, begin, end, to);
         },

@@ -1,4 +1,5 @@
 // The job of frugal prune: a method's steps, the perplexity on the way, and the model at the end.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -26,7 +27,6 @@ namespace frugal {
 namespace {
 
 namespace fs = std::filesystem;
-
 
 class PruneJob : public Job {
  public:
@@ -56,7 +56,14 @@ class PruneJob : public Job {
   StepResult step(std::int64_t index) override {
     after_ = {};
     if (index == of_method()) return refit();
-    return pruner_ ? pruner_->step(index) : StepResult{.value = 0};
+    if (!pruner_) return {.value = 0};
+    StepResult result = pruner_->step(index);
+    const std::vector<std::int64_t> goals = pruner_->goal_steps();
+    if (std::find(goals.begin(), goals.end() - 1, index + 1) != goals.end() - 1) {
+      const std::vector<std::uint8_t> left = model_.left();
+      also_.insert(also_.end(), left.begin(), left.end());
+    }
+    return result;
   }
   void state(State& state, std::int64_t) override {
     model_.state(state);
@@ -64,6 +71,7 @@ class PruneJob : public Job {
     state.value("metric_before", before_.metric);
     state.list("sizes", sizes_);
     state.list("qualities", qualities_);
+    state.list("also", also_);
     state.value("drawn", drawn_);
     state.value("refitted", is_refitted_);
     if (pruner_) pruner_->state(state);
@@ -80,13 +88,22 @@ class PruneJob : public Job {
                     "vocabulary  %lld of %lld tokens; the measured text takes %.1f %% more of them\n",
                     results["vocabulary"].get<long long>(), results["vocabulary_before"].get<long long>(),
                     100 * results["more_tokens"].get<double>());
+    std::string also;
+    for (const Json& other : results.value("also", Json::array())) {
+      char line[400];
+      std::snprintf(line, sizeof line, "also        %s: %.1f %% removed, %s, perplexity %.3f\n",
+                    other["model"].get<std::string>().c_str(), 100 * other["sparsity"].get<double>(),
+                    format_bytes(other["file_bytes"].get<std::uint64_t>()).c_str(),
+                    other["perplexity_after"].get<double>());
+      also += line;
+    }
     std::snprintf(text, sizeof text,
                   "removed     %.1f %% of the blocks' parameters; %.1f million are left, %s\n"
                   "perplexity  %.3f before, %.3f after\n",
                   100 * results["sparsity"].get<double>(), results["parameters"].get<double>() / 1e6,
                   format_bytes(results["file_bytes"].get<std::uint64_t>()).c_str(),
                   results["perplexity_before"].get<double>(), results["perplexity_after"].get<double>());
-    return std::string(text) + task + words +
+    return std::string(text) + task + words + also +
            ("model       " + model + "\nrun         " + folder.path().string() + "\nnext: frugal tune " + model +
             " --data train.jsonl --method lora --out tuned\n");
   }
@@ -124,17 +141,8 @@ class PruneJob : public Job {
 
   Finished finish(Ending& ending) override {
     require_refit();
-    const Measured after = std::isnan(after_.loss) ? measure() : after_;
-    const std::string out = model_of_run(ending.folder.path());
-    std::shared_ptr<const ModelSource> small = model_.result();
-    if (config_.prune.layout == "padded") small = open_padded(std::move(small));
-    model_.unload();  // what is written comes from the file
-    const RowReader rows = [&](std::size_t index, std::int64_t begin, std::int64_t end, float* to) {
-      small->read_rows(index, begin, end, to);
-    };
-    write_model(*small, rows, config_.dtype, out);
-    if (!out.ends_with(".gguf")) write_record(out);
-    const auto written = ModelSource::open(out);
+    const fs::path run = ending.folder.path();
+    Json results = write(run, std::isnan(after_.loss) ? measure() : after_, model_of_run(run));
     const double sparsity = model_.survivors().sparsity(), missing = config_.prune.sparsity - sparsity;
     if (missing > 0.01) {
       char text[160];
@@ -142,36 +150,30 @@ class PruneJob : public Job {
                     config_.prune.sparsity, sparsity, missing);
       warn(text);
     }
-    Finished finished{.results = {{"model", out},
-                                  {"sparsity", sparsity},
-                                  {"parameters", parameter_count(small->shape())},
-                                  {"layers", small->shape().layers.size()},
-                                  {"file_bytes", written->file_bytes()},
-                                  {"perplexity_before", std::exp(before_.loss)},
-                                  {"perplexity_after", std::exp(after.loss)}}};
+    results["perplexity_before"] = std::exp(before_.loss);
     if (task_) {
-      finished.results["metric"] = task_->metric_name();
-      finished.results["metric_before"] = before_.metric;
-      finished.results["metric_after"] = after.metric;
+      results["metric"] = task_->metric_name();
+      results["metric_before"] = before_.metric;
     }
     if (has_fewer_tokens()) {
-      finished.results["vocabulary"] = source_->shape().vocab;
-      finished.results["vocabulary_before"] = given_->shape().vocab;
-      finished.results["more_tokens"] = texts_.ratio - 1;
+      results["vocabulary"] = source_->shape().vocab;
+      results["vocabulary_before"] = given_->shape().vocab;
+      results["more_tokens"] = texts_.ratio - 1;
     }
-    return finished;
+    if (!config_.prune.also.empty()) results["also"] = write_also(run);
+    return {.results = std::move(results)};
   }
 
  private:
   bool has_fewer_tokens() const { return source_ != given_; }
   // What is left, by the indices of the model as it was given.
-  void write_record(const fs::path& folder) {
+  std::string record() {
     Json record = {{"base_sha256", source_sha256_},
                    {"method", config_.method},
                    {"sparsity", model_.survivors().sparsity()},
                    {"layers", kept_json(given_->shape(), model_.survivors().kept())}};
     if (has_fewer_tokens()) record["tokens"] = kept_vocabulary(*given_, config_.prune.vocabulary_from).kept;
-    write_file(folder / "frugal_pruning.json", record.dump() + "\n");
+    return record.dump() + "\n";
   }
   struct Measured {
     double loss = NAN, metric = NAN;  // metric: of a task
@@ -193,6 +195,37 @@ class PruneJob : public Job {
     return {window_loss(decoder, BaseView(store), texts_.before, static_cast<std::int64_t>(texts_.before.size()),
                         kPackedTokens)
                 .mean()};
+  }
+  // Writes the model as it is; what is said of it.
+  Json write(const fs::path& run, const Measured& measured, const std::string& out) {
+    std::shared_ptr<const ModelSource> small = model_.result();
+    if (config_.prune.layout == "padded") small = open_padded(std::move(small));
+    model_.unload();  // what is written comes from the file
+    const RowReader rows = [&](std::size_t index, std::int64_t begin, std::int64_t end, float* to) {
+      small->read_rows(index, begin, end, to);
+    };
+    write_model_of_run(run, *small, rows, config_.dtype, out, {{"frugal_pruning.json", record()}});
+    Json said = {{"model", out},
+                 {"sparsity", model_.survivors().sparsity()},
+                 {"parameters", parameter_count(small->shape())},
+                 {"layers", small->shape().layers.size()},
+                 {"file_bytes", ModelSource::open(out)->file_bytes()},
+                 {"perplexity_after", std::exp(measured.loss)}};
+    if (task_) said["metric_after"] = measured.metric;
+    return said;
+  }
+  // The models on the way, smallest sparsity first.
+  Json write_also(const fs::path& run) {
+    Json all = Json::array();
+    const std::size_t units = model_.left().size();
+    const std::vector<std::string> marks = config_.prune.marks();
+    for (std::size_t k = 0; k < marks.size(); ++k) {
+      const auto begin = also_.begin() + static_cast<std::ptrdiff_t>(k * units);
+      model_.go_back({begin, begin + static_cast<std::ptrdiff_t>(units)});
+      require_refit();
+      all.push_back(write(run, measure(), marked_model(model_of_run(run), marks[k])));
+    }
+    return all;
   }
   std::int64_t of_method() const { return pruner_ ? pruner_->steps() : 1; }
   // A step of its own behind the method's, so that a run that is resumed goes on with it; what it makes is not kept in
@@ -220,6 +253,7 @@ class PruneJob : public Job {
   std::unique_ptr<Pruner> pruner_;
   const std::string source_sha256_ = given_->sha256();
   std::uint8_t is_refitted_ = 0;
+  std::vector<std::uint8_t> also_;         // which units were left at each goal that is reached, one byte each
   std::vector<double> sizes_, qualities_;  // of what was evaluated: share that is left, perplexity or metric
   std::int64_t drawn_ = -1;                // the step of the last of them
   Measured before_, after_;                // on what is measured; after_: no numbers since the last step

@@ -80,6 +80,37 @@ TEST_F(Prune, KilledAroundTheRefitItGoesOnToTheSameModel) {
   EXPECT_NEAR(again.line()["perplexity_before"].get<double>(), after, 1e-5 * after);
 }
 
+// A model on the way is the one of a run that ends there; killed between the models, a run writes those that miss.
+TEST_F(Prune, WritesTheModelsOnTheWay) {
+  for (const std::string method : {"bonsai --masks 40 --step 0.1", "wanda"}) {
+    const std::string name = method.substr(0, 5), more = "--method " + method + " --window-length 32 --reconstruct ";
+    const std::string both = prune(more + "--sparsity 0.5 --also 0.3 --out ");
+    const Outcome whole = run(both + at(name));
+    ASSERT_EQ(whole.code, 0) << whole.out << whole.err;
+    ASSERT_EQ(run(prune(more + "--sparsity 0.3 --out " + at(name + "-alone"))).code, 0);
+    EXPECT_TRUE(bits(name + "-0.3") == bits(name + "-alone")) << name;
+    const Json also = whole.line()["also"];
+    ASSERT_EQ(also.size(), 1u);
+    EXPECT_EQ(also[0]["model"], at(name + "-0.3"));
+    EXPECT_LT(also[0]["sparsity"], whole.line()["sparsity"]);
+    EXPECT_TRUE(fs::exists(folder_ / (name + "-0.3") / "frugal_pruning.json"));
+
+    const std::string cut = name + "-cut";
+    run_until(both + at(cut), [&] { return fs::exists(folder_ / cut / "config.json"); });
+    const Outcome resumed = run("prune --quiet --json --resume " + at(cut + ".run"));
+    ASSERT_EQ(resumed.code, 0) << resumed.out << resumed.err;
+    EXPECT_TRUE(bits(cut) == bits(name)) << name;
+    EXPECT_TRUE(bits(cut + "-0.3") == bits(name + "-0.3")) << name;
+    EXPECT_EQ(resumed.line()["perplexity_after"], whole.line()["perplexity_after"]) << name;
+  }
+  for (const std::string wrong : {"wanda --also 0.6", "wanda --also 0.5", "wanda --also 0", "wanda --also x",
+                                  "wanda --also 0.2,0.2", "wanda --also 0.2x", "depth --also 0.2"}) {
+    const Outcome refused = run(prune("--sparsity 0.5 --out " + at("no") + " --method " + wrong));
+    EXPECT_EQ(refused.code, 2) << wrong << refused.out;
+    EXPECT_NE((refused.out + refused.err).find("--also"), std::string::npos) << wrong;
+  }
+}
+
 // What is left is a model like any other: it is tuned, merged, evaluated, planned, and written as GGUF and back.
 TEST_F(Prune, WhatIsLeftIsAModelLikeAnyOther) {
   const std::pair<std::string, std::string> all[] = {
