@@ -114,7 +114,7 @@ void require_not_input(const std::string& option, const std::string& path, Input
 void refuse_flags(const Settings& settings, std::initializer_list<std::string_view> names, const std::string& why) {
   for (const auto name : names) {
     const std::string flag = flag_name(name);
-    if (settings.at(name).origin == flag)
+    if (settings.has(name) && settings.at(name).origin == flag)
       throw Error(Exit::usage, flag + " is given, but " + why, "leave " + flag + " out");
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "frugal/base/error.h"
@@ -10,19 +11,24 @@
 namespace frugal {
 namespace {
 
+struct Score {
+  double of = 0, tie = 0;
+  friend bool operator<(const Score& a, const Score& b) { return std::tie(a.of, a.tie) < std::tie(b.of, b.tie); }
+};
+
 struct Group {  // units that go together
   std::size_t order = 0;
-  double score = 0;
+  Score score;
   std::int64_t cost = 0;
   std::vector<std::size_t> units;
 };
 
 // Neurons of one layer, worst first, in groups that leave a multiple; heads one by one. None beyond what must stay.
-std::vector<Group> groups_of(const LayerShape& layer, const std::vector<Unit>& units, const std::vector<double>& scores,
+std::vector<Group> groups_of(const LayerShape& layer, const std::vector<Unit>& units, const std::vector<Score>& scores,
                              std::size_t begin, std::size_t end, const SelectOptions& o) {
   std::vector<std::size_t> heads, neurons;
   for (std::size_t i = begin; i < end; ++i) {
-    if (std::isfinite(scores[i])) (units[i].kind == UnitKind::head ? heads : neurons).push_back(i);
+    if (std::isfinite(scores[i].of)) (units[i].kind == UnitKind::head ? heads : neurons).push_back(i);
   }
   const auto worst_first = [&](std::size_t a, std::size_t b) { return scores[a] < scores[b]; };
   std::stable_sort(heads.begin(), heads.end(), worst_first);
@@ -32,7 +38,8 @@ std::vector<Group> groups_of(const LayerShape& layer, const std::vector<Unit>& u
     Group group{.order = groups.size()};
     for (std::int64_t i = first; i < first + count; ++i) {
       group.units.push_back(from[static_cast<std::size_t>(i)]);
-      group.score += scores[group.units.back()] / static_cast<double>(count);
+      group.score.of += scores[group.units.back()].of / static_cast<double>(count);
+      group.score.tie += scores[group.units.back()].tie / static_cast<double>(count);
       group.cost += units[group.units.back()].cost;
     }
     groups.push_back(std::move(group));
@@ -80,21 +87,24 @@ std::vector<Group> ranks_of(const ModelShape& shape, const std::vector<Unit>& un
     Group together;
     for (std::size_t k = 0;; ++k) {
       std::size_t found = 0, size = 0;
-      double score = 0;
+      Score score;
       for (const auto& groups : layers) {
         std::size_t seen = 0;
         for (const Group& group : groups) {
           if (units[group.units.front()].kind != kind || seen++ != k) continue;
           together.units.insert(together.units.end(), group.units.begin(), group.units.end());
           together.cost += group.cost;
-          score += group.score / static_cast<double>(layers.size());
+          score.of += group.score.of / static_cast<double>(layers.size());
+          score.tie += group.score.tie / static_cast<double>(layers.size());
           size = group.units.size();
           ++found;
         }
       }
       left -= static_cast<std::int64_t>(size);
       if (found < layers.size() || left == 0) break;
-      together.score += (score - together.score) / static_cast<double>(++merged);
+      ++merged;
+      together.score.of += (score.of - together.score.of) / static_cast<double>(merged);
+      together.score.tie += (score.tie - together.score.tie) / static_cast<double>(merged);
       if (kind == UnitKind::head && shape.hidden % (left * (layer.heads / layer.kv_heads)) != 0) continue;
       together.order = ranks.size();
       ranks.push_back(std::exchange(together, {}));
@@ -106,7 +116,7 @@ std::vector<Group> ranks_of(const ModelShape& shape, const std::vector<Unit>& un
 
 // Layer by layer; where all lose the same, one list of what goes in all.
 std::vector<std::vector<Group>> groups_of(const ModelShape& shape, const std::vector<Unit>& units,
-                                          const std::vector<double>& scores, const SelectOptions& options) {
+                                          const std::vector<Score>& scores, const SelectOptions& options) {
   std::vector<std::vector<Group>> layers;
   for (std::size_t begin = 0; begin < units.size();) {
     std::size_t end = begin;
@@ -216,7 +226,7 @@ Reach reach_of(const ModelShape& shape, const SelectOptions& options) {
   const std::vector<Unit> units = units_of(shape);
   const auto all = static_cast<double>(block_parameters(shape));
   Reach reach;
-  for (const auto& groups : groups_of(shape, units, std::vector<double>(units.size()), options)) {
+  for (const auto& groups : groups_of(shape, units, std::vector<Score>(units.size()), options)) {
     for (const Group& group : groups) {
       const double share = static_cast<double>(group.cost) / all;
       reach.least = reach.most > 0 ? std::min(reach.least, share) : share;
@@ -238,8 +248,10 @@ Reach reach_of_layers(const ModelShape& shape) {
 }
 
 std::vector<Unit> select(const ModelShape& shape, const std::vector<Unit>& units, const std::vector<double>& scores,
-                         const SelectOptions& options) {
-  std::vector<std::vector<Group>> layers = groups_of(shape, units, scores, options);
+                         const SelectOptions& options, const std::vector<double>& ties) {
+  std::vector<Score> ordered(units.size());
+  for (std::size_t i = 0; i < units.size(); ++i) ordered[i] = {scores[i], ties.empty() ? 0 : ties[i]};
+  std::vector<std::vector<Group>> layers = groups_of(shape, units, ordered, options);
   std::vector<Unit> gone;
   if (options.is_local && !options.is_uniform) {
     const std::int64_t all = std::accumulate(units.begin(), units.end(), std::int64_t{0},

@@ -64,8 +64,8 @@ Reach reach_of_layers(const ModelShape& shape);  // where whole layers go, all b
 
 // The units with the lowest scores, as many as the budget holds: neurons of a layer in whole multiples, heads one by
 // one; scores are of a unit, of a group of neurons their mean. Units with a score of infinity stay. Ties go to the
-// lower layer, heads before neurons, then the lower index.
+// lower of `ties` (of each unit; empty: none), then the lower layer, heads before neurons, then the lower index.
 std::vector<Unit> select(const ModelShape& shape, const std::vector<Unit>& units, const std::vector<double>& scores,
-                         const SelectOptions& options);
+                         const SelectOptions& options, const std::vector<double>& ties = {});
 
 }  // namespace frugal

@@ -24,7 +24,7 @@ inline std::shared_ptr<const ModelSource> small_model() {
 
 struct Pruned {
   Pruned(const std::string& method, double sparsity, const Json& more = Json::object(), int threads = 2,
-         std::shared_ptr<const ModelSource> source = small_model(), PruneTask* task = nullptr)
+         std::shared_ptr<const ModelSource> source = small_model(), PruneTask* task = nullptr, std::uint64_t seed = 3)
       : team(threads, single_threaded_torch),
         model(std::move(source), WeightType::f32, Compute::f32, team, some_text(), -1) {
     Json settings = {{"method", method}};
@@ -37,7 +37,9 @@ struct Pruned {
     register_pruners(registry);
     PruneConfig config{.sparsity = sparsity, .windows = 4, .window_length = 32};
     config.min_neurons = 4, config.neuron_multiple = 1;
-    pruner = registry.make(method, settings, {model, config, 3, task});
+    Json own = to_json(config);
+    own.update(more);
+    pruner = registry.make(method, settings, {model, from_json<PruneConfig>(own), seed, task});
   }
   void run(std::int64_t from = 0, std::int64_t to = -1) {
     for (std::int64_t step = from; step < (to < 0 ? pruner->steps() : to); ++step) pruner->step(step);

@@ -85,6 +85,24 @@ TEST(Select, OfOneKindAndSizeTakesExactlyTheLowest) {
   for (const Unit& unit : gone) EXPECT_LE(scores[2 + static_cast<std::size_t>(unit.index)], sorted[9]);
 }
 
+TEST(Select, TiesGoByTheSecondScore) {
+  const ModelShape shape = shape_of({{4, 2, 96}, {4, 2, 96}});
+  const std::vector<Unit> units = units_of(shape);
+  const std::vector<double> second = random_scores(units.size(), 5), zeros(units.size());
+  for (const bool is_uniform : {false, true}) {
+    SelectOptions options{.budget = block_parameters(shape) / 3, .neuron_multiple = 8};
+    options.is_uniform = is_uniform;
+    const auto by = [&](const std::vector<double>& scores, const std::vector<double>& ties) {
+      Survivors left(shape);
+      left.remove(select(shape, units, scores, options, ties));
+      return left.flags();
+    };
+    EXPECT_EQ(by(zeros, second), by(second, {}));
+    EXPECT_NE(by(zeros, {}), by(second, {}));
+    EXPECT_EQ(by(random_scores(units.size(), 6), second), by(random_scores(units.size(), 6), {}));
+  }
+}
+
 TEST(Select, UniformTakesTheSameNumberOfEveryLayer) {
   const ModelShape shape = shape_of({{8, 4, 96}, {8, 4, 96}, {8, 4, 96}});
   const std::vector<Unit> units = units_of(shape);

@@ -1,5 +1,7 @@
 // frugal prune: a model with fewer heads and neurons, by forward passes alone.
 #pragma once
+#include <algorithm>
+
 #include "frugal/prune/common/prune_config.h"
 #include "frugal/prune/common/refit_config.h"
 #include "frugal/verbs/common/data_config.h"
@@ -7,8 +9,12 @@
 
 namespace frugal {
 
-inline constexpr std::int64_t kMeasuredLength = 512;  // tokens of a window of the text that is measured
-inline constexpr std::size_t kExamplesOfWindow = 4;   // masks are judged on so many examples for each of --windows
+// Tokens of a window of the text that is measured, in a model with such a context (0: not known).
+inline std::int64_t measured_length(std::int64_t context) {
+  constexpr std::int64_t kUsual = 512;
+  return context > 0 ? std::min(kUsual, context) : kUsual;
+}
+inline constexpr std::size_t kExamplesOfWindow = 4;  // masks are judged on so many examples for each of --windows
 
 struct PruneVerbConfig {
   std::string model, data, eval, method = "bonsai", budget = "default", dtype = "bf16", out;
@@ -40,7 +46,9 @@ struct PruneVerbConfig {
        .help = "what is measured, a file as --data; without it the last tenth of --data, which is not pruned on",
        .group = "data"},
       c.eval);
-    v({.name = "eval_windows", .help = "windows of 512 tokens of it, from the front; 0: all", .group = "data"},
+    v({.name = "eval_windows",
+       .help = "windows of 512 tokens of it, or of the model's context, from the front; 0: all",
+       .group = "data"},
       c.eval_windows);
     PromptConfig::fields(c.task, v);
     SequenceConfig::own_fields(c.sequence, v);

@@ -14,7 +14,7 @@ namespace {
 // Of forwards with the rows of a window of the text that is measured, or of a window under so many masks. beside:
 // bytes.
 MethodPlan plan_masks(PlanRequest request, std::int64_t masks, std::int64_t window, std::uint64_t beside) {
-  request.length = std::max(kMeasuredLength, masks * window);
+  request.length = std::max(measured_length(request.shape.context), masks * window);
   request.batch = std::max<std::int64_t>(1, kPackedTokens / request.length);
   if (request.memory > 0) request.memory = std::max(beside + 1, request.memory) - beside;  // 0 is no limit
   MethodPlan plan = plan_forward(request);
@@ -55,7 +55,7 @@ std::uint64_t plan_prune(const PruneVerbConfig& c, Json& settings, const ModelSo
   PlanRequest request = plan_request(model, c.compute, memory);
   request.all_tokens = true;
   // With fewer tokens the model as it is given is only measured.
-  const MethodPlan first = plan_masks(request, 1, kMeasuredLength, 0);
+  const MethodPlan first = plan_masks(request, 1, measured_length(request.shape.context), 0);
   request.shape.vocab = vocab;
   const RefitPlan refit = refit_of(c, settings, request.shape);
   // Prefixes while there are masks, refitted projections behind them.

@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <iostream>
+#include <numeric>
 
 #include "frugal/base/print.h"
 #include "frugal/base/units.h"
 #include "frugal/base/validate.h"
+#include "frugal/data/prompt_task.h"
+#include "frugal/data/sequence_task.h"
 #include "frugal/formats/shrunk_model.h"
 #include "frugal/plan/cuts.h"
 #include "frugal/prune/common/refit_plan.h"
@@ -32,32 +35,38 @@ Budget budget_of(const std::string& name, std::int64_t context) {
 }
 
 struct ExampleSizes {
-  std::int64_t longest = 0, all = 0;  // tokens of an example, of all
+  std::int64_t longest = 0, pruned_on = 0;  // tokens of an example, of all that are pruned on
 };
 
-// Of --data as examples. Error: a file or a record that does not serve.
-ExampleSizes sizes_of_examples(const PruneVerbConfig& c) {
-  ExampleSizes sizes;
-  const auto add = [&](std::size_t tokens) {
-    sizes.longest = std::max(sizes.longest, static_cast<std::int64_t>(tokens));
-    sizes.all += static_cast<std::int64_t>(tokens);
+// Of --data as examples of the model that masks are of. Error: a file or a record that does not serve.
+ExampleSizes sizes_of_examples(const PruneVerbConfig& c, const ModelSource& model) {
+  const auto tokenizer = model.tokenizer();
+  std::vector<std::int64_t> sizes;  // those of --data, then those of --eval
+  std::size_t of_data = 0;
+  const auto read = [&](const auto& load) {
+    for (const std::string& path : {c.data, c.eval}) {
+      if (!path.empty()) load(path);
+      if (path == c.data && of_data == 0) of_data = sizes.size();
+    }
   };
   if (c.task.labels.empty()) {
-    const InspectedSequences inspected(c.model, c.sequences());
-    for (const std::string& path : {c.data, c.eval}) {
-      if (path.empty()) continue;
-      for (const Sequence& sequence : inspected.load(path, 0).sequences) add(sequence.tokens.size());
-    }
-    return sizes;
+    const SequenceTask task(c.sequences(), *tokenizer, model.chat_template(), model.shape().context);
+    read([&](const std::string& path) {
+      for (const Sequence& sequence : task.load(path).sequences)
+        sizes.push_back(static_cast<std::int64_t>(sequence.tokens.size()));
+    });
+  } else {
+    const PromptTask task(c.task, *tokenizer);
+    std::size_t option = 0;
+    for (const auto& tokens : task.options()) option = std::max(option, tokens.size());
+    read([&](const std::string& path) {
+      for (const Example& example : task.encode(read_records(path, c.task.columns)).examples)
+        sizes.push_back(static_cast<std::int64_t>(example.prompt.size() + option));
+    });
   }
-  const InspectedTask inspected(c.model, c.task);
-  std::size_t option = 0;
-  for (const auto& tokens : inspected.task().options()) option = std::max(option, tokens.size());
-  for (const std::string& path : {c.data, c.eval}) {
-    if (path.empty()) continue;
-    for (const Example& example : inspected.encode(path).data.examples) add(example.prompt.size() + option);
-  }
-  return sizes;
+  if (c.eval.empty()) of_data = sizes.size() - std::max<std::size_t>(1, sizes.size() / 10);
+  const auto end_of_data = sizes.begin() + static_cast<std::ptrdiff_t>(of_data);
+  return {*std::max_element(sizes.begin(), sizes.end()), std::accumulate(sizes.begin(), end_of_data, std::int64_t{0})};
 }
 
 // How --data is read, and what masks may be judged by.
@@ -67,8 +76,24 @@ void settle_data(const Settings& given, PruneVerbConfig& c, Json& settings) {
     throw Error(Exit::usage, "--utility is " + utility + ", but there are no --labels",
                 "--labels with the words that are scored, or --utility nll");
   if (!c.has_examples()) return refuse_data_flags(given, "--data is text");
+  refuse_flags(given, {"eval_windows", "race_tolerance", "design"},
+               "--data is examples, which are not cut into windows");
   if (!c.task.labels.empty()) return validate(c.task);
   settings["max_length"] = c.task.max_length = sequence_config(given).max_length;
+}
+
+// Options that this run would pass over.
+void refuse_unread(const Settings& given, const PruneVerbConfig& c) {
+  const Json& settings = given.values();
+  if (!c.refit.is_wanted())
+    refuse_flags(given, {"reconstruct_windows"}, "neither --reconstruct nor --compensate is given");
+  if (prune_methods().at(c.method).takes_layers)
+    refuse_flags(given, {"min_heads", "min_neurons", "neuron_multiple"},
+                 "--method " + c.method + " takes whole layers");
+  if (settings.value("regression", "") == "none")
+    refuse_flags(given, {"utility", "masks", "masks_together", "design", "race_tolerance"},
+                 "--regression none evaluates no masks");
+  if (c.prune.layout == "uniform") refuse_flags(given, {"scope"}, "--layout uniform takes the same from every layer");
 }
 
 // What --budget leaves to be said, and where the model and its run go.
@@ -78,6 +103,7 @@ Checked check(const Settings& given) {
   validate(c);
   prune_methods().at(c.method).validate(settings);
   settle_data(given, c, settings);
+  refuse_unread(given, c);
   const std::shared_ptr<const ModelSource> model = ModelSource::open(c.model);
   const auto tokenizer = model->tokenizer();
   require_export(c, *model, *tokenizer);
@@ -95,12 +121,15 @@ Checked check(const Settings& given) {
   if (!c.prune.vocabulary_from.empty())
     smaller = with_vocabulary(model, kept_vocabulary(*model, c.prune.vocabulary_from));
   ExampleSizes examples;
-  if (c.has_examples()) {
-    examples = sizes_of_examples(c);
-  } else if (c.prune.sparsity > 0) {
+  if (c.has_examples()) examples = sizes_of_examples(c, *smaller);
+  if (c.prune.sparsity > 0) {
+    const auto tokens =
+        c.has_examples() ? examples.pruned_on
+                         : static_cast<std::int64_t>(
+                               PruneTexts(c, measured_length(context), *smaller->tokenizer(), nullptr).tokens.size());
     const bool has_bos = tokenizer->model().add_bos && tokenizer->model().bos >= 0;
-    PruneTexts(c, *smaller->tokenizer(), nullptr)
-        .require_windows(settings["windows"].get<std::int64_t>(), window, has_bos);
+    require_windows(tokens, settings["windows"], window, has_bos, "--windows");
+    if (c.refit.windows > 0) require_windows(tokens, c.refit.windows, window, has_bos, "--reconstruct-windows");
   }
   settle_model_out(settings, c.prune.marks());
   const std::uint64_t peak = plan_prune(c, settings, *model, smaller->shape().vocab, examples.longest,

@@ -24,9 +24,10 @@ void write_model(const ModelSource& like, const RowReader& rows, const std::stri
 
 void write_model_of_run(const fs::path& run, const ModelSource& like, const RowReader& rows, const std::string& dtype,
                         const fs::path& out, const std::map<std::string, std::string>& beside) {
-  const fs::path mark = run / "writing";
-  if (fs::exists(mark) && fs::exists(out) && !(fs::is_directory(out) && fs::is_empty(out))) return;
-  if (!fs::exists(mark)) write_file(mark, "");
+  const fs::path mark = run / (out.filename().string() + ".writing");
+  const bool is_there = fs::exists(out) && !(fs::is_directory(out) && fs::is_empty(out));
+  if (is_there && fs::exists(mark)) return;
+  if (!is_there) write_file(mark, "");
   write_model(like, rows, dtype, out, beside);
 }
 

@@ -11,8 +11,8 @@ namespace frugal {
 void write_model(const ModelSource& like, const RowReader& rows, const std::string& dtype,
                  const std::filesystem::path& out, const std::map<std::string, std::string>& beside = {});
 
-// The same, of a run that began where `out` was not there: when it was killed behind a model and goes on, the model
-// that it wrote stays. RUN/writing says that it had begun to write.
+// The same, of a run that may have been killed behind it: the model that it wrote stays. RUN/NAME.writing says that the
+// model is its own, and is made only where nothing was; what others put there is refused.
 void write_model_of_run(const std::filesystem::path& run, const ModelSource& like, const RowReader& rows,
                         const std::string& dtype, const std::filesystem::path& out,
                         const std::map<std::string, std::string>& beside = {});

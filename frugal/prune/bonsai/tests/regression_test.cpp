@@ -141,6 +141,23 @@ TEST(Regression, EachKindHasAFactorOfItsOwn) {
   EXPECT_GT(off, 0.5);
 }
 
+// Utilities that say nothing, or the opposite of what is expected, leave the order of what is expected.
+TEST(Regression, WhereMasksTellNothingTheOrderOfThePriorsIsLeft) {
+  const std::size_t units = 120, heads = 10;
+  std::mt19937_64 random(5);
+  std::vector<double> expected(units), against(units);
+  std::vector<std::uint8_t> kinds(units);
+  for (std::size_t u = 0; u < units; ++u) {
+    kinds[u] = u < heads;
+    expected[u] = (kinds[u] != 0 ? 50 : 1) * std::uniform_real_distribution<double>(0.5, 1.5)(random);
+    against[u] = -expected[u];
+  }
+  for (const std::vector<double>& beta : {std::vector<double>(units), against}) {
+    const Fit fit = anchored_ridge(pairs_of(32, units, beta, 0, 4), expected, kinds);
+    EXPECT_NEAR(kendall_tau(fit.beta, expected), 1, 1e-12);
+  }
+}
+
 TEST(Regression, LassoFindsTheFewUnitsThatMatter) {
   std::vector<double> beta(200);
   for (const std::size_t u : {3u, 50u, 120u}) beta[u] = 2;

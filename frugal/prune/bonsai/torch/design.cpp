@@ -19,12 +19,18 @@ void keep_least(std::vector<std::size_t> own, const std::vector<double>& rho, st
   to.insert(to.end(), own.begin(), own.end());
 }
 
+double largest_of(const std::vector<std::size_t>& units, const std::vector<double>& rho) {
+  double largest = -INFINITY;
+  for (const std::size_t u : units) largest = std::max(largest, rho[u]);
+  return largest;
+}
+
 }  // namespace
 
 Design::Design(const ModelShape& shape, std::vector<Unit> units, const std::vector<double>& rho,
                const DesignOptions& options)
     : layers_(shape.layers), units_(std::move(units)), options_(options) {
-  std::vector<std::size_t> heads;
+  std::vector<std::size_t> heads, lowest;
   for (std::size_t begin = 0; begin < units_.size();) {
     std::size_t end = begin;
     while (end < units_.size() && units_[end].layer == units_[begin].layer && units_[end].kind == units_[begin].kind)
@@ -33,30 +39,43 @@ Design::Design(const ModelShape& shape, std::vector<Unit> units, const std::vect
     std::iota(own.begin(), own.end(), begin);
     const LayerShape& layer = layers_[static_cast<std::size_t>(units_[begin].layer)];
     if (units_[begin].kind == UnitKind::neuron)
-      add_module(own, rho, options.q, layer.ffn - options.min_neurons);
-    else
+      add_module(own, rho, options.q, (layer.ffn - 1) % options.neuron_multiple + 1, layer.ffn - options.min_neurons);
+    else {
       keep_least(own, rho, layer.kv_heads - options.min_heads, heads);
+      const auto share = static_cast<std::int64_t>(std::ceil(2 * options.head_q * static_cast<double>(own.size())));
+      keep_least(own, rho, std::min(share, layer.kv_heads - options.min_heads), lowest);
+    }
     begin = end;
   }
   // A layer has few key heads: where it would have one candidate, those of all layers are drawn together.
-  add_module(heads, rho, options.head_q, static_cast<std::int64_t>(heads.size()));
+  if (options.is_uniform)
+    add(lowest, rho, largest_of(heads, rho), (lowest.size() + 1) / 2);
+  else
+    add_module(heads, rho, options.head_q, 1, static_cast<std::int64_t>(heads.size()));
   for (const Module& module : modules_)
     candidates_.insert(candidates_.end(), module.candidates.begin(), module.candidates.end());
   std::sort(candidates_.begin(), candidates_.end());
 }
 
-void Design::add_module(std::vector<std::size_t> live, const std::vector<double>& rho, double q, std::int64_t most) {
+void Design::add_module(std::vector<std::size_t> live, const std::vector<double>& rho, double q, std::int64_t least,
+                        std::int64_t most) {
   const auto a = static_cast<double>(live.size());
   if (live.empty() || q <= 0 || most <= 0) return;
-  Module module;
-  const double largest =
-      rho[*std::max_element(live.begin(), live.end(), [&](std::size_t x, std::size_t y) { return rho[x] < rho[y]; })];
-  const auto fixed = static_cast<std::int64_t>(std::floor(a * std::max(0.0, 1 - 2 * q)));
-  keep_least(live, rho, std::min(most, static_cast<std::int64_t>(live.size()) - fixed), module.candidates);
+  const double largest = largest_of(live, rho);
+  const auto fixed = static_cast<std::int64_t>(std::floor(a * std::max(0.0, 1 - 2 * q))),
+             share = static_cast<std::int64_t>(live.size()) - fixed;
+  std::vector<std::size_t> candidates;
+  keep_least(live, rho, std::min(most, std::max(share, least)), candidates);
+  const std::size_t half = (candidates.size() + 1) / 2;
+  add(std::move(candidates), rho, largest,
+      share < least ? half : std::min(static_cast<std::size_t>(std::floor(q * a)) + 1, half));
+}
+
+void Design::add(std::vector<std::size_t> candidates, const std::vector<double>& rho, double largest, std::size_t off) {
+  if (off == 0 || candidates.empty()) return;
+  Module module{.candidates = std::move(candidates), .off = off};
   for (const std::size_t u : module.candidates) module.weights.push_back(largest - rho[u]);
-  const std::size_t half = (module.candidates.size() + 1) / 2;
-  module.off = std::min(static_cast<std::size_t>(std::floor(q * a)) + 1, half);
-  if (module.off > 0) modules_.push_back(std::move(module));
+  modules_.push_back(std::move(module));
 }
 
 Design::Module Design::within(const Module& module, std::int64_t begin, std::int64_t end) const {

@@ -11,8 +11,9 @@ namespace frugal::bonsai {
 
 struct DesignOptions {
   double q = 0, head_q = 0;  // share of the neurons, and of the heads, that an iteration removes
-  std::int64_t min_heads = 1, min_neurons = 32;
-  bool is_block = false;  // a pair touches a random block of layers alone
+  std::int64_t min_heads = 1, min_neurons = 32, neuron_multiple = 1;  // a layer has candidates for a multiple at least
+  bool is_block = false;                                              // a pair touches a random block of layers alone
+  bool is_uniform = false;  // heads go in every layer or in none: each has candidates
   std::int64_t pairs = 0;
   std::uint64_t seed = 0, iteration = 0;
 };
@@ -41,7 +42,9 @@ class Design {
     std::vector<double> weights;          // w_u: the chance to be drawn
     std::size_t off = 0;                  // of the candidates, in the first mask of a pair
   };
-  void add_module(std::vector<std::size_t> live, const std::vector<double>& rho, double q, std::int64_t most);
+  void add(std::vector<std::size_t> candidates, const std::vector<double>& rho, double largest, std::size_t off);
+  void add_module(std::vector<std::size_t> live, const std::vector<double>& rho, double q, std::int64_t least,
+                  std::int64_t most);
   Module within(const Module& module, std::int64_t begin, std::int64_t end) const;  // of layers [begin, end)
 
   std::vector<LayerShape> layers_;

@@ -45,11 +45,12 @@ class BonsaiPruner : public Pruner {
     if (prepared_ != iteration) prepare(iteration);
     StepResult result;
     result.event = {{"iteration", iteration + 1}};
-    if (config_.regression != "none") {
+    const bool has_candidates = !design_.candidates().empty();  // none: all that is left must stay
+    if (has_candidates && config_.regression != "none") {
       evaluate(iteration, part, config_.has_metric());
       result.value = losses_.back();
     }
-    if (part + 1 == per_iteration_) finish(iteration, result);
+    if (has_candidates && part + 1 == per_iteration_) finish(iteration, result);
     result.event["sparsity"] = model.survivors().sparsity();
     if (std::isnan(result.value)) result.value = model.survivors().sparsity();
     return result;
@@ -89,7 +90,9 @@ class BonsaiPruner : public Pruner {
                       .head_q = local * config_.attention_ratio,
                       .min_heads = context_.config.min_heads,
                       .min_neurons = context_.config.min_neurons,
+                      .neuron_multiple = context_.config.neuron_multiple,
                       .is_block = config_.design == "block",
+                      .is_uniform = context_.config.layout == "uniform",
                       .pairs = config_.masks / 2,
                       .seed = context_.seed,
                       .iteration = static_cast<std::uint64_t>(iteration)});
@@ -195,7 +198,7 @@ class BonsaiPruner : public Pruner {
     SelectOptions options = context_.select_options(static_cast<std::int64_t>(q_ * P0_));
     options.is_local = config_.scope.is_local();
     context_.model.keep_scores(scores);
-    context_.model.remove(select(context_.model.shape(), units_, scores, options));
+    context_.model.remove(select(context_.model.shape(), units_, scores, options, rho_));
     losses_.clear();
     seen_ = 0;
     prepared_ = -1;

@@ -137,6 +137,12 @@ Json DataTask::measure(Model& model, const WeightView& view) {
   return found;
 }
 
+double DataTask::targets() const {
+  double count = 0;
+  for (const Sequence& sequence : eval_.sequences.sequences) count += static_cast<double>(sequence.targets());
+  return count;
+}
+
 std::vector<std::int32_t> DataTask::tokens() const {
   std::vector<std::int32_t> tokens;
   const auto add = [&](const std::vector<std::int32_t>& more) {

@@ -20,6 +20,7 @@ class DataTask : public PruneTask {
   std::vector<double> likelihood(PruneModel& model, std::uint64_t round, const std::vector<ModelMask>& masks) override;
   // Metrics on what is measured, see Objective::evaluate; which of them says most of the task.
   Json measure(Model& model, const WeightView& view);
+  double targets() const;  // tokens of answers that are measured; 0: labels, of which whole words count
   std::string metric_name() const { return prompts_ ? "accuracy" : "perplexity"; }
   // Of the examples that are pruned on, one after the other.
   std::vector<std::int32_t> tokens() const;

@@ -36,13 +36,14 @@ class PruneJob : public Job {
         threads_(thread_count(config_.compute.threads), single_threaded_torch,
                  crowd(config_.compute.threads, context.run.memory.count > 0)),
         given_(ModelSource::open(config_.model)),
-        source_(config_.prune.vocabulary_from.empty()
-                    ? given_
-                    : with_vocabulary(given_, kept_vocabulary(*given_, config_.prune.vocabulary_from))),
+        words_(config_.prune.vocabulary_from.empty() ? SmallerVocabulary{}
+                                                     : kept_vocabulary(*given_, config_.prune.vocabulary_from)),
+        source_(words_.kept.empty() ? given_ : with_vocabulary(given_, words_)),
         tokenizer_(source_->tokenizer()),
         task_(config_.has_examples() ? std::make_unique<DataTask>(config_, *source_, seed_) : nullptr),
         texts_(task_ ? PruneTexts(task_->tokens())
-                     : PruneTexts(config_, *tokenizer_, has_fewer_tokens() ? given_->tokenizer().get() : nullptr)),
+                     : PruneTexts(config_, measured_length(given_->shape().context), *tokenizer_,
+                                  has_fewer_tokens() ? given_->tokenizer().get() : nullptr)),
         model_(source_, config_.compute.weight_type(), compute_of(config_.compute), threads_, texts_.tokens,
                tokenizer_->model().add_bos ? tokenizer_->model().bos : -1, choices_of(settings).file_window) {
     if (config_.prune.sparsity == 0) return;
@@ -72,40 +73,38 @@ class PruneJob : public Job {
     state.list("sizes", sizes_);
     state.list("qualities", qualities_);
     state.list("also", also_);
+    state.value("targets", targets_);
     state.value("drawn", drawn_);
     state.value("refitted", is_refitted_);
     if (pruner_) pruner_->state(state);
   }
   const char* value_name() const override { return "loss"; }
   std::string closing(const Json& results, const RunFolder& folder) const override {
+    const auto line = [](const char* format, auto... values) {
+      char text[200];
+      std::snprintf(text, sizeof text, format, values...);
+      return std::string(text);
+    };
+    const auto number = [&](const char* key) { return results[key].get<double>(); };
     const std::string model = results["model"];
-    char text[400], words[200] = "", task[200] = "";
+    std::string text =
+        line("removed     %.1f %% of the blocks' parameters; %.1f million are left, %s\n", 100 * number("sparsity"),
+             number("parameters") / 1e6, format_bytes(results["file_bytes"].get<std::uint64_t>()).c_str()) +
+        line("perplexity  %.3f before, %.3f after\n", number("perplexity_before"), number("perplexity_after"));
     if (results.contains("metric") && results["metric"] != "perplexity")
-      std::snprintf(task, sizeof task, "%-11s %.4f before, %.4f after\n", results["metric"].get<std::string>().c_str(),
-                    results["metric_before"].get<double>(), results["metric_after"].get<double>());
+      text += line("%-11s %.4f before, %.4f after\n", results["metric"].get<std::string>().c_str(),
+                   number("metric_before"), number("metric_after"));
     if (results.contains("vocabulary"))
-      std::snprintf(words, sizeof words,
-                    "vocabulary  %lld of %lld tokens; the measured text takes %.1f %% more of them\n",
-                    results["vocabulary"].get<long long>(), results["vocabulary_before"].get<long long>(),
-                    100 * results["more_tokens"].get<double>());
-    std::string also;
-    for (const Json& other : results.value("also", Json::array())) {
-      char line[400];
-      std::snprintf(line, sizeof line, "also        %s: %.1f %% removed, %s, perplexity %.3f\n",
-                    other["model"].get<std::string>().c_str(), 100 * other["sparsity"].get<double>(),
-                    format_bytes(other["file_bytes"].get<std::uint64_t>()).c_str(),
-                    other["perplexity_after"].get<double>());
-      also += line;
-    }
-    std::snprintf(text, sizeof text,
-                  "removed     %.1f %% of the blocks' parameters; %.1f million are left, %s\n"
-                  "perplexity  %.3f before, %.3f after\n",
-                  100 * results["sparsity"].get<double>(), results["parameters"].get<double>() / 1e6,
-                  format_bytes(results["file_bytes"].get<std::uint64_t>()).c_str(),
-                  results["perplexity_before"].get<double>(), results["perplexity_after"].get<double>());
-    return std::string(text) + task + words + also +
-           ("model       " + model + "\nrun         " + folder.path().string() + "\nnext: frugal tune " + model +
-            " --data train.jsonl --method lora --out tuned\n");
+      text += line("vocabulary  %lld of %lld tokens; the measured text takes %.1f %% more of them\n",
+                   results["vocabulary"].get<long long>(), results["vocabulary_before"].get<long long>(),
+                   100 * number("more_tokens"));
+    for (const Json& other : results.value("also", Json::array()))
+      text +=
+          "also        " + other["model"].get<std::string>() +
+          line(": %.1f %% removed, %s, perplexity %.3f\n", 100 * other["sparsity"].get<double>(),
+               format_bytes(other["file_bytes"].get<std::uint64_t>()).c_str(), other["perplexity_after"].get<double>());
+    return text + "model       " + model + "\nrun         " + folder.path().string() + "\nnext: frugal tune " + model +
+           " --data train.jsonl --method lora --out tuned\n";
   }
   std::string identity() override { return source_sha256_; }
 
@@ -158,7 +157,7 @@ class PruneJob : public Job {
     if (has_fewer_tokens()) {
       results["vocabulary"] = source_->shape().vocab;
       results["vocabulary_before"] = given_->shape().vocab;
-      results["more_tokens"] = texts_.ratio - 1;
+      results["more_tokens"] = more_tokens() - 1;
     }
     if (!config_.prune.also.empty()) results["also"] = write_also(run);
     return {.results = std::move(results)};
@@ -172,7 +171,7 @@ class PruneJob : public Job {
                    {"method", config_.method},
                    {"sparsity", model_.survivors().sparsity()},
                    {"layers", kept_json(given_->shape(), model_.survivors().kept())}};
-    if (has_fewer_tokens()) record["tokens"] = kept_vocabulary(*given_, config_.prune.vocabulary_from).kept;
+    if (has_fewer_tokens()) record["tokens"] = words_.kept;
     return record.dump() + "\n";
   }
   struct Measured {
@@ -180,18 +179,25 @@ class PruneJob : public Job {
   };
   double shown(const Measured& measured) const { return task_ ? measured.metric : std::exp(measured.loss); }
   Measured measure() {
-    if (task_) return of_task(task_->measure(model_.model(), BaseView(model_.store())));
     // Per token of the model as it is given, so that before and after compare.
-    return {texts_.ratio * model_.loss(texts_.eval)};
+    if (!task_) return {texts_.ratio * model_.loss(texts_.eval)};
+    return of_task(task_->measure(model_.model(), BaseView(model_.store())), more_tokens());
   }
-  Measured of_task(const Json& found) const {
-    return {found["loss"].get<double>(), found[task_->metric_name()].get<double>()};
+  // Tokens that what is measured takes for one of the model as it is given; of labels 1: words that are scored.
+  double more_tokens() const { return task_ && targets_ > 0 ? task_->targets() / targets_ : texts_.ratio; }
+  Measured of_task(const Json& found, double ratio) const {
+    const double loss = ratio * found["loss"].get<double>();
+    return {loss, task_->metric_name() == "perplexity" ? std::exp(loss) : found[task_->metric_name()].get<double>()};
   }
   Measured measure_as_given() {
     model_.unload();  // one of the two at a time
     const WeightStore store(given_, config_.compute.weight_type(), threads_);
     Decoder decoder(store.shape(), threads_, compute_of(config_.compute));
-    if (task_) return of_task(DataTask(config_, *given_, seed_).measure(decoder, BaseView(store)));
+    if (task_) {
+      DataTask task(config_, *given_, seed_);
+      targets_ = task.targets();
+      return of_task(task.measure(decoder, BaseView(store)), 1);
+    }
     return {window_loss(decoder, BaseView(store), texts_.before, static_cast<std::int64_t>(texts_.before.size()),
                         kPackedTokens)
                 .mean()};
@@ -245,7 +251,9 @@ class PruneJob : public Job {
   const PruneVerbConfig config_;
   const std::uint64_t seed_;
   Threads threads_;
-  std::shared_ptr<const ModelSource> given_, source_;  // source_: with the tokens that are kept
+  std::shared_ptr<const ModelSource> given_;
+  const SmallerVocabulary words_;              // that are kept; none: all
+  std::shared_ptr<const ModelSource> source_;  // with these
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<DataTask> task_;  // null: text
   PruneTexts texts_;
@@ -256,6 +264,7 @@ class PruneJob : public Job {
   std::vector<std::uint8_t> also_;         // which units were left at each goal that is reached, one byte each
   std::vector<double> sizes_, qualities_;  // of what was evaluated: share that is left, perplexity or metric
   std::int64_t drawn_ = -1;                // the step of the last of them
+  double targets_ = 0;                     // tokens of answers that are measured, as the model that is given has them
   Measured before_, after_;                // on what is measured; after_: no numbers since the last step
 };
 

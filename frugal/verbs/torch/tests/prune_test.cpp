@@ -17,16 +17,15 @@ class Prune : public OnLetters {
     write_file(folder_ / "text.txt", text);
   }
   // Layers of 40 neurons: multiples of 8.
-  std::string prune(const std::string& more) const {
-    return "prune " + at("model") + " --data " + at("text.txt") +
-           " --windows 4 --min-neurons 8 --neuron-multiple 8 --weights f32 --threads 1 --quiet "
-           "--json " +
-           more;
+  std::string prune(const std::string& more, const std::string& data = "text.txt") const {
+    const bool takes_layers = more.find("--method depth") != std::string::npos;
+    return "prune " + at("model") + " --data " + at(data) + " --windows 4 --weights f32 --threads 1 --quiet --json " +
+           (takes_layers ? "" : "--min-neurons 8 --neuron-multiple 8 ") + more;
   }
   // Killed as soon as there is a snapshot of that step, and resumed.
   void stop_at(int step, const std::string& name, const std::string& arguments) const {
     run_until(arguments, [&] { return has_snapshot(name + ".run", step) || fs::exists(folder_ / name); });
-    if (fs::exists(folder_ / name)) return;
+    ASSERT_NE(json_of(read_file(folder_ / (name + ".run") / "run.json"))["status"], "done") << "killed too late";
     const Outcome resumed = run("prune --quiet --json --resume " + at(name + ".run"));
     ASSERT_EQ(resumed.code, 0) << resumed.out << resumed.err;
   }
@@ -107,8 +106,99 @@ TEST_F(Prune, WritesTheModelsOnTheWay) {
                                   "wanda --also 0.2,0.2", "wanda --also 0.2x", "depth --also 0.2"}) {
     const Outcome refused = run(prune("--sparsity 0.5 --out " + at("no") + " --method " + wrong));
     EXPECT_EQ(refused.code, 2) << wrong << refused.out;
-    EXPECT_NE((refused.out + refused.err).find("--also"), std::string::npos) << wrong;
+    EXPECT_NE(refused.out.find("--also"), std::string::npos) << wrong << refused.out;
   }
+}
+
+// A model that somebody else put where the result goes is neither taken for it nor overwritten.
+TEST_F(Prune, ForeignModelsStayWhatTheyAre) {
+  const std::string options =
+      prune("--method bonsai --window-length 32 --masks 60 --step 0.1 --sparsity 0.4 --also 0.2 --out " + at("g"));
+  for (const std::string taken : {"g", "g-0.2"}) {
+    run_until(options, [&] { return has_snapshot("g.run", 2); });
+    ASSERT_FALSE(fs::exists(folder_ / taken)) << "killed too late";
+    fs::copy(folder_ / "model", folder_ / taken);
+    const std::string theirs = bits(taken);
+    for (int again = 0; again < 2; ++again) {
+      const Outcome refused = run("prune --quiet --json --resume " + at("g.run"));
+      EXPECT_EQ(refused.code, 3) << refused.out << refused.err;
+      EXPECT_NE((refused.out + refused.err).find("exists"), std::string::npos) << refused.out << refused.err;
+      EXPECT_TRUE(bits(taken) == theirs);
+    }
+    fs::remove_all(folder_ / taken);
+    const Outcome done = run("prune --quiet --json --resume " + at("g.run"));
+    EXPECT_EQ(done.code, 0) << done.out << done.err;
+    EXPECT_FALSE(bits(taken) == theirs);
+    for (const char* made : {"g", "g-0.2", "g.run"}) fs::remove_all(folder_ / made);
+  }
+}
+
+// The text is measured as eval measures it, in windows of the model's context where that is shorter than usual.
+TEST_F(Prune, MeasuresAsEvalDoes) {
+  const Outcome made =
+      run(prune("--method random --sparsity 0.3 --eval-windows 0 --dtype f32 --window-length 32 --eval " +
+                at("text.txt") + " --out " + at("small")));
+  ASSERT_EQ(made.code, 0) << made.out << made.err;
+  const std::int64_t context = json_of(read_file(folder_ / "model/config.json"))["max_position_embeddings"];
+  ASSERT_LT(context, 512);
+  const Outcome loss = run("eval " + at("small") + " --text " + at("text.txt") + " --weights f32 --json --length " +
+                           std::to_string(context));
+  ASSERT_EQ(loss.code, 0) << loss.out << loss.err;
+  const double perplexity = loss.line()["perplexity"];
+  EXPECT_NEAR(made.line()["perplexity_after"].get<double>(), perplexity, 1e-5 * perplexity);
+}
+
+TEST_F(Prune, RefusesWhatItWouldPassOver) {
+  write_file(folder_ / "answers.jsonl",
+             "{\"prompt\": \"a b\", \"completion\": \" c d\"}\n{\"prompt\": \"a\", "
+             "\"completion\": \" d\"}\n");
+  const std::string examples = " --template {prompt}";
+  for (const std::string& more : {"--race-tolerance 0.5" + examples, "--design block" + examples,
+                                  "--eval-windows 4" + examples, "--window-length 32" + examples}) {
+    const Outcome refused = run(prune(more + " --sparsity 0.3 --out " + at("no"), "answers.jsonl"));
+    EXPECT_TRUE(refused.code == 2 || refused.code == 3) << more << refused.out;
+    EXPECT_FALSE(fs::exists(folder_ / "no.run")) << more;
+  }
+  for (const std::string more :
+       {"--reconstruct-windows 4", "--layout uniform --scope layer", "--method depth --min-heads 2",
+        "--regression none --masks 8", "--window-length 32 --reconstruct --reconstruct-windows 9999"}) {
+    const Outcome refused = run(prune(more + " --sparsity 0.3 --out " + at("no")));
+    EXPECT_TRUE(refused.code == 2 || refused.code == 3) << more << refused.out;
+    EXPECT_FALSE(fs::exists(folder_ / "no.run")) << more;
+  }
+}
+
+// A text of one line is cut at a space, and one without spaces between characters.
+TEST_F(Prune, TakesTextsOfOneLine) {
+  std::string line;
+  for (int i = 0; i < 3000; ++i) line += i % 7 == 6 ? ' ' : static_cast<char>('a' + i * i % 26);
+  for (const std::string& text : {line, line + "\n", std::string(3000, 'a')}) {
+    write_file(folder_ / "line.txt", text);
+    const Outcome made = run(prune("--method wanda --window-length 32 --sparsity 0.3 --dry-run", "line.txt"));
+    EXPECT_EQ(made.code, 0) << made.out << made.err;
+  }
+}
+
+// Answers in fewer kinds of tokens are more of them; losses are of a token of the model as it is given.
+TEST_F(Prune, FewerWordsOfAnswersCompare) {
+  std::string answers;
+  for (int i = 0; i < 60; ++i)
+    answers += "{\"prompt\": \"a b c d e\", \"completion\": \" Ye" + std::string(1, static_cast<char>('a' + i % 26)) +
+               " N\"}\n";
+  write_file(folder_ / "answers.jsonl", answers);
+  TokenizerModel letters{.tokens = {"\xC4\xA0"}, .merges = {"Y e", "N a"}, .added = {}, .pre = "gpt-2"};
+  for (char c = 'a'; c <= 'z'; ++c) letters.tokens.push_back(std::string(1, c));
+  for (const char* more : {"N", "Y", "Ye", "Na"}) letters.tokens.emplace_back(more);
+  while (letters.tokens.size() < 61) letters.tokens.push_back("no" + std::to_string(letters.tokens.size()));
+  write_file(folder_ / "model" / "tokenizer.json", Tokenizer(letters).to_json().dump());
+  write_file(folder_ / "model" / "tokenizer_config.json", R"({"eos_token": "no60"})");
+  write_file(folder_ / "words.txt", "Na Na\n");
+  const Outcome made =
+      run("prune " + at("model") + " --data " + at("answers.jsonl") + " --template {prompt} --sparsity 0 " +
+          "--vocabulary-from " + at("words.txt") + " --weights f32 --threads 1 --quiet --json --out " + at("fewer"));
+  ASSERT_EQ(made.code, 0) << made.out << made.err;
+  EXPECT_GT(made.line()["more_tokens"], 0.1) << "Ye is Y and e now";
+  EXPECT_EQ(made.line()["metric_after"], made.line()["perplexity_after"]);
 }
 
 // What is left is a model like any other: it is tuned, merged, evaluated, planned, and written as GGUF and back.
