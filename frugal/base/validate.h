@@ -26,7 +26,8 @@ void require_new_folder(const std::string& path);  // absent or unused
 using InputFiles = std::initializer_list<std::pair<std::string_view, std::filesystem::path>>;
 void require_not_input(const std::string& option, const std::string& path, InputFiles inputs);
 // Refuses those of `names` that are given as flags, which this use of the verb would pass over. Files and the
-// environment may hold settings for other uses. why: "--text takes none of the prompt's options".
+// environment may hold settings for other uses, and options that the settings have not are passed over. why: "--text
+// takes none of the prompt's options".
 void refuse_flags(const Settings& settings, std::initializer_list<std::string_view> names, const std::string& why);
 void require_at_least(const std::string& option, std::int64_t value, std::int64_t least);
 void require_between(const std::string& option, double value, double least, double most);

@@ -1,5 +1,8 @@
-// The feed-forward of a layer, over a packed batch: x = norm(h);  h <- h + (silu(x Wg^T + bg) * (x Wu^T + bu)) Wd^T +
-// bd and beside every linear what its low-rank pair makes of the same input. Private to nn/.
+// The feed-forward of a layer, over a packed batch: x = norm(h),
+//
+//   h <- h + (silu(x Wg^T + bg) * (x Wu^T + bu)) Wd^T + bd
+//
+// and beside every linear what its low-rank pair makes of the same input. Private to nn/.
 #pragma once
 #include "frugal/nn/blocks/layer_call.h"
 

@@ -110,7 +110,8 @@ std::vector<Way> ways() {
     all.push_back({std::string(method.name), std::string(method.name)});
   const auto bonsai = [&](const std::string& name, const Json& more) { all.push_back({name, "bonsai", more}); };
   for (const char* regression : {"ridge", "lasso", "none"}) bonsai(regression, {{"regression", regression}});
-  for (const char* prior : {"activation", "fluctuation", "random"}) bonsai(std::string("prior_") + prior, {{"prior", prior}});
+  for (const char* prior : {"activation", "fluctuation", "random"})
+    bonsai(std::string("prior_") + prior, {{"prior", prior}});
   bonsai("ppl", {{"utility", "ppl"}});
   bonsai("block_race", {{"design", "block"}, {"race_tolerance", 0.5}});
   bonsai("compat", {{"reference_compat", true}});

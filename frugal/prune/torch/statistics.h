@@ -48,9 +48,14 @@ class UnitStatistics : public UnitObserver {
 
 // One score a unit, in the order of units_of(model.shape()): of a neuron j, of a head the mean over the columns of its
 // query heads.
-//   wanda: mean_r |W[r, j]| rms(h_j) (arXiv:2306.11695, per unit as in arXiv:2402.05406), over the rms of the layer's
-//   input activation: mean |h_j| fluctuation: variance of h_j times |W[:, j]|^2 (FLAP, arXiv:2312.11983), over the mean
-//   square of the layer's input
+//
+// wanda: mean_r |W[r, j]| rms(h_j) (arXiv:2306.11695, per unit as in arXiv:2402.05406), over the rms of the layer's
+// input.
+//
+// activation: mean |h_j|.
+//
+// fluctuation: variance of h_j times |W[:, j]|^2 (FLAP, arXiv:2312.11983), over the mean square of the layer's input.
+//
 // W is the projection that reads them: o or down. What a unit adds counts beside what it is added to, so that layers
 // compare: hidden states grow from layer to layer.
 // is_standardised: the columns of each projection are brought to mean 0 and deviation 1 first (FLAP, section 3.2).

@@ -48,7 +48,7 @@ class BonsaiPruner : public Pruner {
     const bool has_candidates = !design_.candidates().empty();  // none: all that is left must stay
     if (has_candidates && config_.regression != "none") {
       evaluate(iteration, part, config_.has_metric());
-      result.value = losses_.back();
+      result.value = config_.has_metric() ? -losses_.back() : losses_.back();
     }
     if (has_candidates && part + 1 == per_iteration_) finish(iteration, result);
     result.event["sparsity"] = model.survivors().sparsity();

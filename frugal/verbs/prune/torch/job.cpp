@@ -49,6 +49,9 @@ class PruneJob : public Job {
     if (config_.prune.sparsity == 0) return;
     PrunerRegistry registry;
     register_pruners(registry);
+    const std::string regression = settings.value("regression", std::string("none")),
+                      utility = settings.value("utility", std::string());
+    if (regression != "none") value_name_ = utility == "nll" || utility == "ppl" ? "loss" : utility;
     pruner_ = registry.make(config_.method, settings, {model_, config_.prune, seed_, task_.get()});
   }
 
@@ -78,7 +81,7 @@ class PruneJob : public Job {
     state.value("refitted", is_refitted_);
     if (pruner_) pruner_->state(state);
   }
-  const char* value_name() const override { return "loss"; }
+  const char* value_name() const override { return value_name_.c_str(); }
   std::string closing(const Json& results, const RunFolder& folder) const override {
     const auto line = [](const char* format, auto... values) {
       char text[200];
@@ -263,6 +266,7 @@ class PruneJob : public Job {
   std::uint8_t is_refitted_ = 0;
   std::vector<std::uint8_t> also_;         // which units were left at each goal that is reached, one byte each
   std::vector<double> sizes_, qualities_;  // of what was evaluated: share that is left, perplexity or metric
+  std::string value_name_ = "sparsity";    // of masked models: loss, or a metric
   std::int64_t drawn_ = -1;                // the step of the last of them
   double targets_ = 0;                     // tokens of answers that are measured, as the model that is given has them
   Measured before_, after_;                // on what is measured; after_: no numbers since the last step
