@@ -54,25 +54,41 @@ void PruneModel::go_back(std::vector<std::uint8_t> left) {
 
 void PruneModel::keep_scores(const std::vector<double>& scores) {
   const ModelShape &all = source_->shape(), left = survivors().shape();
-  if (scores_.empty()) {
-    for (const LayerShape& layer : all.layers)
-      scores_.push_back({std::vector<double>(static_cast<std::size_t>(layer.kv_heads), NAN),
-                         std::vector<double>(static_cast<std::size_t>(layer.ffn), NAN)});
+  std::vector<std::size_t> begins;  // of a layer's scores
+  std::size_t count = 0;
+  for (const LayerShape& layer : all.layers) {
+    begins.push_back(count);
+    count += static_cast<std::size_t>(layer.kv_heads + layer.ffn);
   }
+  scores_.resize(count, NAN);
   const std::vector<Unit> units = units_of(left);
   for (std::size_t i = 0; i < units.size(); ++i) {
     if (!std::isfinite(scores[i])) continue;
     const auto l = static_cast<std::size_t>(units[i].layer), index = static_cast<std::size_t>(units[i].index);
     const KeptUnits& kept = survivors_.kept()[l];
+    std::int64_t place = 0;
     if (units[i].kind == UnitKind::neuron) {
-      scores_[l].neurons[static_cast<std::size_t>(kept.neurons[index])] = scores[i];
-      continue;
+      place = all.layers[l].kv_heads + kept.neurons[index];
+    } else {
+      const std::int64_t own = left.layers[l].heads / left.layers[l].kv_heads,
+                         group = all.layers[l].heads / all.layers[l].kv_heads;
+      place = kept.heads[index * static_cast<std::size_t>(own)] / group;
     }
-    const std::int64_t own = left.layers[l].heads / left.layers[l].kv_heads,
-                       group = all.layers[l].heads / all.layers[l].kv_heads;
-    const auto head = kept.heads[index * static_cast<std::size_t>(own)];
-    scores_[l].heads[static_cast<std::size_t>(head / group)] = scores[i];
+    scores_[begins[l] + static_cast<std::size_t>(place)] = scores[i];
   }
+}
+
+std::vector<UnitScores> PruneModel::scores() const {
+  std::vector<UnitScores> all;
+  if (scores_.empty()) return all;
+  auto at = scores_.begin();
+  for (const LayerShape& layer : source_->shape().layers) {
+    const auto neurons = at + static_cast<std::ptrdiff_t>(layer.kv_heads),
+               end = neurons + static_cast<std::ptrdiff_t>(layer.ffn);
+    all.push_back({{at, neurons}, {neurons, end}});
+    at = end;
+  }
+  return all;
 }
 
 void PruneModel::refit(const Windows& windows, Refit refit) {
@@ -92,6 +108,7 @@ std::unique_ptr<ModelSource> PruneModel::result() {
 void PruneModel::state(State& state) {
   if (!state.is_restored()) flags_ = survivors().flags();
   state.list("units", flags_);
+  state.list("scores", scores_);
   is_unsettled_ |= state.is_restored();
 }
 

@@ -44,7 +44,7 @@ class PruneModel {
   void go_back(std::vector<std::uint8_t> left);
   // Keeps scores of units_of(shape()) for pictures; those that are infinite are passed over.
   void keep_scores(const std::vector<double>& scores);
-  const std::vector<UnitScores>& scores() const { return scores_; }  // since this process began; empty: none
+  std::vector<UnitScores> scores() const;  // of each layer; empty: none were kept
   void state(State& state);  // which units are left; restored, the model is the smaller one with the next use
 
   // `count` windows of `length` tokens from places of the text that seed and round decide.
@@ -74,9 +74,9 @@ class PruneModel {
   const std::uint64_t file_window_;
   Survivors survivors_;
   std::shared_ptr<const ModelSource> refitted_;  // what is left, where it is refitted
-  std::vector<UnitScores> scores_;
-  std::vector<std::uint8_t> flags_;  // as a snapshot has them
-  bool is_unsettled_ = false;        // they were restored, and nobody has used the model since
+  std::vector<double> scores_;                   // of each layer its key heads, then its neurons; not a number: none
+  std::vector<std::uint8_t> flags_;              // as a snapshot has them
+  bool is_unsettled_ = false;                    // they were restored, and nobody has used the model since
   std::unique_ptr<WeightStore> store_;
   std::unique_ptr<Decoder> decoder_;
 };

@@ -21,6 +21,7 @@ TEST_F(Prune, KilledAnywhereItGoesOnToTheSameModel) {
     const std::string name = "cut" + std::to_string(step);
     stop_at(step, name, prune(options + "--out " + at(name)));
     EXPECT_TRUE(bits(name) == bits("whole")) << "killed after step " << step;
+    EXPECT_EQ(last_map(name), last_map("whole")) << "killed after step " << step;
   }
   EXPECT_EQ(run("rerun " + at("whole.run") + " --out " + at("again.run") + " --quiet --json").code, 0);
   EXPECT_TRUE(bits("again") == bits("whole"));

@@ -29,6 +29,12 @@ class Prune : public OnLetters {
     const Outcome resumed = run("prune --quiet --json --resume " + at(name + ".run"));
     ASSERT_EQ(resumed.code, 0) << resumed.out << resumed.err;
   }
+  // The last importance of heads that a run has drawn.
+  std::string last_map(const std::string& name) const {
+    const std::string events = read_file(folder_ / (name + ".run") / "events.jsonl");
+    const std::size_t at = events.rfind("\"head_importance\"");
+    return at == std::string::npos ? "none" : events.substr(at, events.find('\n', at) - at);
+  }
   std::string bits(const std::string& model) const { return read_file(folder_ / model / "model.safetensors"); }
 };
 
