@@ -60,7 +60,12 @@ class SweepJob : public Job {
   std::uint64_t growth_bytes(std::int64_t steps) const override { return static_cast<std::uint64_t>(steps) * 128; }
 
  private:
-  fs::path path_of(std::size_t index) const { return folder_ / cell_name(index, cells_[index]); }
+  // What a cell is given as --out, and its run's folder.
+  fs::path out_of(std::size_t index) const { return folder_ / cell_name(index, cells_[index]); }
+  fs::path path_of(std::size_t index) const { return folder_ / run_name(index); }
+  std::string run_name(std::size_t index) const {
+    return cell_name(index, cells_[index]).append(plan_.action.action->run_end);
+  }
   const std::vector<Json>& rows();
   std::string column();
   bool has_ended(std::size_t index);
@@ -86,7 +91,7 @@ const std::vector<Json>& SweepJob::rows() {
   std::string line;
   for (std::size_t i = 0; std::getline(lines, line); ++i) {
     if (i < rows_.size()) continue;
-    const std::string status = line.substr(0, line.find(' ')), name = cell_name(i, cells_.at(i));
+    const std::string status = line.substr(0, line.find(' ')), name = run_name(i);
     const Json record = record_of(path_of(i));
     rows_.push_back(
         row_of(cells_[i], status, status == "done" ? record.value("results", Json::object()) : Json::object(), name));
@@ -113,7 +118,7 @@ void SweepJob::start(std::size_t index) {
   CellCommand command{.words = {}, .unset = {}, .folder = plan_.folder, .said = cell.string() + ".out"};
   std::istringstream verb(plan_.action.name());
   for (std::string word; verb >> word;) command.words.push_back(word);
-  const Settings settings = cell_settings(plan_, cells_[index], cell.string());
+  const Settings settings = cell_settings(plan_, cells_[index], out_of(index).string());
   if (record_of(cell).empty()) {
     Json given = Json::object();
     for (const FieldInfo& info : settings.fields()) {
@@ -122,7 +127,7 @@ void SweepJob::start(std::size_t index) {
     }
     const std::string file = cell.string() + ".toml";
     write_file(file, settings_file_text(given));
-    command.words.insert(command.words.end(), {"--config", file, "--out", cell.string()});
+    command.words.insert(command.words.end(), {"--config", file, "--out", out_of(index).string()});
   } else {
     command.words.insert(command.words.end(), {"--resume", cell.string()});
   }

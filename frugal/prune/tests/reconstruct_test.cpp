@@ -270,7 +270,9 @@ TEST(Reconstruct, IsMadeAgainToTheSameBits) {
     first.refit(windows, {true, true});
     State saved;
     first.state(saved);
-    State restored({{saved.parts()[0].name, saved.parts()[0].bytes.size()}});
+    std::map<std::string, std::uint64_t> sizes;
+    for (const NamedBytes& part : saved.parts()) sizes[part.name] = part.bytes.size();
+    State restored(sizes);
     second.state(restored);
     std::copy(saved.parts()[0].bytes.begin(), saved.parts()[0].bytes.end(), restored.parts()[0].bytes.begin());
     EXPECT_FALSE(second.is_refitted());

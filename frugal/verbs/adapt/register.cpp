@@ -23,6 +23,7 @@ void register_verbs_adapt(SystemTable& table) {
   Action adapt{.name = "", .summary = "a run", .fields = describe_fields<AdaptConfig>()};
   adapt.choices = {{"method", tuning_methods}};
   adapt.is_run = true;
+  adapt.run_end = kRunEnd;
   adapt.plans_memory = true;
   adapt.check = check;
   table.add(

@@ -5,8 +5,6 @@
 
 namespace frugal {
 namespace {
-constexpr std::string_view kEnd = ".run";
-
 std::string without_slash(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   return path;
@@ -22,7 +20,7 @@ void settle_model_out(Json& settings, const std::vector<std::string>& also) {
   check(out);
   std::string name = without_slash(out);
   for (const std::string& mark : also) check(marked_model(name, mark));
-  settings["out"] = name.append(kEnd);
+  settings["out"] = name.append(kRunEnd);
   if (!settings.value("dry_run", false)) require_new_folder(settings["out"]);
 }
 
@@ -34,7 +32,7 @@ std::string marked_model(const std::string& out, const std::string& mark) {
 
 std::string model_of_run(const std::filesystem::path& run) {
   const std::string path = without_slash(std::filesystem::absolute(run).lexically_normal().string());
-  return path.ends_with(kEnd) ? path.substr(0, path.size() - kEnd.size()) : path + "/model";
+  return path.ends_with(kRunEnd) ? path.substr(0, path.size() - kRunEnd.size()) : path + "/model";
 }
 
 }  // namespace frugal

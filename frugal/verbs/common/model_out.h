@@ -8,6 +8,8 @@
 
 namespace frugal {
 
+inline constexpr std::string_view kRunEnd = ".run";
+
 // Refuses an --out that the model could not be written to in the end, and names the run's folder in its place.
 // settings: "out", where it is given, "dtype" and "dry_run". also: marks of further models, see marked_model.
 void settle_model_out(Json& settings, const std::vector<std::string>& also = {});

@@ -170,6 +170,7 @@ void register_verbs_prune(SystemTable& table) {
   Action prune{.name = "", .summary = "a run", .fields = describe_fields<PruneVerbConfig>()};
   prune.choices = {{"method", all_methods}};
   prune.is_run = true;
+  prune.run_end = kRunEnd;
   prune.plans_memory = true;
   prune.check = check;
   table.add(

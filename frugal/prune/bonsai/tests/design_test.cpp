@@ -15,11 +15,17 @@ ModelShape deep_shape() {
 }
 
 struct Drawn {
-  explicit Drawn(bool is_block, std::int64_t pairs = 60) : units(units_of(deep_shape())) {
+  explicit Drawn(bool is_block, std::int64_t pairs = 60, bool has_kinds = false) : units(units_of(deep_shape())) {
     std::vector<double> rho;
     for (std::size_t u = 0; u < units.size(); ++u) rho.push_back(static_cast<double>((u * 37) % 101));
     design = Design(deep_shape(), units, rho,
-                    {.q = 0.1, .head_q = 0.1, .min_neurons = 8, .is_block = is_block, .pairs = pairs, .seed = 4});
+                    {.q = 0.1,
+                     .head_q = 0.1,
+                     .min_neurons = 8,
+                     .is_block = is_block,
+                     .has_kinds = has_kinds,
+                     .pairs = pairs,
+                     .seed = 4});
   }
   std::vector<Unit> units;
   Design design;
@@ -35,6 +41,23 @@ TEST(DesignTest, MasksOfAPairShareOutTheCandidates) {
     EXPECT_EQ(pair.begin, 0u);
     EXPECT_EQ(pair.first, drawn.design.pair(i).first);  // a function of the index
     EXPECT_NE(pair.first, drawn.design.pair(i + 1).first);
+  }
+}
+
+TEST(DesignTest, TheFirstPairsTouchOneKindAlone) {
+  for (const bool is_block : {false, true}) {
+    const Drawn drawn(is_block, 60, true);
+    for (std::int64_t i = 0; i < 3; ++i) {
+      const MaskPair pair = drawn.design.pair(i);
+      std::vector<std::size_t> all, expected;
+      std::merge(pair.first.begin(), pair.first.end(), pair.second.begin(), pair.second.end(), std::back_inserter(all));
+      for (const std::size_t u : drawn.design.candidates()) {
+        if (i == 2 || drawn.units[u].kind == (i == 0 ? UnitKind::head : UnitKind::neuron)) expected.push_back(u);
+      }
+      if (i == 2 && is_block) continue;
+      EXPECT_EQ(all, expected) << i;
+      EXPECT_EQ(pair.begin, 0u);
+    }
   }
 }
 

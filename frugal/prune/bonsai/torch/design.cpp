@@ -97,19 +97,24 @@ MaskPair Design::pair(std::int64_t index) const {
                         named_stream("bonsai.masks"));
   const auto L = static_cast<std::int64_t>(layers_.size());
   std::int64_t begin = 0, end = L;
-  if (options_.is_block) {
+  const bool is_of_kind = options_.has_kinds && index < kKindPairs, is_block = options_.is_block && !is_of_kind;
+  if (is_block) {
     // Places of blocks, those that reach over an end included, so that every layer is in as many: one from each of
     // `pairs` equal parts of them.
     const std::int64_t length = (L + kBlocks - 1) / kBlocks, places = L + length - 1;
-    const double at = (static_cast<double>(index) + random.uniform()) / static_cast<double>(options_.pairs);
+    const std::int64_t first = options_.has_kinds ? kKindPairs : 0;
+    const double at =
+        (static_cast<double>(index - first) + random.uniform()) / static_cast<double>(options_.pairs - first);
     const std::int64_t place = std::min(places - 1, static_cast<std::int64_t>(at * static_cast<double>(places)));
     end = std::min(L, place + 1);
     begin = std::max<std::int64_t>(0, place + 1 - length);
   }
   MaskPair pair{.begin = static_cast<std::size_t>(begin)};
   for (const Module& all : modules_) {
-    const Module part = options_.is_block ? within(all, begin, end) : Module();
-    const Module& module = options_.is_block ? part : all;
+    const UnitKind kind = units_[all.candidates.front()].kind;
+    if (is_of_kind && kind != (index == 0 ? UnitKind::head : UnitKind::neuron)) continue;
+    const Module part = is_block ? within(all, begin, end) : Module();
+    const Module& module = is_block ? part : all;
     if (module.off == 0) continue;
     // `off` candidates without replacement, with chances that are as their weights (Efraimidis and Spirakis, 2006:
     // those with the smallest -log(u) / w).

@@ -14,9 +14,13 @@ struct DesignOptions {
   std::int64_t min_heads = 1, min_neurons = 32, neuron_multiple = 1;  // a layer has candidates for a multiple at least
   bool is_block = false;                                              // a pair touches a random block of layers alone
   bool is_uniform = false;  // heads go in every layer or in none: each has candidates
+  bool has_kinds = false;   // the first kKindPairs pairs touch units of one kind alone, see factors_of
   std::int64_t pairs = 0;
   std::uint64_t seed = 0, iteration = 0;
 };
+
+// Pair 0 is of heads, pair 1 of neurons.
+inline constexpr std::int64_t kKindPairs = 2;
 
 // Of a pair: units of the candidates that its first mask runs without, and those that its second does.
 struct MaskPair {
@@ -50,7 +54,7 @@ class Design {
   std::vector<LayerShape> layers_;
   std::vector<Unit> units_;
   DesignOptions options_;
-  std::vector<Module> modules_;
+  std::vector<Module> modules_;  // each of one kind
   std::vector<std::size_t> candidates_;
 };
 

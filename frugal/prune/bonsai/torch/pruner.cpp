@@ -59,6 +59,7 @@ class BonsaiPruner : public Pruner {
   void state(State& state) override {
     state.list("losses", losses_);
     state.value("windows", seen_);
+    state.value("whole", whole_);
     if (state.is_restored()) prepared_ = -1;
   }
 
@@ -93,6 +94,7 @@ class BonsaiPruner : public Pruner {
                       .neuron_multiple = context_.config.neuron_multiple,
                       .is_block = config_.design == "block",
                       .is_uniform = context_.config.layout == "uniform",
+                      .has_kinds = is_anchored(),
                       .pairs = config_.masks / 2,
                       .seed = context_.seed,
                       .iteration = static_cast<std::uint64_t>(iteration)});
@@ -110,18 +112,29 @@ class BonsaiPruner : public Pruner {
       masks.push_back(design_.mask(pair.first));
       masks.push_back(design_.mask(pair.second));
     }
-    if (context_.task != nullptr) return judge(static_cast<std::uint64_t>(iteration), masks, by_metric);
+    const auto round = static_cast<std::uint64_t>(iteration);
+    if (part == 0 && is_anchored()) {  // what masks of one kind are compared with
+      const std::vector<ModelMask> whole(1, ModelMask(context_.model.shape().layers.size()));
+      whole_ =
+          context_.task == nullptr ? context_.model.losses(windows_, whole)[0] : judged(round, whole, by_metric)[0];
+    }
+    if (context_.task != nullptr) {
+      const std::vector<double> found = judged(round, masks, by_metric);
+      losses_.insert(losses_.end(), found.begin(), found.end());
+      return;
+    }
     const RaceResult found = race(context_.model, windows_, prefix_, masks, config_.race_tolerance, losses_);
     losses_.insert(losses_.end(), found.losses.begin(), found.losses.end());
     seen_ += found.windows;
   }
 
   // By examples: minus the metric of each mask, or minus its mean log-likelihood.
-  void judge(std::uint64_t round, const std::vector<ModelMask>& masks, bool by_metric) {
+  std::vector<double> judged(std::uint64_t round, const std::vector<ModelMask>& masks, bool by_metric) {
     PruneTask& task = *context_.task;
-    for (const double found : by_metric ? task.metric(context_.model, config_.utility, round, masks)
-                                        : task.likelihood(context_.model, round, masks))
-      losses_.push_back(-found);
+    std::vector<double> found = by_metric ? task.metric(context_.model, config_.utility, round, masks)
+                                          : task.likelihood(context_.model, round, masks);
+    for (double& value : found) value = -value;
+    return found;
   }
 
   // A metric that is the same for all masks says nothing of their units.
@@ -142,7 +155,7 @@ class BonsaiPruner : public Pruner {
   // What the regression reads. Pairs that touched other layers, or saw other windows, are alike in their differences
   // alone: their means are left out.
   MaskPairs measured(StepResult& result) const {
-    const bool are_alike = config_.design == "full" && config_.race_tolerance == 0;
+    const bool are_alike = config_.design == "full" && config_.race_tolerance == 0 && !is_anchored();
     std::int64_t broken = 0;
     MaskPairs pairs;
     for (std::int64_t index = 0; index < config_.masks / 2; ++index) {
@@ -167,6 +180,32 @@ class BonsaiPruner : public Pruner {
     return pairs;
   }
 
+  // What the priors let expect of each candidate. A prior is of a column of weights: a unit of many columns is worth so
+  // much more, and its score is again that of one, so that what goes is worth little for the parameters it has. How
+  // much a prior is worth is measured, for heads and for neurons: U - U_i, summed over a pair of masks that share out
+  // the candidates of one kind, is what all of them add.
+  std::vector<double> expected(StepResult& result) {
+    const std::vector<std::size_t>& candidates = design_.candidates();
+    std::vector<double> expected;
+    double sums[kKindPairs] = {}, factors[kKindPairs];
+    for (const std::size_t u : candidates) {
+      expected.push_back(std::max(1e-12, rho_[u]) * static_cast<double>(units_[u].cost));
+      sums[pair_of(u)] += expected.back();
+    }
+    for (std::size_t k = 0; k < kKindPairs; ++k) {
+      const double gone = 2 * utility(whole_) - utility(losses_[2 * k]) - utility(losses_[2 * k + 1]);
+      factors[k] = sums[k] > 0 ? gone / sums[k] : 0;
+    }
+    result.event.update({{"heads_factor", factors[0]}, {"neurons_factor", factors[1]}});
+    // A kind that does no good goes first, in the order of its priors.
+    const double least = 1e-3 * std::max(factors[0], factors[1]);
+    for (std::size_t i = 0; i < candidates.size(); ++i)
+      expected[i] *= least > 0 ? std::max(least, factors[pair_of(candidates[i])]) : 1;
+    return expected;
+  }
+  std::size_t pair_of(std::size_t u) const { return units_[u].kind == UnitKind::head ? 0 : 1; }
+  bool is_anchored() const { return config_.regression == "anchored"; }
+
   // Lines 13 to 17: importance of the candidates; the least useful go.
   void finish(std::int64_t iteration, StepResult& result) {
     const std::vector<std::size_t>& candidates = design_.candidates();
@@ -179,21 +218,12 @@ class BonsaiPruner : public Pruner {
       if (config_.has_metric() && is_constant) judge_by_likelihood(iteration, result);
       const MaskPairs pairs = measured(result);
       result.event["windows"] = seen_;
-      // A prior is of a column of weights: a unit of many columns is worth so much more, and its score is again that of
-      // one, so that what goes is worth little for the parameters it has.
-      std::vector<double> expected;
-      std::vector<std::uint8_t> is_head;
-      for (const std::size_t u : candidates) {
-        expected.push_back(std::max(1e-12, rho_[u]) * static_cast<double>(units_[u].cost));
-        is_head.push_back(units_[u].kind == UnitKind::head);
-      }
-      const bool is_anchored = config_.regression == "anchored";
-      const Fit fit = is_anchored                     ? anchored_ridge(pairs, expected, is_head)
+      const Fit fit = is_anchored()                   ? anchored_ridge(pairs, expected(result))
                       : config_.regression == "lasso" ? lasso(pairs)
                                                       : ridge(pairs);
       result.event.update({{"tau", fit.tau}, {"gamma", fit.gamma}});
       for (std::size_t i = 0; i < candidates.size(); ++i)
-        scores[candidates[i]] = fit.beta[i] / (is_anchored ? static_cast<double>(units_[candidates[i]].cost) : 1);
+        scores[candidates[i]] = fit.beta[i] / (is_anchored() ? static_cast<double>(units_[candidates[i]].cost) : 1);
     }
     SelectOptions options = context_.select_options(static_cast<std::int64_t>(q_ * P0_));
     options.is_local = config_.scope.is_local();
@@ -218,6 +248,7 @@ class BonsaiPruner : public Pruner {
   Prefix prefix_;  // of the part's windows
   double q_ = 0;
   std::vector<double> losses_;  // of this iteration's masks; by a metric minus it
+  double whole_ = NAN;          // the loss with all units, where it is compared with
   std::int64_t seen_ = 0;       // windows that they have seen, all together
   bool has_told_ = false;       // that the metric says nothing
 };

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <optional>
 
 namespace frugal::bonsai {
 namespace {
@@ -117,20 +116,6 @@ at::Tensor fista(const System& s, double penalty) {
   return beta;
 }
 
-// min |D - c_x x - c_y y|^2, where both are above 0; else one factor for both; nothing where that is not above 0,
-// either: what is expected then has nothing to do with D.
-std::optional<std::pair<double, double>> scales_of(const at::Tensor& x, const at::Tensor& y, const at::Tensor& D) {
-  const auto dot = [](const at::Tensor& a, const at::Tensor& b) { return a.dot(b).item<double>(); };
-  const double xx = dot(x, x), yy = dot(y, y), xy = dot(x, y), xd = dot(x, D), yd = dot(y, D);
-  const double determinant = xx * yy - xy * xy;
-  if (determinant > 1e-9 * xx * yy) {
-    const double c_x = (xd * yy - yd * xy) / determinant, c_y = (yd * xx - xd * xy) / determinant;
-    if (c_x > 0 && c_y > 0) return std::pair(c_x, c_y);
-  }
-  const double both = xx + yy + 2 * xy, c = both > 0 ? (xd + yd) / both : 0;
-  return c > 0 ? std::optional(std::pair(c, c)) : std::nullopt;
-}
-
 }  // namespace
 
 double kendall_tau(const std::vector<double>& a, const std::vector<double>& b) {
@@ -169,26 +154,18 @@ Fit ridge(const MaskPairs& pairs) {
   return fit;
 }
 
-Fit anchored_ridge(const MaskPairs& pairs, const std::vector<double>& expected,
-                   const std::vector<std::uint8_t>& kinds) {
+Fit anchored_ridge(const MaskPairs& pairs, const std::vector<double>& expected) {
   const auto N = static_cast<std::int64_t>(expected.size());
   at::Tensor w = at::empty({N}, at::kDouble);
   std::copy(expected.begin(), expected.end(), w.mutable_data_ptr<double>());
-  w = w / w.mean();
-  at::Tensor is_second = at::empty({N}, at::kDouble);
-  std::copy(kinds.begin(), kinds.end(), is_second.mutable_data_ptr<double>());
+  const double mean = w.mean().item<double>();
+  w = w / mean;
   // The units scaled by what is expected of them: delta's own ridge has one penalty for all.
-  const auto solve = [&](const System& s, const std::vector<double>& gammas) -> std::vector<at::Tensor> {
-    const System scaled{s.X * w, s.D};
-    const at::Tensor second = scaled.X.mv(is_second), first = scaled.X.sum(1) - second;
-    const auto scales = scales_of(first, second, s.D);
-    if (!scales) return std::vector<at::Tensor>(gammas.size(), w);
-    const auto [c_first, c_second] = *scales;
-    const System rest{scaled.X, s.D - first * c_first - second * c_second};
+  const auto solve = [&](const System& s, const std::vector<double>& gammas) {
+    const System rest{s.X * w, s.D - s.X.mv(w) * mean};
     const Dual dual(rest);
-    const at::Tensor c = (1 - is_second) * c_first + is_second * c_second;
     std::vector<at::Tensor> betas;
-    for (const double gamma : gammas) betas.push_back(w * (dual.beta(gamma) + c));
+    for (const double gamma : gammas) betas.push_back(w * (dual.beta(gamma) + mean));
     return betas;
   };
   std::vector<double> gammas;

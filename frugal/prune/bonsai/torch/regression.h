@@ -25,11 +25,9 @@ struct Fit {
 // go to the larger.
 Fit ridge(const MaskPairs& pairs);
 Fit ridge(const MaskPairs& pairs, double gamma);
-// Importance is expected to be proportional to `expected` (all above 0), for units of each kind (0 or 1) by a factor of
-// its own, and what is learnt is by how much it is not: beta_u = expected_u (c_kind + delta_u), c by least squares,
-// delta by ridge. Factors that are not both above 0 are made one; where that is not either, beta is `expected`: without
-// anything to be learnt its order is left. gamma: of delta.
-Fit anchored_ridge(const MaskPairs& pairs, const std::vector<double>& expected, const std::vector<std::uint8_t>& kinds);
+// Importance is expected to be `expected` (all above 0), and what is learnt is by how much it is not:
+// beta_u = expected_u (1 + delta_u), delta by ridge. Without anything to be learnt that is `expected`. gamma: of delta.
+Fit anchored_ridge(const MaskPairs& pairs, const std::vector<double>& expected);
 Fit lasso(const MaskPairs& pairs);  // FISTA (Beck and Teboulle, 2009) on the same data, chosen alike
 
 double kendall_tau(const std::vector<double>& a, const std::vector<double>& b);  // tau-b; 0 where all are tied

@@ -128,6 +128,9 @@ class PruneJob : public Job {
     if (step > of_method()) require_refit();
     Measured& measured = step == 0 ? before_ : after_;
     measured = step == 0 && has_fewer_tokens() ? measure_as_given() : measure();
+    if (step == 0 && !std::isfinite(measured.loss))
+      throw Error(Exit::diverged, "the loss of the model as it is given is no number",
+                  "check the model with frugal eval, and what it is measured on");
     const ModelShape left = step == 0 ? given_->shape() : model_.survivors().shape();
     const double size = 1 - model_.survivors().sparsity();
     if (step != drawn_) sizes_.push_back(size), qualities_.push_back(shown(measured));

@@ -27,6 +27,20 @@ TEST_F(Prune, KilledAnywhereItGoesOnToTheSameModel) {
   EXPECT_TRUE(bits("again") == bits("whole"));
 }
 
+// Each cell of a sweep has its model and its run beside it.
+TEST_F(Prune, IsSwept) {
+  const Outcome swept = run(prune("--method wanda --window-length 32 --sweep sparsity=0.3,0.5 --out " + at("swept")));
+  ASSERT_EQ(swept.code, 0) << swept.out << swept.err;
+  EXPECT_FALSE(swept.line().contains("failed")) << swept.out;
+  const Json rows = swept.line()["rows"];
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_LT(rows[0]["sparsity"], 0.35);
+  for (const Json& row : rows) {
+    EXPECT_GT(row["perplexity_after"], 1);
+    EXPECT_TRUE(fs::exists(folder_ / "swept" / row["run"].get<std::string>() / "run.json")) << row;
+  }
+}
+
 // Killed before, while and after projections are refitted, it makes them again, and measures what it writes.
 TEST_F(Prune, KilledAroundTheRefitItGoesOnToTheSameModel) {
   const std::string options = "--method wanda --window-length 32 --sparsity 0.4 --dtype f32 --eval-windows 0 --eval " +
