@@ -19,6 +19,7 @@ void* open_library(std::string_view library) {
   }
   for (const char* name : {"OMP_NUM_THREADS", "MKL_NUM_THREADS"}) ::setenv(name, "1", 1);
   ::setenv("OMP_WAIT_POLICY", "passive", 1);
+  keep_kernels(kKeptKernels);
   ::malloc_trim(0);  // what reading headers and data left behind does not count against the budget
   void* opened = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (opened == nullptr) {
@@ -44,6 +45,12 @@ std::filesystem::path library_path(std::string_view library) {
     if (std::filesystem::exists(folder / file, failed)) return (folder / file).lexically_normal();
   }
   return {};
+}
+
+// oneDNN has a cache of them, and what of LibTorch calls it another one of their descriptions.
+void keep_kernels(int most) {
+  for (const char* name : {"ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"})
+    ::setenv(name, std::to_string(most).c_str(), 1);
 }
 
 void load_room(std::string_view library) { open_library(library); }

@@ -92,7 +92,7 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
                                  {"scratch", scratch.count()},
                                  {"cache", (Size(r.cached_tokens) * s.key_values * T).count()},
                                  {"threads", (threads * per_thread).count()},
-                                 {"kernels", r.bf16_compute ? (s.other_products * kKernelBytes).count() : 0},
+                                 {"kernels", r.bf16_compute ? kernel_bytes(kept_kernels(s.other_products)) : 0},
                                  {"snapshot", snapshot.count()},
                                  // Reading ends before the first step, so only what it takes beyond a step counts.
                                  {"reading", read > stepping ? read.count() - stepping.count() : 0}};
@@ -157,6 +157,11 @@ std::uint64_t tokens_of_step(const PlanRequest& r) {
   const double most = std::ceil(batch * r.mean_length + 5 * r.length_deviation * std::sqrt(batch));
   const Size likely = most < 0x1p62 ? static_cast<std::uint64_t>(most) : all.count();
   return std::min(all, std::max(likely, at_least_one(r.length))).count();
+}
+
+std::uint64_t kernel_bytes(std::uint64_t shapes) {
+  constexpr std::uint64_t kKernelBytes = 540'000;
+  return (Saturating(shapes) * kKernelBytes).count();
 }
 
 std::uint64_t peak_of(const MethodPlan& plan) {

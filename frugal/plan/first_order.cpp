@@ -51,9 +51,11 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
              of_terms = m.has_pairs ? 6 : 4;
   // Of layers of other sizes each has its own, in the forward, in the backward, and twice as many with pairs.
   const Size of_others = s.other_products * (m.has_pairs ? 4 : 2);
-  const Size kernels = r.bf16_compute ? (of_rows + of_others) * row_shapes(chunk_of(N, 1), are_natural) +
-                                            (of_terms + s.other_products) * term_shapes(N, are_natural)
-                                      : Size(0);
+  const Size kernels = r.bf16_compute
+                           ? s.other_products + (of_rows + of_others) * row_shapes(chunk_of(N, 1), are_natural) +
+                                 (of_terms + s.other_products) * term_shapes(N, are_natural)
+                           : Size(0);
+  std::erase_if(plan.parts, [](const PlanPart& part) { return part.purpose == "kernels"; });
   for (PlanPart& part : plan.parts) {
     if (part.purpose == "activations") part.bytes = (Size(part.bytes) + tape).count();
     if (part.purpose == "threads" && !r.bf16_compute)
@@ -63,7 +65,7 @@ MethodPlan plan_with(const PlanRequest& r, const FirstOrderPlan& m, bool keeps) 
   const auto add = [&](const char* purpose, Size bytes) {
     if (bytes > Size(0)) plan.parts.push_back({purpose, bytes.count()});
   };
-  add("kernels", kernels * kKernelBytes);
+  add("kernels", kernel_bytes(kept_kernels(kernels)));
   add("beside", m.beside);
   add("residual", m.kept);
   add("gradients", Size(m.gradients) * 4);

@@ -19,6 +19,9 @@ inline constexpr std::uint64_t kLibTorchFloor = 121'000'000;
 // LoRA and full steps in both types.
 inline constexpr std::uint64_t kLibTorchCode = 39'000'000;
 
+// What is kept for so many shapes of bf16 products: a kernel for each, of oneDNN's.
+std::uint64_t kernel_bytes(std::uint64_t shapes);
+
 struct PlanRequest {
   ModelShape shape;
   std::uint64_t file_bytes = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "frugal/base/room.h"
 #include "frugal/plan/cuts.h"
 #include "frugal/plan/layer_sizes.h"
 #include "frugal/plan/plan.h"
@@ -18,7 +19,6 @@ inline constexpr std::uint64_t kConvertedBytes = 4 * kConvertedNumbers, kResiden
 inline constexpr std::uint64_t kTokenizerEntry =
     240;  // a vocabulary entry: its text, its places in two tables, its merge
 inline constexpr std::uint64_t kSnapshotBuffer = 1 << 20;
-inline constexpr std::uint64_t kKernelBytes = 540'000;  // that oneDNN keeps for a shape of bf16 products
 inline constexpr std::uint64_t kProductsThread =
     4ull << 20;  // repacked operands of oneDNN and MKL, stack, allocator's arena
 
@@ -103,6 +103,8 @@ inline Size term_shapes(Size tokens, bool are_natural) {
   if (tokens > Size(kWholeTerms)) shapes += (tokens.count() - 1) / kWholeTerms;
   return are_natural ? shapes : std::min<std::uint64_t>(2, shapes);
 }
+
+inline std::uint64_t kept_kernels(Size shapes) { return std::min(shapes, Size(kKeptKernels)).count(); }
 
 // Parts of a forward over `branches` branches and whatever is trained beside it. changes_weights: they cannot stay as
 // stored, and each branch has its own.

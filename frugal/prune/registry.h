@@ -1,12 +1,24 @@
 // The methods of `frugal prune`, as far as help and validation need them: nothing here sees LibTorch.
 #pragma once
+#include <cstdint>
+#include <functional>
+
 #include "frugal/base/system.h"
+#include "frugal/formats/model_shape.h"
 
 namespace frugal {
+
+// What choosing takes beside a forward.
+struct PruneNeeds {
+  std::uint64_t bytes = 0;
+  std::int64_t models = 1;  // smaller ones that are run, the last included
+};
 
 struct PruneMethodInfo : Plugin {
   bool takes_layers = false;  // whole ones; minima of heads and neurons do not matter
   bool has_masks = false;     // evaluates masked models, several at a time where the budget has room
+  // settings: with what --budget says filled in. Null: nothing of note.
+  std::function<PruneNeeds(const Json& settings, const ModelShape& shape)> needs;
 };
 using PruneMethodTable = Table<PruneMethodInfo>;
 

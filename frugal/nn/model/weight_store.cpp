@@ -51,6 +51,12 @@ WeightStore::WeightStore(std::shared_ptr<const ModelSource> source, WeightType t
   load(threads);
 }
 
+WeightStore::~WeightStore() {
+  for (std::size_t id = 0; id < tensors_.size(); ++id) {
+    if (tensors_[id].type == WeightType::stored) source_->release(id);
+  }
+}
+
 void WeightStore::load(Threads& threads) {
   for (std::size_t id = 0; id < tensors_.size(); ++id) {
     const Tensor& tensor = tensors_[id];

@@ -21,6 +21,10 @@ class WeightStore {
   // Converts once, a tensor at a time, and releases the file's pages behind it. Vectors (norm gains, biases) are fp32
   // always. Error(Exit::input): a weight NF4 cannot hold.
   WeightStore(std::shared_ptr<const ModelSource> source, WeightType type, Threads& threads);
+  // Pages of the file that tensors kept as stored were read from go back: others may hold the file longer.
+  ~WeightStore();
+  WeightStore(const WeightStore&) = delete;
+  WeightStore& operator=(const WeightStore&) = delete;
 
   // Takes every weight from the file again.
   void load(Threads& threads);

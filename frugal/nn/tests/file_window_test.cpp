@@ -114,6 +114,19 @@ TEST(FileWindow, WhatItHeldGoesWithIt) {
   EXPECT_LE(memory_usage().file + 24 * kMiB, before);
 }
 
+// The file may be open for longer than a store of its weights as stored.
+TEST(FileWindow, PagesGoWithTheStore) {
+  std::shared_ptr<const ModelSource> source;
+  std::uint64_t before = 0;
+  {
+    Loaded loaded(0);
+    source = loaded.source;
+    loaded.losses();
+    before = memory_usage().file;
+  }
+  EXPECT_LE(memory_usage().file + source->file_bytes() * 9 / 10, before);
+}
+
 // Any order, any thread.
 TEST(FileWindow, ReadersMayMeet) {
   Loaded streamed(1), whole(0);

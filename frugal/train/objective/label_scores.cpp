@@ -7,7 +7,10 @@ namespace frugal {
 
 LabelScores::LabelScores(Model& model, std::vector<std::vector<std::int32_t>> options, std::int64_t max_tokens)
     : model_(model), options_(std::move(options)), max_tokens_(max_tokens) {
-  for (const auto& option : options_) single_ = single_ && option.size() == 1;
+  for (const auto& option : options_) {
+    single_ = single_ && option.size() == 1;
+    branched_ += static_cast<std::int64_t>(option.size()) - 1;
+  }
 }
 
 LabelScores::Part LabelScores::pack(std::span<const Example* const> examples) const {
@@ -55,7 +58,7 @@ std::vector<std::int32_t> LabelScores::words() const {
 std::size_t LabelScores::part(std::span<const Example* const> examples, std::size_t begin) const {
   std::size_t end = begin;
   for (std::int64_t tokens = 0; end < examples.size(); ++end) {
-    tokens += static_cast<std::int64_t>(examples[end]->prompt.size());
+    tokens += static_cast<std::int64_t>(examples[end]->prompt.size()) + branched_;
     if (end > begin && tokens > max_tokens_) break;
   }
   return end - begin;

@@ -12,7 +12,8 @@ namespace frugal {
 
 class LabelScores {
  public:
-  // options: the tokens of each label word, none empty, at least two. max_tokens: packed tokens of one forward.
+  // options: the tokens of each label word, none empty, at least two. max_tokens: packed tokens of one forward, those
+  // of the options included.
   LabelScores(Model& model, std::vector<std::vector<std::int32_t>> options, std::int64_t max_tokens = kPackedTokens);
 
   struct Result {                         // [branch * examples + i]
@@ -43,6 +44,7 @@ class LabelScores {
   Model& model_;
   std::vector<std::vector<std::int32_t>> options_;
   std::int64_t max_tokens_;
+  std::int64_t branched_ = 0;  // tokens of an example behind its prompt, of all options
   bool single_ = true;
 };
 

@@ -6,7 +6,6 @@
 
 #include "frugal/base/error.h"
 #include "frugal/base/interrupt.h"
-#include "frugal/base/json_text.h"
 #include "frugal/base/sha256.h"
 #include "frugal/formats/ggml/half.h"
 #include "frugal/nn/blocks/masked_view.h"
@@ -16,15 +15,7 @@
 namespace frugal {
 namespace {
 
-constexpr char kMagic[8] = {'F', 'R', 'G', 'L', 'T', 'C', 'H', 0};
-constexpr std::uint32_t kVersion = 1;
-constexpr std::size_t kHead = sizeof kMagic + 8, kChecksum = 64;
-
-std::size_t row_bytes(std::int64_t k) { return static_cast<std::size_t>(k) * 6; }
-
-[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& what) {
-  throw Error(Exit::input, path.string() + " " + what, "remove it; the teacher then runs again");
-}
+constexpr std::size_t kChecksum = 64;
 
 }  // namespace
 
@@ -62,12 +53,7 @@ const kernels::Bf16* LiveTeacher::hidden(std::size_t layer) const { return recor
 
 StoredTeacher::StoredTeacher(const std::filesystem::path& path) : map_(path) {
   const std::span<const std::byte> all = map_.bytes();
-  if (all.size() < kHead + kChecksum || std::memcmp(all.data(), kMagic, sizeof kMagic) != 0)
-    refuse(path, "holds no words of a teacher");
-  std::uint32_t version = 0, size = 0;
-  std::memcpy(&version, all.data() + sizeof kMagic, 4);
-  std::memcpy(&size, all.data() + sizeof kMagic + 4, 4);
-  if (version != kVersion) refuse(path, "has version " + std::to_string(version) + ", not " + std::to_string(kVersion));
+  if (all.size() < kChecksum) refuse_teacher(path.string(), "holds no words of a teacher");
   const std::span<const std::byte> content = all.first(all.size() - kChecksum);
   constexpr std::size_t kPart = 1 << 20;
   Sha256 checksum;
@@ -76,45 +62,31 @@ StoredTeacher::StoredTeacher(const std::filesystem::path& path) : map_(path) {
     checksum.update(part.data(), part.size());
     map_.release(part);
   }
+  head_ = parse_teacher_head(content, path.string());
   if (checksum.hex() != std::string_view(reinterpret_cast<const char*>(content.data() + content.size()), kChecksum))
-    refuse(path, "is damaged: its bytes do not have the checksum at its end");
-  const Json head =
-      json_of({reinterpret_cast<const char*>(all.data() + kHead), std::min<std::size_t>(size, content.size() - kHead)});
-  try {
-    teacher_ = head.at("teacher").get<std::string>();
-    k_ = head.at("words").get<std::int64_t>();
-    first_ = head.at("first").get<std::vector<std::int64_t>>();
-  } catch (const Json::exception&) {
-    refuse(path, "has no header of a teacher's words");
-  }
-  const auto rows =
-      static_cast<std::int64_t>((content.size() - kHead - size) / row_bytes(std::max<std::int64_t>(1, k_)));
-  if (k_ < 1 || first_.empty() || first_.front() != 0 || first_.back() != rows ||
-      !std::is_sorted(first_.begin(), first_.end()) ||
-      content.size() != kHead + size + static_cast<std::size_t>(rows) * row_bytes(k_))
-    refuse(path, "has another size than its header says");
-  rows_ = all.data() + kHead + size;
+    refuse_teacher(path.string(), "is damaged: its bytes do not have the checksum at its end");
   map_.release(all);
 }
 
 LikelyWords StoredTeacher::words(Indices examples, const PackedBatch&, std::span<const std::int64_t> rows) {
-  LikelyWords found{k_, {}, {}};
+  const std::int64_t k = head_.k;
+  LikelyWords found{k, {}, {}};
   for (const std::uint32_t example : examples) {
-    for (std::int64_t row = first_[example]; row < first_[example + 1]; ++row) {
-      const std::byte* at = rows_ + static_cast<std::size_t>(row) * row_bytes(k_);
-      for (std::int64_t i = 0; i < k_; ++i) {
+    for (std::int64_t row = head_.first[example]; row < head_.first[example + 1]; ++row) {
+      const std::byte* at = map_.bytes().data() + head_.bytes + static_cast<std::size_t>(row) * head_.row_bytes();
+      for (std::int64_t i = 0; i < k; ++i) {
         std::int32_t word = 0;
         std::uint16_t log_p = 0;
         std::memcpy(&word, at + 4 * i, 4);
-        std::memcpy(&log_p, at + 4 * k_ + 2 * i, 2);
+        std::memcpy(&log_p, at + 4 * k + 2 * i, 2);
         found.words.push_back(word);
         found.log_p.push_back(half_to_float(log_p));
       }
     }
   }
-  if (found.words.size() != rows.size() * static_cast<std::size_t>(k_)) {
+  if (found.words.size() != rows.size() * static_cast<std::size_t>(k)) {
     throw Error(Exit::input,
-                "the teacher's words are of " + std::to_string(found.words.size() / static_cast<std::size_t>(k_)) +
+                "the teacher's words are of " + std::to_string(found.words.size() / static_cast<std::size_t>(k)) +
                     " targets, the examples have " + std::to_string(rows.size()),
                 "remove teacher.bin from the run's folder; the teacher then runs again");
   }
@@ -128,10 +100,7 @@ void store_teacher(const std::filesystem::path& path, const std::string& name, T
   for (std::size_t i = 0; i < sequences.size(); ++i)
     first.push_back(first.back() + (needed[i] ? sequences[i].targets() : 0));
   HashedFile file(path);
-  const std::string head = Json({{"teacher", name}, {"words", k}, {"first", first}}).dump();
-  const std::uint32_t numbers[2] = {kVersion, static_cast<std::uint32_t>(head.size())};
-  file.write(kMagic, sizeof kMagic);
-  file.write(numbers, sizeof numbers);
+  const std::string head = TeacherHead{name, k, first}.text();
   file.write(head.data(), head.size());
   std::vector<std::uint32_t> examples;  // that go through one forward
   PackedBatch batch;

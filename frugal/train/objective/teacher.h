@@ -8,6 +8,7 @@
 #include "frugal/data/sequence_task.h"
 #include "frugal/formats/memory_map.h"
 #include "frugal/nn/model/model.h"
+#include "frugal/train/run/teacher_file.h"
 
 namespace frugal {
 
@@ -37,27 +38,20 @@ class LiveTeacher : public Teacher {
   std::shared_ptr<Recorder> recorder_;  // null: hidden states are not kept
 };
 
-// Reads what a teacher said before the run, from a file that is mapped: 6 k bytes a target.
-//
-// Little-endian. "FRGLTCH\0", u32 version, u32 bytes of JSON, the JSON {"teacher", "words", "first": [examples + 1]},
-// for each target k words as i32 and their k log-probabilities as binary16, and the SHA-256 of everything before it as
-// 64 hexadecimal digits. first: the target that an example begins with; one that is not needed has none.
+// Reads what a teacher said before the run, from a file that is mapped: see teacher_file.h.
 class StoredTeacher : public Teacher {
  public:
   // Reads the whole file against its checksum. Error(Exit::input): another kind of file, newer, damaged.
   explicit StoredTeacher(const std::filesystem::path& path);
   LikelyWords words(Indices examples, const PackedBatch& batch, std::span<const std::int64_t> rows) override;
-  const std::string& teacher() const { return teacher_; }  // what names it
-  std::int64_t k() const { return k_; }
-  std::size_t examples() const { return first_.size() - 1; }
-  std::int64_t targets(std::size_t example) const { return first_[example + 1] - first_[example]; }
+  const std::string& teacher() const { return head_.teacher; }  // what names it
+  std::int64_t k() const { return head_.k; }
+  std::size_t examples() const { return head_.first.size() - 1; }
+  std::int64_t targets(std::size_t example) const { return head_.first[example + 1] - head_.first[example]; }
 
  private:
   MemoryMap map_;
-  std::string teacher_;
-  std::int64_t k_ = 0;
-  std::vector<std::int64_t> first_;
-  const std::byte* rows_ = nullptr;
+  TeacherHead head_;
 };
 
 // Lets `teacher` say its words of the examples that are needed, [examples] flags, one by one, and writes the file,

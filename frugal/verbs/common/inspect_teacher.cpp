@@ -53,6 +53,9 @@ void add_teacher(const ModelSource& teacher, const DistillConfig& config, bool i
   PlanRequest own = request;
   own.shape = teacher.shape();
   own.file_bytes = teacher.file_bytes();
+  own.largest_tensor = 0;
+  for (const auto& tensor : teacher.tensors()) own.largest_tensor = std::max(own.largest_tensor, tensor.bytes);
+  own.memory = own.file_window = 0;  // its file is not streamed
   own.weights = parse_weight_type(config.teacher_weights);
   own.whole_head = own.all_tokens = true;
   own.evaluates = false;

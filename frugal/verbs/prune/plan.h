@@ -5,6 +5,9 @@
 
 namespace frugal {
 
+// That a run keeps, see keep_kernels: each model on the way has its own, which the next one does not need.
+inline constexpr int kPruningKernels = 96;
+
 // Its peak in bytes, of masks, what is measured and what is refitted. settings: with what --budget says filled in; gets
 // "choices", and "masks_together" where that is open: as many as fit. vocab: tokens that are kept; longest: tokens of
 // the longest example. memory: 0 is no limit. Error(Exit::budget).

@@ -11,6 +11,7 @@
 #include "frugal/base/error.h"
 #include "frugal/train/objective/tests/all_gradients.h"
 #include "frugal/train/objective/tests/small_tuning.h"
+#include "frugal/train/run/hashed_file.h"
 
 namespace frugal {
 namespace {
@@ -269,6 +270,48 @@ TEST_F(TeacherFile, IsRefusedWhereAnythingInItIsDamaged) {
     EXPECT_TRUE(refused(whole.substr(0, at + 1))) << at;
   }
   EXPECT_TRUE(refused(whole + "x"));
+}
+
+// Who makes such a file can also write its checksum: sizes are held against what is there.
+TEST_F(TeacherFile, AHeaderThatLiesIsRefusedWhateverItsChecksum) {
+  const auto opens = [&](std::uint32_t size, const std::string& json, const std::string& rows) {
+    HashedFile file(folder_ / "lies.bin");
+    const std::uint32_t numbers[2] = {1, size};
+    file.write("FRGLTCH", 8);
+    file.write(numbers, sizeof numbers);
+    file.write(json.data(), json.size());
+    file.write(rows.data(), rows.size());
+    file.commit();
+    try {
+      const StoredTeacher opened(folder_ / "lies.bin");
+      return true;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Exit::input);
+      return false;
+    }
+  };
+  const auto head = [](const std::string& k, const std::string& first) {
+    return R"({"teacher":"name","words":)" + k + R"(,"first":)" + first + "}";
+  };
+  const auto size_of = [](const std::string& json) { return static_cast<std::uint32_t>(json.size()); };
+  const std::string plain = head("2", "[0,1,3]"), rows(36, 'x');
+  EXPECT_TRUE(opens(size_of(plain), plain, rows));
+  // A header that is longer than the file: the rest wraps to as many rows as make the sizes agree again.
+  for (std::int64_t d = 1; d < 200; ++d) {
+    const std::string wrapped = head("1", "[0," + std::to_string((~std::uint64_t{0} - d + 1) / 6) + "]");
+    EXPECT_FALSE(opens(size_of(wrapped) + static_cast<std::uint32_t>(d), wrapped, ""));
+  }
+  for (const std::string k :
+       {"0", "-1", "3", "2147483648", "3074457345618258603", "9223372036854775807", "1e300", "null"})
+    EXPECT_FALSE(opens(size_of(head(k, "[0,1,3]")), head(k, "[0,1,3]"), rows)) << k;
+  for (const std::string first : {"[]", "[0,1,4]", "[1,3]", "[0,4,3]", "[0,-1,3]", "[-3,0]", "3", "[[0]]", "[0,1e99]"})
+    EXPECT_FALSE(opens(size_of(head("2", first)), head("2", first), rows)) << first;
+  EXPECT_FALSE(opens(size_of(plain), plain, rows + "x"));
+  EXPECT_FALSE(opens(size_of(plain), plain, rows.substr(1)));
+  EXPECT_FALSE(opens(0, plain, rows));
+  EXPECT_FALSE(opens(~std::uint32_t{0}, plain, rows));
+  const std::string deep(100000, '[');
+  EXPECT_FALSE(opens(size_of(deep), deep, rows));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/log.h"
+#include "frugal/base/room.h"
 #include "frugal/base/sha256.h"
 #include "frugal/base/units.h"
 #include "frugal/core/budget/memory_usage.h"
@@ -17,6 +18,7 @@
 #include "frugal/verbs/common/kept_vocabulary.h"
 #include "frugal/verbs/common/model_out.h"
 #include "frugal/verbs/prune/config.h"
+#include "frugal/verbs/prune/plan.h"
 #include "frugal/verbs/prune/texts.h"
 #include "frugal/verbs/prune/torch/data_task.h"
 #include "frugal/verbs/prune/torch/pictures.h"
@@ -44,6 +46,8 @@ class PruneJob : public Job {
         texts_(task_ ? PruneTexts(task_->tokens())
                      : PruneTexts(config_, measured_length(given_->shape().context), *tokenizer_,
                                   has_fewer_tokens() ? given_->tokenizer().get() : nullptr)),
+        window_as_given_(
+            choices_of(settings.value("choices", Json::object()).value("as_given", Json::object())).file_window),
         model_(source_, config_.compute.weight_type(), compute_of(config_.compute), threads_, texts_.tokens,
                tokenizer_->model().add_bos ? tokenizer_->model().bos : -1, choices_of(settings).file_window) {
     if (config_.prune.sparsity == 0) return;
@@ -197,7 +201,8 @@ class PruneJob : public Job {
   }
   Measured measure_as_given() {
     model_.unload();  // one of the two at a time
-    const WeightStore store(given_, config_.compute.weight_type(), threads_);
+    WeightStore store(given_, config_.compute.weight_type(), threads_);
+    if (window_as_given_ > 0) store.keep_resident(window_as_given_);
     Decoder decoder(store.shape(), threads_, compute_of(config_.compute));
     if (task_) {
       DataTask task(config_, *given_, seed_);
@@ -263,6 +268,7 @@ class PruneJob : public Job {
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<DataTask> task_;  // null: text
   PruneTexts texts_;
+  const std::uint64_t window_as_given_;  // of the file, while the model as it was given is measured
   PruneModel model_;
   std::unique_ptr<Pruner> pruner_;
   const std::string source_sha256_ = given_->sha256();
@@ -279,6 +285,7 @@ class PruneJob : public Job {
 
 void register_torch_job_verbs_prune(JobTable& table) {
   table.raw_job("prune", [](const Json& settings, const JobContext& context) -> std::unique_ptr<Job> {
+    keep_kernels(kPruningKernels);
     return std::make_unique<PruneJob>(settings, context);
   });
 }

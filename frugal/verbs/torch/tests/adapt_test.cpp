@@ -127,16 +127,32 @@ class AdaptOnModel : public OnModel {
 
 TEST_F(AdaptOnModel, StaysWithinItsPlan) {
   write_file(folder_ / "text.txt", read_file(FRUGAL_SOURCE_DIR "/README.md"));
-  for (const std::string options : {"--teacher-store live", "--teacher-store stored --activations checkpoint"}) {
+  const std::string cases[] = {
+      "--teacher-store live", "--teacher-store stored --activations checkpoint",
+      "--teacher-store live --teacher-weights stored --weights stored --activations checkpoint",
+      "--teacher-store stored --teacher-weights stored --weights stored --activations checkpoint"};
+  for (const std::string& options : cases) {
     const Outcome plan = run(adapt(kModel, options + " --dry-run")),
-                  adapted = run(adapt(kModel, options + " --out " + at("x" + std::to_string(options.size()))));
+                  adapted = run(adapt(kModel, options + " --out " + at("x" + std::to_string(&options - cases))));
     ASSERT_EQ(plan.code, 0) << plan.out << plan.err;
     ASSERT_EQ(adapted.code, 0) << adapted.out << adapted.err;
     for (const Json& row : plan.line()["plan"]["rows"]) {
-      if (row["method"] != "lora") continue;
-      EXPECT_LE(adapted.line()["peak_rss_bytes"].get<std::uint64_t>(), row["peak"].get<std::uint64_t>()) << options;
+      if (row["method"] == "lora") expect_planned(row["peak"], adapted.line()["peak_rss_bytes"], options);
     }
   }
+}
+
+// A teacher's file is not streamed: where all of it cannot be there, that is said before the run.
+TEST_F(AdaptOnModel, ATeacherThatDoesNotFitIsRefused) {
+  write_file(folder_ / "text.txt", read_file(FRUGAL_SOURCE_DIR "/README.md"));
+  ASSERT_EQ(run("convert " + kModel + " --dtype bf16 --quiet --out " + at("large")).code, 0);  // 257 MiB
+  const std::string options =
+      " --teacher-weights stored --weights stored --activations checkpoint --dry-run --memory 400MiB --teacher-store ";
+  for (const std::string store : {"live", "stored"}) {
+    const Outcome refused = run(adapt(at("large"), options + store));
+    EXPECT_EQ(refused.code, 4) << store << refused.out << refused.err;
+  }
+  EXPECT_EQ(run(adapt(kModel, options + "stored")).code, 0);
 }
 
 }  // namespace

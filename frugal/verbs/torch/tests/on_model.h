@@ -15,6 +15,7 @@
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/json.h"
 #include "frugal/formats/tokenizer.h"
+#include "frugal/plan/plan.h"
 
 namespace frugal {
 
@@ -80,6 +81,13 @@ class WithProgram : public testing::Test {
 
   fs::path folder_;
 };
+
+// A plan's peak is that of the run within 10 % of what is above LibTorch's floor, or 16 MiB.
+inline void expect_planned(std::uint64_t planned, std::uint64_t peak, const std::string& what) {
+  const auto above = static_cast<double>(peak - std::min(peak, kLibTorchFloor)), off = std::max(0.1 * above, 0x1p24);
+  EXPECT_NEAR(static_cast<double>(planned), static_cast<double>(peak), off)
+      << what << ", in MiB: planned " << (planned >> 20) << ", peak " << (peak >> 20);
+}
 
 // Skips where the model is not there.
 class OnModel : public WithProgram {
