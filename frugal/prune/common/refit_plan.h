@@ -11,7 +11,7 @@ std::int64_t refit_windows(const ModelShape& shape, std::int64_t window_length);
 
 // Code of LibTorch's fp32 and float64 products and factorisation that becomes resident, and buffers they keep: 29 MB,
 // measured on SmolLM2.
-inline constexpr std::uint64_t kSolverBytes = 32 << 20;
+inline constexpr std::uint64_t kSolverBytes = 40 << 20;
 
 struct RefitPlan {               // bytes
   std::uint64_t meanwhile = 0;   // beside the forwards of two models, whose weights stay in the file

@@ -58,8 +58,7 @@ ExampleSizes sizes_of_examples(const PruneVerbConfig& c, const ModelSource& mode
   } else {
     const PromptTask task(c.task, *tokenizer);
     std::size_t option = 0;  // label words of several tokens all branch from their prompt
-    for (const auto& tokens : task.options())
-      option = task.has_single_token_options() ? 1 : option + tokens.size();
+    for (const auto& tokens : task.options()) option = task.has_single_token_options() ? 1 : option + tokens.size();
     read([&](const std::string& path) {
       for (const Example& example : task.encode(read_records(path, c.task.columns)).examples)
         sizes.push_back(static_cast<std::int64_t>(example.prompt.size() + option));

@@ -34,7 +34,7 @@ TEST_F(Prune, IsSwept) {
   EXPECT_FALSE(swept.line().contains("failed")) << swept.out;
   const Json rows = swept.line()["rows"];
   ASSERT_EQ(rows.size(), 2u);
-  EXPECT_LT(rows[0]["sparsity"], 0.35);
+  EXPECT_EQ(rows[0]["sparsity"], "0.3");
   for (const Json& row : rows) {
     EXPECT_GT(row["perplexity_after"], 1);
     EXPECT_TRUE(fs::exists(folder_ / "swept" / row["run"].get<std::string>() / "run.json")) << row;
@@ -191,7 +191,8 @@ TEST_F(PruneOnModel, StaysWithinItsPlan) {
                   pruned = run(options + " --out " + at("x" + std::to_string(&each - cases)));
     ASSERT_EQ(plan.code, 0) << plan.out << plan.err;
     ASSERT_EQ(pruned.code, 0) << pruned.out << pruned.err;
-    expect_planned(plan.line()["peak"], pruned.line()["peak_rss_bytes"], each);
+    // Kernels are counted for as many widths of layers as there may be.
+    expect_planned(plan.line()["peak"], pruned.line()["peak_rss_bytes"], each, 0.2);
   }
 }
 
