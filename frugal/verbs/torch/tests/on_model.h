@@ -82,12 +82,13 @@ class WithProgram : public testing::Test {
   fs::path folder_;
 };
 
-// A plan is not below the run's peak, and above it by no more than a share of what is above LibTorch's floor, or 16
-// MiB.
-inline void expect_planned(std::uint64_t planned, std::uint64_t peak, const std::string& what, double share = 0.1) {
-  const auto above = static_cast<double>(peak - std::min(peak, kLibTorchFloor));
-  EXPECT_LE(peak, planned) << what << ", in MiB: planned " << (planned >> 20) << ", peak " << (peak >> 20);
-  EXPECT_LE(static_cast<double>(planned), static_cast<double>(peak) + std::max(share * above, 0x1p24))
+// On whatever machine: a plan is below the run's peak by no more than 16 MiB, and above it by no more than a quarter of
+// what is above LibTorch's floor, or 16 MiB. Kernels of products are the processor's: they are planned for the largest.
+inline void expect_planned(std::uint64_t planned, std::uint64_t peak, const std::string& what) {
+  constexpr std::uint64_t kSlack = 16 << 20;
+  const std::uint64_t above = peak - std::min(peak, kLibTorchFloor);
+  EXPECT_LE(peak, planned + kSlack) << what << ", in MiB: planned " << (planned >> 20) << ", peak " << (peak >> 20);
+  EXPECT_LE(planned, peak + std::max(above / 4, kSlack))
       << what << ", in MiB: planned " << (planned >> 20) << ", peak " << (peak >> 20);
 }
 
