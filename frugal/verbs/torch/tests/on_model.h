@@ -65,7 +65,7 @@ class WithProgram : public testing::Test {
       ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
       ::_exit(127);
     }
-    for (int i = 0; i < 6000 && !has_come(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    for (int i = 0; i < 30000 && !has_come(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
   }

@@ -4,6 +4,7 @@
 namespace frugal {
 namespace {
 
+// A model that somebody else put where the result goes is neither taken for it nor overwritten.
 TEST_F(Prune, ForeignModelsStayWhatTheyAre) {
   const std::string options =
       prune("--method bonsai --window-length 32 --masks 60 --step 0.1 --sparsity 0.4 --also 0.2 --out " + at("g"));

@@ -97,7 +97,6 @@ TEST_F(Prune, WritesTheModelsOnTheWay) {
   }
 }
 
-// A model that somebody else put where the result goes is neither taken for it nor overwritten.
 // The text is measured as eval measures it, in windows of the model's context where that is shorter than usual.
 TEST_F(Prune, MeasuresAsEvalDoes) {
   const Outcome made =
