@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "frugal/base/error.h"
+#include "frugal/base/leftovers.h"
 #include "frugal/base/units.h"
 
 namespace frugal {
@@ -51,12 +52,15 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), buffer_(std::mak
   }
   if (!is_there && errno != ENOENT) fail("create");
   target_ = follow_links(path_);
-  temporary_ = target_;
-  temporary_ += ".tmp-" + std::to_string(::getpid());
+  remove_leftovers(target_);
+  temporary_ = temporary_of(target_);
   // Never readable by more than the file that it replaces, not for a moment.
   const mode_t mode = is_there ? there.st_mode & 07777 : 0644;
-  file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode & 0777);
-  if (file_ < 0) fail("create");
+  do {
+    if (file_ >= 0) ::close(file_);
+    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode & 0777);
+    if (file_ < 0) fail("create");
+  } while (!hold_temporary(file_));
   if (!is_there) return;
   if (::fchown(file_, there.st_uid, there.st_gid) != 0) {
   }  // another's file that one may replace: it is one's own from now on
@@ -125,13 +129,14 @@ void AtomicFile::commit() {
     return;
   }
   if (::fsync(file_) != 0) fail("flush");
-  if (::close(std::exchange(file_, -1)) != 0) fail("close");
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
     const int reason = errno;
     ::unlink(temporary_.c_str());
     errno = reason;
     fail("rename to");
   }
+  if (::close(std::exchange(file_, -1)) != 0) fail("close");  // with it goes the lock
+  sync_folder(target_.parent_path());
 }
 
 void write_file(const fs::path& path, std::string_view text) {
@@ -158,7 +163,7 @@ std::string read_file(const fs::path& path, std::uint64_t most) {
   errno = 0;
   std::ifstream in = open_file(path);
   std::ostringstream text;
-  if (in && most != ~std::uint64_t{0}) {
+  if (in) {
     std::error_code failed;
     if (const std::uint64_t size = fs::file_size(path, failed); !failed && size > most) {
       throw Error(Exit::input, path.string() + " has " + format_bytes(size) + ", the most is " + format_bytes(most),

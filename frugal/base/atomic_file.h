@@ -11,10 +11,11 @@
 namespace frugal {
 
 // Writes to `path` + ".tmp-<pid>"; commit() flushes to disk and renames; without commit() the temporary file is
-// removed. A symbolic link stays: the file it leads to is what is replaced, and a file that is replaced keeps its mode.
-// Pipes, terminals and what else is no file with a name (/dev/null, the process's own stdout) are written as they come.
-// Every function throws Error(Exit::input) naming the path and the system's reason (a full disk, no permission), or a
-// folder or block device that is there.
+// removed, and where the process was killed before, by the next who writes to `path`. A symbolic link stays: the file
+// it leads to is what is replaced, and a file that is replaced keeps its mode. Pipes, terminals and what else is no
+// file with a name (/dev/null, the process's own stdout) are written as they come. Every function throws
+// Error(Exit::input) naming the path and the system's reason (a full disk, no permission), or a folder or block device
+// that is there.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -45,7 +46,8 @@ void require_regular(const std::filesystem::path& path);
 // What every reader begins with: a stream that is not good when the file cannot be opened. Error: as require_regular.
 std::ifstream open_file(const std::filesystem::path& path);
 // Error(Exit::input): it cannot be read, is no regular file, or has more than `most` bytes.
-std::string read_file(const std::filesystem::path& path, std::uint64_t most = ~std::uint64_t{0});
+inline constexpr std::uint64_t kMostText = std::uint64_t{4} << 30, kMostSettings = 64 << 20;
+std::string read_file(const std::filesystem::path& path, std::uint64_t most = kMostText);
 // Where a symbolic link leads, over all that follow, whether or not a file is there; any other path as it is.
 std::filesystem::path follow_links(std::filesystem::path path);
 

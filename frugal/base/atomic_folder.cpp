@@ -1,9 +1,11 @@
 #include "frugal/base/atomic_folder.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
+#include "frugal/base/leftovers.h"
 
 namespace frugal {
 namespace {
@@ -16,7 +18,7 @@ fs::path without_slash(const fs::path& path) { return path.has_filename() ? path
 }  // namespace
 
 AtomicFolder::AtomicFolder(const fs::path& path)
-    : path_(follow_links(without_slash(path))), temporary_(path_.string() + ".tmp-" + std::to_string(::getpid())) {
+    : path_(follow_links(without_slash(path))), temporary_(temporary_of(path_)) {
   std::error_code error;
   if (fs::exists(path_) && !(fs::is_directory(path_) && fs::is_empty(path_))) {
     throw Error(Exit::input, path_.string() + " exists and is not an empty folder",
@@ -26,14 +28,20 @@ AtomicFolder::AtomicFolder(const fs::path& path)
        at = at.parent_path()) {
     made_.push_back(at);
   }
-  fs::create_directories(temporary_, error);
-  if (error)
-    throw Error(Exit::input, "cannot create " + path_.string() + ": " + error.message(),
-                "check that you may write there");
+  remove_leftovers(path_);
+  do {
+    if (lock_ >= 0) ::close(lock_);
+    fs::create_directories(temporary_, error);
+    if (error)
+      throw Error(Exit::input, "cannot create " + path_.string() + ": " + error.message(),
+                  "check that you may write there");
+    lock_ = ::open(temporary_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  } while (lock_ >= 0 && !hold_temporary(lock_));
 }
 
 AtomicFolder::~AtomicFolder() {
   std::error_code ignored;
+  if (lock_ >= 0) ::close(lock_);
   if (committed_) return;
   fs::remove_all(temporary_, ignored);
   for (const fs::path& folder : made_) fs::remove(folder, ignored);
@@ -47,6 +55,7 @@ void AtomicFolder::commit() {
     throw Error(Exit::input, "cannot rename to " + path_.string() + ": " + error.message(),
                 "check that you may write there");
   committed_ = true;
+  sync_folder(path_.parent_path());
 }
 
 }  // namespace frugal

@@ -39,10 +39,10 @@ void interrupt_waiting_reads(bool yes) {
   action.sa_handler = note;
   action.sa_flags = yes ? 0 : SA_RESTART;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  struct sigaction before {};  // nohup has it ignored, which stays
-  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};  // nohup and shells without job control have one ignored, which stays
+    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+  }
 }
 
 bool is_interrupted() { return requested_at != 0; }

@@ -5,7 +5,8 @@
 
 namespace frugal {
 
-// Installs the handler for SIGINT, SIGTERM and SIGHUP (unless that is ignored, as under nohup); call before long work.
+// Installs the handler for those of SIGINT, SIGTERM and SIGHUP that are not ignored (as under nohup); call before long
+// work.
 void catch_interrupts();
 void interrupt_waiting_reads(bool yes);  // whether a read that waits for input then fails with EINTR; as installed: no
 bool is_interrupted();

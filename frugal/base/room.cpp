@@ -23,7 +23,13 @@ void* open_library(std::string_view library) {
   ::malloc_trim(0);  // what reading headers and data left behind does not count against the budget
   void* opened = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (opened == nullptr) {
-    throw Error(Exit::internal, "cannot load " + path.string() + ": " + ::dlerror(),
+    const std::string why = ::dlerror();
+    const bool is_short = why.find("failed to map") != std::string::npos || why.find("allocate") != std::string::npos;
+    if (is_short)
+      throw Error(
+          Exit::budget, "cannot load " + path.string() + ": " + why,
+          "ulimit -v unlimited: it needs half a gigabyte of address space and more; --memory limits what is used");
+    throw Error(Exit::internal, "cannot load " + path.string() + ": " + why,
                 "check that LibTorch is where it was at build time, or run make build");
   }
   return opened;

@@ -10,7 +10,7 @@ Json read_settings_file(const std::filesystem::path& path) {
   Json settings = Json::object();
   toml::table table;
   try {
-    table = toml::parse(read_file(path), path.string());
+    table = toml::parse(read_file(path, kMostSettings), path.string());
   } catch (const toml::parse_error& error) {
     throw Error(
         Exit::usage,

@@ -78,7 +78,7 @@ void require_new_folder(const std::string& path) {
   if (!fs::is_directory(path, failed))
     throw Error(Exit::input, "--out: " + path + " is a file", "name a folder that is not there yet");
   if (fs::exists(fs::path(path) / "run.json", failed)) {
-    const Json record = json_of(read_file(fs::path(path) / "run.json"));
+    const Json record = json_of(read_file(fs::path(path) / "run.json", kMostSettings));
     const auto found = record.find("action");  // runs of before there were several have none
     const std::string action = found != record.end() && found->is_string() ? found->get<std::string>() : "tune";
     throw Error(Exit::input, "--out: " + path + " holds another run",

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "frugal/base/interrupt.h"
+#include "frugal/base/last_words.h"
 #include "frugal/base/log.h"
 #include "frugal/base/report_error.h"
 #include "frugal/cli/config/show_config.h"
@@ -52,6 +53,7 @@ int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
   frugal::end_with_parent();
+  frugal::leave_last_words(json);
   try {
     const int code = frugal::run(words);
     errno = 0;

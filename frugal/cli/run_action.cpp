@@ -12,6 +12,7 @@
 
 #include "frugal/base/interrupt.h"
 #include "frugal/base/log.h"
+#include "frugal/base/machine_memory.h"
 #include "frugal/base/print.h"
 #include "frugal/base/room.h"
 #include "frugal/base/units.h"
@@ -27,7 +28,7 @@ namespace {
 
 // Settings of a process, not of the run: they may differ when it goes on. A sweep's threads are runs side by side.
 std::vector<std::string_view> resumable(const Action& action, bool is_of_sweep) {
-  std::vector<std::string_view> names = {"resume", "memory", "json", "quiet"};
+  std::vector<std::string_view> names = {"resume", "trust_damaged", "memory", "json", "quiet"};
   if (!action.depends_on_threads || is_of_sweep) names.push_back("threads");
   return names;
 }
@@ -164,9 +165,22 @@ int show_measured(const Asked& asked, const Checked& checked, const RunConfig& r
   return 0;
 }
 
+// Without --memory nothing is promised: what the machine has not got is said, and tried.
+void warn_of_memory(const Checked& checked, const RunConfig& run) {
+  const std::uint64_t available = available_memory();
+  const Json plan = checked.facts.value("plan", Json::object());
+  if (run.memory.count > 0 || available == 0 || !plan.contains("peak")) return;
+  const auto peak = plan["peak"].get<std::uint64_t>();
+  if (peak > available)
+    warn("the run is planned at " + format_bytes(peak) + ", the machine has " + format_bytes(available) +
+         " left: the system may end it; --memory says what it may take, frugal plan what fits");
+}
+
 int start(const Asked& asked, const Settings& settings) {
   const auto run = from_json<RunConfig>(settings.values());
   validate(run);
+  if (run.trust_damaged)
+    throw Error(Exit::usage, "--trust-damaged is for a run that goes on, but --resume is not given", "leave it out");
   if (is_sweep(asked, settings)) {
     if (!run.dry_run) require_given("--out", run.out, "--out run");
     if (!run.out.empty()) require_new_folder(run.out);
@@ -178,6 +192,7 @@ int start(const Asked& asked, const Settings& settings) {
   if (!run.dry_run) require_given("--out", run.out, "--out run");
   if (!run.out.empty()) require_new_folder(run.out);
   if (run.dry_run) return show_measured(asked, checked, run);
+  warn_of_memory(checked, run);
   if (!asked.action->plans_memory && run.memory.count > 0)
     say("memory    " + format_bytes(require_measured(asked, checked, run)) + ", measured over two steps");
   return finished(compute(asked, checked.settings, checked.facts), checked.settings.value("out", run.out));

@@ -257,7 +257,7 @@ bool is_sweep(const Asked& asked, const Settings& settings) {
 }
 
 bool is_swept(const std::string& run) {
-  const Json record = json_of(read_file(std::filesystem::path(run) / "run.json"));
+  const Json record = json_of(read_file(std::filesystem::path(run) / "run.json", kMostSettings));
   return record.is_object() && record.value("settings", Json::object()).contains("swept");
 }
 
@@ -287,7 +287,14 @@ int run_sweep_again(const Asked& asked, const Json& settings) {
   const auto make = [asked](const Json& of_run, const JobContext& context) {
     return make_sweep_job(plan_of(asked, of_run["swept"]), context);
   };
-  return run_job(make, {asked.name(), settings});
+  const int code = run_job(make, {asked.name(), settings});
+  if (code != 0) return code;
+  const auto run = from_json<RunConfig>(settings);
+  const Json rows = RunFolder::read_record(run.resume.empty() ? run.out : run.resume)["results"]["rows"];
+  const bool is_any_done = std::any_of(rows.begin(), rows.end(), [](const Json& row) { return row["status"] == "done"; });
+  if (is_any_done) return 0;
+  warn("none of the " + std::to_string(rows.size()) + " runs ended well");
+  return static_cast<int>(Exit::diverged);
 }
 
 }  // namespace frugal

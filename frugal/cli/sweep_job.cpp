@@ -26,8 +26,9 @@ namespace fs = std::filesystem;
 Json record_of(const fs::path& cell) {
   std::error_code failed;
   if (!fs::exists(cell / "run.json", failed)) return Json::object();
-  Json record = json_of(read_file(cell / "run.json"));
-  return record.is_object() ? record : Json::object();
+  Json record = RunFolder::read_untrusted(cell);
+  if (!RunFolder::is_whole(record)) RunFolder::read_record(cell);  // says so
+  return record;
 }
 
 class SweepJob : public Job {

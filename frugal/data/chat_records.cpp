@@ -48,14 +48,14 @@ std::string role_of(const std::string& name) {
 class RecordEvents : public nlohmann::json_sax<Json> {
  public:
   // text: what is parsed, beginning in line `line` of the file.
-  RecordEvents(std::string_view text, std::uint64_t line, bool is_array, std::size_t limit, MessageLists keys,
+  RecordEvents(std::string_view text, std::uint64_t line, bool is_array, Rows& rows, MessageLists keys,
                ChatRecords& out, Columns& columns)
       : reached_(text.data()),
         counted_(text.data()),
         text_(text),
         line_(line),
         base_(is_array ? 1 : 0),
-        limit_(limit),
+        rows_(rows),
         keys_(keys),
         out_(out),
         columns_(columns) {}
@@ -65,7 +65,7 @@ class RecordEvents : public nlohmann::json_sax<Json> {
     if (!Json::sax_parse(TrackedChar{text_.data(), &reached_}, TrackedChar{end, &reached_}, this) && !is_full())
       refuse_line(out_.table.name, line_, problem_, fix_);
   }
-  bool is_full() const { return limit_ > 0 && out_.table.rows.size() >= limit_; }
+  bool is_full() const { return rows_.is_full(); }
 
   bool null() override { return scalar(nullptr); }
   bool boolean(bool value) override { return scalar(value ? "true" : "false"); }
@@ -208,14 +208,14 @@ class RecordEvents : public nlohmann::json_sax<Json> {
     out_.lists.push_back(std::move(lists_));
     values_.clear();
     lists_ = {};
-    return !is_full();
+    return rows_.added(out_.table);
   }
 
   const char *reached_, *counted_, *began_ = nullptr;  // how far: read, lines counted; where the record begins
   std::string_view text_;
   std::uint64_t line_;
   std::size_t base_, depth_ = 0;  // containers open: outside the records, in all
-  std::size_t limit_;
+  Rows& rows_;
   MessageLists keys_;
   ChatRecords& out_;
   Columns& columns_;
@@ -231,31 +231,38 @@ class RecordEvents : public nlohmann::json_sax<Json> {
 
 }  // namespace
 
-ChatRecords parse_chat_records(std::string_view bytes, const std::string& name, std::size_t limit, MessageLists keys) {
-  const std::string_view text = checked_text(bytes, name);
+namespace {
+
+// take: null: all of them stay.
+ChatRecords parse(std::string_view text, const std::string& name, std::size_t limit, MessageLists keys,
+                  const TakeChatRecord* take) {
   ChatRecords out{{name, {}, {}}, {}};
+  const TakeRecord each = [&](Records&) {
+    (*take)(out);
+    out.lists.clear();
+  };
+  Rows rows(limit, take == nullptr ? nullptr : &each);
   Columns columns(out.table);
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   if (first != std::string_view::npos && text[first] == '[') {
-    RecordEvents(text, 1, true, limit, keys, out, columns).parse();
+    RecordEvents(text, 1, true, rows, keys, out, columns).parse();
   } else {
     Lines lines(text, name);
     while (const auto line = lines.next()) {
       if (is_blank(*line)) continue;
-      RecordEvents events(*line, lines.number(), false, limit, keys, out, columns);
+      RecordEvents events(*line, lines.number(), false, rows, keys, out, columns);
       events.parse();
       if (events.is_full()) break;
     }
   }
-  if (out.table.rows.empty())
-    throw Error(Exit::input, name + " holds no records", "give a file with at least one example");
+  if (rows.count() == 0) throw Error(Exit::input, name + " holds no records", "give a file with at least one example");
   return out;
 }
 
-ChatRecords read_chat_records(const std::filesystem::path& path, const std::vector<std::string>& columns,
-                              std::size_t limit, MessageLists keys) {
+bool is_table(const std::filesystem::path& path) { return path.extension() == ".csv" || path.extension() == ".tsv"; }
+
+void require_json(const std::filesystem::path& path, const std::vector<std::string>& columns) {
   const std::string ending = path.extension().string();
-  if (ending == ".csv" || ending == ".tsv") return {read_records(path, columns, limit), {}};
   if (ending != ".json" && ending != ".jsonl" && ending != ".ndjson") {
     throw Error(Exit::input, path.string() + " ends in '" + ending + "', expected .json, .jsonl, .csv, .tsv or .txt",
                 "convert it, or rename it to what it is");
@@ -263,7 +270,37 @@ ChatRecords read_chat_records(const std::filesystem::path& path, const std::vect
   if (!columns.empty())
     throw Error(Exit::usage, "--columns was given, but " + path.string() + " names its own columns",
                 "leave --columns out");
+}
+
+}  // namespace
+
+ChatRecords parse_chat_records(std::string_view bytes, const std::string& name, std::size_t limit, MessageLists keys) {
+  return parse(checked_text(bytes, name), name, limit, keys, nullptr);
+}
+
+ChatRecords read_chat_records(const std::filesystem::path& path, const std::vector<std::string>& columns,
+                              std::size_t limit, MessageLists keys) {
+  if (is_table(path)) return {read_records(path, columns, limit), {}};
+  require_json(path, columns);
   return parse_chat_records(read_whole(path), path.string(), limit, keys);
+}
+
+void each_chat_record(const std::filesystem::path& path, const std::vector<std::string>& columns, std::size_t limit,
+                      MessageLists keys, const TakeChatRecord& take) {
+  if (is_table(path)) {
+    return each_record(path, columns, limit, [&](Records& one) {
+      ChatRecords record{std::move(one), {}};
+      take(record);
+      one = std::move(record.table);
+    });
+  }
+  require_json(path, columns);
+  MappedText file(path);
+  const TakeChatRecord each = [&](ChatRecords& one) {
+    take(one);
+    file.forget();
+  };
+  parse(file.text(), path.string(), limit, keys, &each);
 }
 
 }  // namespace frugal

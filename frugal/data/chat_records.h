@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,10 @@ struct ChatRecords {
 // is neither (null ones are passed over), or whose content is no text; an unknown role; anything after the array.
 ChatRecords read_chat_records(const std::filesystem::path& path, const std::vector<std::string>& columns = {},
                               std::size_t limit = 0, MessageLists keys = MessageLists::conversations);
+// The same, of which only one is in memory at a time, see each_record.
+using TakeChatRecord = std::function<void(ChatRecords& one)>;
+void each_chat_record(const std::filesystem::path& path, const std::vector<std::string>& columns, std::size_t limit,
+                      MessageLists keys, const TakeChatRecord& take);
 ChatRecords parse_chat_records(std::string_view bytes, const std::string& name, std::size_t limit = 0,
                                MessageLists keys = MessageLists::conversations);
 

@@ -147,24 +147,35 @@ std::optional<Preference> PreferenceTask::encode_row(const ChatRecords& records,
                std::to_string(max_length_),
            overlong_fix(max_length_, context_, "shorten it"));
   }
-  for (Sequence* side : {&pair.chosen, &pair.rejected}) side->row = static_cast<std::uint32_t>(row);
   return pair;
+}
+
+void PreferenceTask::add(const ChatRecords& records, std::size_t row, std::uint32_t number,
+                         std::optional<ChatRenderer>& renderer, PreferenceDataset& data) const {
+  auto pair = at_line(records.table, row, [&] { return encode_row(records, row, renderer); });
+  if (!pair) {
+    ++data.dropped;
+    return;
+  }
+  data.tokens += pair->packed_tokens();
+  data.bytes += sizeof(Preference);
+  for (Sequence* side : {&pair->chosen, &pair->rejected}) {
+    side->row = number;
+    data.targets += static_cast<std::uint64_t>(std::count(side->is_target.begin(), side->is_target.end(), 1));
+    data.bytes += list_bytes(side->tokens.size() * sizeof side->tokens[0]) + list_bytes(side->is_target.size());
+  }
+  data.preferences.push_back(std::move(*pair));
 }
 
 PreferenceDataset PreferenceTask::encode(const ChatRecords& records) const {
   PreferenceDataset data{.name = records.table.name};
   std::optional<ChatRenderer> renderer;
-  for (std::size_t row = 0; row < records.table.rows.size(); ++row) {
-    auto pair = at_line(records.table, row, [&] { return encode_row(records, row, renderer); });
-    if (!pair) {
-      ++data.dropped;
-      continue;
-    }
-    data.tokens += pair->packed_tokens();
-    for (const Sequence* side : {&pair->chosen, &pair->rejected})
-      data.targets += static_cast<std::uint64_t>(std::count(side->is_target.begin(), side->is_target.end(), 1));
-    data.preferences.push_back(std::move(*pair));
-  }
+  for (std::size_t row = 0; row < records.table.rows.size(); ++row)
+    add(records, row, static_cast<std::uint32_t>(row), renderer, data);
+  return whole(std::move(data));
+}
+
+PreferenceDataset PreferenceTask::whole(PreferenceDataset data) const {
   if (data.preferences.empty()) {
     refuse(data.name + " has no pair that fits into --max-length " + std::to_string(max_length_) + " (" +
                std::to_string(data.dropped) + " dropped)",
@@ -173,8 +184,20 @@ PreferenceDataset PreferenceTask::encode(const ChatRecords& records) const {
   return data;
 }
 
-PreferenceDataset PreferenceTask::load(const std::filesystem::path& path, std::size_t limit) const {
-  return encode(read_chat_records(path, columns_, limit, MessageLists::preferences));
+PreferenceDataset PreferenceTask::load(const std::filesystem::path& path, std::size_t limit,
+                                       const std::function<void()>& guard) const {
+  PreferenceDataset data{.name = path.string()};
+  std::optional<ChatRenderer> renderer;
+  std::uint32_t rows = 0;
+  each_chat_record(path, columns_, limit, MessageLists::preferences, [&](const ChatRecords& one) {
+    if (rows == 0) {
+      const std::size_t most = count_lines(path);
+      data.preferences.reserve(limit > 0 ? std::min(limit, most + 1) : most + 1);
+    }
+    add(one, 0, rows++, renderer, data);
+    if (guard && rows % kGuardedRecords == 0) guard();
+  });
+  return whole(std::move(data));
 }
 
 std::string PreferenceTask::part_text(const Sequence& sequence, std::size_t begin, std::size_t end) const {

@@ -23,6 +23,7 @@ struct PreferenceDataset {
   std::string name;  // the file
   std::vector<Preference> preferences;
   std::uint64_t tokens = 0, targets = 0, dropped = 0;  // tokens: with the prompt once a pair
+  std::uint64_t bytes = 0;                             // that the pairs take in memory
 };
 std::size_t longest_preference(const PreferenceDataset& data);  // packed tokens
 
@@ -38,7 +39,9 @@ class PreferenceTask {
   // Nothing is cut: a prompt with its longer answer over max_length is an error, or left out (see overlong).
   // Error(Exit::input), with the line: what the readers refuse; a record without these keys or with both kinds; an
   // answer without a token; chosen equal to rejected; an empty prompt.
-  PreferenceDataset load(const std::filesystem::path& path, std::size_t limit = 0) const;
+  // guard: called now and then, may throw.
+  PreferenceDataset load(const std::filesystem::path& path, std::size_t limit = 0,
+                         const std::function<void()>& guard = {}) const;
   PreferenceDataset encode(const ChatRecords& records) const;
 
   // What is trained, as shown before it is: the first pair, lengths, counts.
@@ -48,6 +51,9 @@ class PreferenceTask {
  private:
   std::optional<Preference> encode_row(const ChatRecords& records, std::size_t row,
                                        std::optional<ChatRenderer>& renderer) const;
+  void add(const ChatRecords& records, std::size_t row, std::uint32_t number, std::optional<ChatRenderer>& renderer,
+           PreferenceDataset& data) const;
+  PreferenceDataset whole(PreferenceDataset data) const;  // Error(Exit::input): no pair is left
   std::optional<Sequence> encode_chat(const ChatRenderer& renderer, std::vector<Message> messages,
                                       std::size_t prompt) const;
   std::string part_text(const Sequence& sequence, std::size_t begin, std::size_t end) const;

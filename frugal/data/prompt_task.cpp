@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "frugal/base/error.h"
 #include "frugal/data/description.h"
@@ -102,39 +103,57 @@ std::int32_t PromptTask::label_of(std::string_view value) const {
   return is_index ? static_cast<std::int32_t>(index) : -1;
 }
 
-Dataset PromptTask::encode(const Records& records) const {
-  const std::vector<std::uint32_t> columns = template_.bind(records);
-  const std::uint32_t label_column = records.column(label_column_);
+void PromptTask::add(const Records& records, std::size_t row, const Bound& bound, Dataset& data) const {
+  const std::string_view value = trimmed(records.text(row, bound.label));
+  Example example{.label = label_of(value), .row = static_cast<std::uint32_t>(data.examples.size())};
+  if (example.label < 0) {
+    throw Error(Exit::input,
+                records.name + " line " + std::to_string(records.rows[row].line) + ": label '" +
+                    std::string(value.substr(0, 80)) + "' is none of " + listed(labels_),
+                "give its word with --labels, as in --labels value=word,..., or choose another --label-column");
+  }
   const bool has_bos = tokenizer_.model().add_bos && tokenizer_.model().bos >= 0;
   const auto room = static_cast<std::size_t>(max_length_ - longest_option_ - (has_bos ? 1 : 0));
-  Dataset data;
+  const std::vector<std::int32_t> ids = tokenizer_.encode(template_.render(records, row, bound.columns));
+  example.is_truncated = ids.size() > room;
+  data.truncated += example.is_truncated;
+  const std::size_t kept = std::min(ids.size(), room);
+  example.prompt.reserve(kept + has_bos);  // as much as it takes, and no more
+  if (has_bos) example.prompt.push_back(tokenizer_.model().bos);
+  example.prompt.insert(example.prompt.end(), ids.end() - static_cast<std::ptrdiff_t>(kept), ids.end());
+  data.bytes += sizeof(Example) + list_bytes(example.prompt.size() * sizeof ids[0]);
+  ++data.label_counts[static_cast<std::size_t>(example.label)];
+  data.examples.push_back(std::move(example));
+}
+
+Dataset PromptTask::encode(const Records& records) const {
+  Dataset data{.name = records.name};
   data.label_counts.resize(labels_.size());
-  for (std::size_t row = 0; row < records.rows.size(); ++row) {
-    const std::string_view value = trimmed(records.text(row, label_column));
-    Example example{.label = label_of(value), .row = static_cast<std::uint32_t>(row)};
-    if (example.label < 0) {
-      throw Error(Exit::input,
-                  records.name + " line " + std::to_string(records.rows[row].line) + ": label '" +
-                      std::string(value.substr(0, 80)) + "' is none of " + listed(labels_),
-                  "give its word with --labels, as in --labels value=word,..., or choose another --label-column");
-    }
-    std::vector<std::int32_t> ids = tokenizer_.encode(template_.render(records, row, columns));
-    if (ids.size() > room) {
-      ids.erase(ids.begin(), ids.end() - static_cast<std::ptrdiff_t>(room));
-      example.is_truncated = true;
-      ++data.truncated;
-    }
-    if (has_bos) ids.insert(ids.begin(), tokenizer_.model().bos);
-    example.prompt = std::move(ids);
-    ++data.label_counts[static_cast<std::size_t>(example.label)];
-    data.examples.push_back(std::move(example));
-  }
+  const Bound bound = bind(records);
+  for (std::size_t row = 0; row < records.rows.size(); ++row) add(records, row, bound, data);
   return data;
 }
 
-Json PromptTask::describe(const Records& records, const Dataset& data) const {
+Dataset PromptTask::load(const std::filesystem::path& path, const std::vector<std::string>& columns, std::size_t limit,
+                         const std::function<void()>& guard) const {
+  Dataset data{.name = path.string()};
+  data.label_counts.resize(labels_.size());
+  std::optional<Bound> bound;
+  each_record(path, columns, limit, [&](Records& one) {
+    if (!bound) {
+      bound = bind(one);
+      const std::size_t most = count_lines(path);
+      data.examples.reserve(limit > 0 ? std::min(limit, most + 1) : most + 1);
+    }
+    add(one, 0, *bound, data);
+    if (guard && data.examples.size() % kGuardedRecords == 0) guard();
+  });
+  return data;
+}
+
+Json PromptTask::describe(const Dataset& data) const {
   const Example& first = data.examples.front();
-  Json json = {{"file", records.name}, {"examples", data.examples.size()}};
+  Json json = {{"file", data.name}, {"examples", data.examples.size()}};
   for (std::size_t i = 0; i < labels_.size(); ++i) {
     json["labels"].push_back({{"value", labels_[i].value},
                               {"word", labels_[i].word},
@@ -148,9 +167,9 @@ Json PromptTask::describe(const Records& records, const Dataset& data) const {
   return json;
 }
 
-std::string PromptTask::describe_text(const Records& records, const Dataset& data) const {
-  const Json json = describe(records, data);
-  std::string text = records.name + ": " + std::to_string(data.examples.size()) +
+std::string PromptTask::describe_text(const Dataset& data) const {
+  const Json json = describe(data);
+  std::string text = data.name + ": " + std::to_string(data.examples.size()) +
                      " examples; the first one, what is scored between >> and <<:\n";
   text +=
       indented(json["first"]["prompt"].get<std::string>() + ">>" + json["first"]["scored"].get<std::string>() + "<<") +

@@ -1,6 +1,9 @@
 // Classification as a language model sees it: a prompt, and after it one of a few label words.
 #pragma once
+#include <algorithm>
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -54,9 +57,11 @@ struct Example {
 };
 
 struct Dataset {
+  std::string name;  // the file
   std::vector<Example> examples;
   std::vector<std::uint32_t> label_counts;
   std::uint64_t truncated = 0;
+  std::uint64_t bytes = 0;  // that the examples take in memory
 };
 
 class PromptTask {
@@ -74,12 +79,22 @@ class PromptTask {
   // In the order of the records. Error(Exit::input), with the line: a column missing, a label that is none of the
   // labels.
   Dataset encode(const Records& records) const;
+  // The same of a file, of which a record at a time is in memory beside what has been encoded. columns and limit: see
+  // read_records; guard: called now and then, may throw.
+  Dataset load(const std::filesystem::path& path, const std::vector<std::string>& columns, std::size_t limit,
+               const std::function<void()>& guard = {}) const;
 
   // What is trained, as shown before it is: one rendered example, lengths, labels, the share truncated.
-  Json describe(const Records& records, const Dataset& data) const;
-  std::string describe_text(const Records& records, const Dataset& data) const;
+  Json describe(const Dataset& data) const;
+  std::string describe_text(const Dataset& data) const;
 
  private:
+  struct Bound {  // the template's columns in a table, and the label's
+    std::vector<std::uint32_t> columns;
+    std::uint32_t label = 0;
+  };
+  Bound bind(const Records& records) const { return {template_.bind(records), records.column(label_column_)}; }
+  void add(const Records& records, std::size_t row, const Bound& bound, Dataset& data) const;
   std::int32_t label_of(std::string_view value) const;  // -1: none
   PromptTemplate template_;
   std::vector<Label> labels_;

@@ -71,6 +71,10 @@ SequenceTask::SequenceTask(const SequenceConfig& config, const Tokenizer& tokeni
 // Pieces one after the other. The first token has none before it to be predicted from, so it is never a target.
 Sequence SequenceTask::join(const std::vector<Piece>& pieces) const {
   Sequence sequence;
+  std::size_t size = 0;
+  for (const auto& piece : pieces) size += piece.ids.size();
+  sequence.tokens.reserve(size);  // as much as it takes, and no more
+  sequence.is_target.reserve(size);
   for (const auto& piece : pieces) {
     sequence.tokens.insert(sequence.tokens.end(), piece.ids.begin(), piece.ids.end());
     sequence.is_target.insert(sequence.is_target.end(), piece.ids.size(), piece.is_target || is_all_ ? 1 : 0);
@@ -178,41 +182,67 @@ void SequenceTask::add(SequenceDataset& data, Sequence&& sequence) const {
   data.tokens += sequence.tokens.size();
   data.targets += static_cast<std::uint64_t>(std::count(sequence.is_target.begin(), sequence.is_target.end(), 1));
   data.truncated += sequence.is_truncated;
+  data.bytes += sizeof(Sequence) + list_bytes(sequence.tokens.size() * sizeof sequence.tokens[0]) +
+                list_bytes(sequence.is_target.size());
   data.sequences.push_back(std::move(sequence));
 }
 
-SequenceDataset SequenceTask::encode(const ChatRecords& records) const {
-  const Records& table = records.table;
-  SequenceDataset data{.name = table.name, .format = format_ ? *format_ : detect_format(records)};
-  const bool is_prompt = data.format == DataFormat::prompt;
-  const std::vector<std::uint32_t> columns = is_prompt ? template_->bind(table) : std::vector<std::uint32_t>();
-  const std::uint32_t completion = is_prompt ? table.column(config_.completion, "--completion") : 0;
-  std::optional<ChatRenderer> renderer;
-  if (!is_prompt) renderer.emplace(chat_template_, tokenizer_);
-  for (std::size_t row = 0; row < table.rows.size(); ++row) {
-    Answer sequence;
-    if (is_prompt) {
-      const std::string prompt = template_->render(table, row, columns);
-      const std::string& answer = table.text(row, completion);
-      sequence = at_line(table, row, [&] { return encode_completion(prompt, answer); });
+class SequenceTask::Encoder {
+ public:
+  Encoder(const SequenceTask& task, const ChatRecords& first)
+      : task_(task),
+        data_{.name = first.table.name, .format = task.format_ ? *task.format_ : detect_format(first)},
+        is_prompt_(data_.format == DataFormat::prompt) {
+    if (is_prompt_) {
+      columns_ = task.template_->bind(first.table);
+      completion_ = first.table.column(task.config_.completion, "--completion");
     } else {
-      std::vector<Message> messages = conversation(records, row, data.format, !format_);
-      sequence = at_line(table, row, [&] { return encode_chat(*renderer, std::move(messages)); });
+      renderer_.emplace(task.chat_template_, task.tokenizer_);
     }
-    if (!sequence) {
-      ++data.dropped;
-      continue;
-    }
-    sequence->row = static_cast<std::uint32_t>(row);
-    add(data, std::move(*sequence));
   }
-  if (data.sequences.empty()) {
+  void reserve(std::size_t records) { data_.sequences.reserve(records); }
+  std::uint32_t rows() const { return rows_; }
+
+  void add(const ChatRecords& records, std::size_t row) {
+    const Records& table = records.table;
+    Answer sequence;
+    if (is_prompt_) {
+      const std::string prompt = task_.template_->render(table, row, columns_);
+      const std::string& answer = table.text(row, completion_);
+      sequence = at_line(table, row, [&] { return task_.encode_completion(prompt, answer); });
+    } else {
+      std::vector<Message> messages = conversation(records, row, data_.format, !task_.format_);
+      sequence = at_line(table, row, [&] { return task_.encode_chat(*renderer_, std::move(messages)); });
+    }
+    if (sequence) {
+      sequence->row = rows_;
+      task_.add(data_, std::move(*sequence));
+    } else {
+      ++data_.dropped;
+    }
+    ++rows_;
+  }
+  SequenceDataset take() {
+    if (!data_.sequences.empty()) return std::move(data_);
     throw Error(Exit::input,
-                data.name + " has no record that fits into --max-length " + std::to_string(max_length_) + " (" +
-                    std::to_string(data.dropped) + " dropped)",
+                data_.name + " has no record that fits into --max-length " + std::to_string(task_.max_length_) + " (" +
+                    std::to_string(data_.dropped) + " dropped)",
                 "raise --max-length");
   }
-  return data;
+
+ private:
+  const SequenceTask& task_;
+  SequenceDataset data_;
+  const bool is_prompt_;
+  std::vector<std::uint32_t> columns_;
+  std::uint32_t completion_ = 0, rows_ = 0;
+  std::optional<ChatRenderer> renderer_;
+};
+
+SequenceDataset SequenceTask::encode(const ChatRecords& records) const {
+  Encoder encoder(*this, records);
+  for (std::size_t row = 0; row < records.table.rows.size(); ++row) encoder.add(records, row);
+  return encoder.take();
 }
 
 SequenceDataset SequenceTask::encode_text(const std::string& name, std::string_view text, std::size_t limit) const {
@@ -227,17 +257,38 @@ SequenceDataset SequenceTask::encode_text(const std::string& name, std::string_v
   return data;
 }
 
-SequenceDataset SequenceTask::load(const std::filesystem::path& path, std::size_t limit) const {
+SequenceDataset SequenceTask::load(const std::filesystem::path& path, std::size_t limit,
+                                   const std::function<void()>& guard) const {
   const std::string ending = path.extension();
   if (format_ == DataFormat::text && ending != ".txt" && !ending.empty()) {
     throw Error(Exit::usage, "--data-format is text, but " + path.string() + " is a file of records",
                 "give plain text in a .txt file, or leave --data-format out");
   }
-  if (format_ == DataFormat::text || (!format_ && ending == ".txt"))
-    return encode_text(path.string(), read_text(path), limit);
-  if (format_ == DataFormat::prompt && path.extension() != ".json")
-    return encode({read_records(path, config_.columns, limit), {}});
-  return encode(read_chat_records(path, config_.columns, limit));
+  if (format_ == DataFormat::text || (!format_ && ending == ".txt")) {
+    const MappedText file(path);
+    if (file.text().empty()) throw Error(Exit::input, path.string() + " is empty", "give a file with text");
+    return encode_text(path.string(), file.text(), limit);
+  }
+  std::optional<Encoder> encoder;
+  const auto take = [&](const ChatRecords& one) {
+    if (!encoder) {
+      encoder.emplace(*this, one);
+      const std::size_t most = count_lines(path);
+      encoder->reserve(limit > 0 ? std::min(limit, most + 1) : most + 1);
+    }
+    encoder->add(one, 0);
+    if (guard && encoder->rows() % kGuardedRecords == 0) guard();
+  };
+  if (format_ == DataFormat::prompt && path.extension() != ".json") {
+    each_record(path, config_.columns, limit, [&](Records& one) {
+      ChatRecords record{std::move(one), {}};
+      take(record);
+      one = std::move(record.table);
+    });
+  } else {
+    each_chat_record(path, config_.columns, limit, MessageLists::conversations, take);
+  }
+  return encoder->take();
 }
 
 }  // namespace frugal

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -77,6 +78,7 @@ struct SequenceDataset {
   DataFormat format = DataFormat::prompt;
   std::vector<Sequence> sequences;  // at least one, each with at least one target and at most max_length tokens
   std::uint64_t tokens = 0, targets = 0, truncated = 0, dropped = 0;
+  std::uint64_t bytes = 0;  // that the sequences take in memory
 };
 
 class SequenceTask {
@@ -92,7 +94,9 @@ class SequenceTask {
   // what the readers, conversation() and ChatRenderer refuse, an answer without a token, an answer that does not fit
   // (see overlong). Prompts lose their beginning; chats lose whole leading turns after the system messages, where the
   // rest still has an answer.
-  SequenceDataset load(const std::filesystem::path& path, std::size_t limit = 0) const;
+  // guard: called now and then, may throw.
+  SequenceDataset load(const std::filesystem::path& path, std::size_t limit = 0,
+                       const std::function<void()>& guard = {}) const;
   SequenceDataset encode(const ChatRecords& records) const;  // any format but text
   SequenceDataset encode_text(const std::string& name, std::string_view text, std::size_t limit = 0) const;
 
@@ -115,6 +119,8 @@ class SequenceTask {
   Answer encode_chat(const ChatRenderer& renderer, std::vector<Message> messages) const;
   Sequence join(const std::vector<Piece>& pieces) const;
   void add(SequenceDataset& data, Sequence&& sequence) const;
+  // Encodes records one by one into a data set.
+  class Encoder;
 
   SequenceConfig config_;
   const Tokenizer& tokenizer_;

@@ -24,8 +24,8 @@ T parse_json(std::string_view text, const std::string& name) {
 }
 
 template <class T = Json>
-T read_json(const std::filesystem::path& path) {
-  return parse_json<T>(read_file(path), path.string());
+T read_json(const std::filesystem::path& path, std::uint64_t most = kMostSettings) {
+  return parse_json<T>(read_file(path, most), path.string());
 }
 
 }  // namespace frugal

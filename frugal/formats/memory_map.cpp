@@ -13,8 +13,15 @@
 #include "frugal/base/error.h"
 
 namespace frugal {
+namespace {
 
-MemoryMap::MemoryMap(const std::filesystem::path& path) {
+std::int64_t written(const struct stat& status) {
+  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
+}  // namespace
+
+MemoryMap::MemoryMap(const std::filesystem::path& path) : path_(path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe is refused, not waited for
   const auto fail = [&](const std::string& reason) {
     if (file >= 0) ::close(file);
@@ -28,15 +35,29 @@ MemoryMap::MemoryMap(const std::filesystem::path& path) {
   size_ = static_cast<std::size_t>(status.st_size);
   void* at = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file, 0);
   if (at == MAP_FAILED) fail(std::strerror(errno));
-  ::close(file);
+  file_ = file;
+  written_ = written(status);
   data_ = static_cast<const std::byte*>(at);
 }
 
+void MemoryMap::require_unchanged() const {
+  struct stat status {};
+  if (::fstat(file_, &status) != 0) return;
+  if (written(status) == written_ && static_cast<std::size_t>(status.st_size) == size_) return;
+  throw Error(Exit::input, path_.string() + " was changed while it was being read",
+              "put the file back as it was, and go on with --resume; or start anew with the file as it is");
+}
+
 MemoryMap::MemoryMap(MemoryMap&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      path_(std::move(other.path_)),
+      file_(std::exchange(other.file_, -1)),
+      written_(other.written_) {}
 
 MemoryMap::~MemoryMap() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (file_ >= 0) ::close(file_);
 }
 
 namespace {

@@ -14,6 +14,8 @@ class MemoryMap {
   MemoryMap& operator=(MemoryMap&&) = delete;
   ~MemoryMap();
 
+  // Error(Exit::input): somebody has written to the file since; a file that took its name meanwhile is not this one.
+  void require_unchanged() const;
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   // Gives the resident pages that lie wholly or partly in the range, and those around it that came with them, back to
   // the system; the next read loads them again.
@@ -24,6 +26,9 @@ class MemoryMap {
  private:
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
+  std::filesystem::path path_;
+  int file_ = -1;
+  std::int64_t written_ = 0;  // when, in nanoseconds
 };
 
 }  // namespace frugal

@@ -31,6 +31,10 @@ class ModelSource {
   const ModelShape& shape() const { return shape_; }
   const std::vector<SourceTensor>& tensors() const { return tensors_; }  // same order as tensor_specs(shape())
   virtual std::string sha256() const = 0;                                // of the files that hold the weights
+  // Of all else that says what the model does: configuration, tokenizer, chat template. Empty: it is in no file.
+  virtual std::string metadata_sha256() const { return {}; }
+  // Error(Exit::input): somebody has written to the files of the weights since they were opened.
+  virtual void require_unchanged() const {}
   std::uint64_t file_bytes() const { return file_bytes_; }
   const std::string& format() const { return format_; }  // "gguf" or "safetensors"
 

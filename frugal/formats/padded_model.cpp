@@ -46,6 +46,8 @@ class PaddedModel : public ModelSource {
   }
 
   std::string sha256() const override { return base_->sha256(); }
+  std::string metadata_sha256() const override { return base_->metadata_sha256(); }
+  void require_unchanged() const override { base_->require_unchanged(); }
   void read_rows(std::size_t index, std::int64_t begin, std::int64_t end, float* out) const override {
     const SourceTensor& tensor = tensors_[index];
     const std::size_t id = theirs_[index];

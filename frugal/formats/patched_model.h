@@ -21,6 +21,8 @@ class PatchedModel : public ModelSource {
   std::size_t find(std::int64_t layer, Role role, bool is_bias = false) const;
 
   std::string sha256() const override { return base_->sha256(); }
+  std::string metadata_sha256() const override { return base_->metadata_sha256(); }
+  void require_unchanged() const override { base_->require_unchanged(); }
   void read_rows(std::size_t index, std::int64_t begin, std::int64_t end, float* out) const override;
   const std::byte* stored_row(std::size_t index, std::int64_t row) const override;
   void release_rows(std::size_t index, std::int64_t begin, std::int64_t end) const override;

@@ -88,6 +88,7 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
                                  {"code", kLibTorchCode},
                                  {"weights", weights.count()},
                                  {"tokenizer", (Size(r.shape.vocab) * kTokenizerEntry).count()},
+                                 {"examples", r.example_bytes},
                                  {"activations", activations.count()},
                                  {"scratch", scratch.count()},
                                  {"cache", (Size(r.cached_tokens) * s.key_values * T).count()},
@@ -104,7 +105,7 @@ void plan_sizes::add_teacher(const PlanRequest& r, MethodPlan& plan) {
   Size stepping;  // what is not there yet while the other model runs
   for (const PlanPart& part : plan.parts) {
     const bool stays = part.purpose == "libtorch" || part.purpose == "code" || part.purpose == "weights" ||
-                       part.purpose == "tokenizer" || part.purpose == "beside";
+                       part.purpose == "tokenizer" || part.purpose == "examples" || part.purpose == "beside";
     if (!stays) stepping += part.bytes;
   }
   const std::uint64_t bytes = (Size(r.beside) + (r.before - std::min(r.before, stepping.count()))).count();

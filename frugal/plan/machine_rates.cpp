@@ -45,7 +45,7 @@ MachineRates machine_rates() {
   const fs::path file = rates_file();
   if (file.empty() || !fs::is_regular_file(file, failed)) return rates;
   try {
-    take(json_of(read_file(file)), rates);
+    take(json_of(read_file(file, kMostSettings)), rates);
   } catch (const Error&) {  // an estimate is no reason to refuse anything
   }
   return rates;

@@ -35,6 +35,7 @@ struct PlanRequest {
   bool all_tokens = false;                       // every token is a target; else label words after each sequence are
   bool evaluates = false;                        // with all_tokens: sequences are also evaluated, packed as prompts are
   bool whole_head = false;                       // label words of several tokens: scored against the whole vocabulary
+  std::uint64_t example_bytes = 0;               // of examples that are kept in memory
   std::int64_t cached_tokens = 0;  // of all sequences that are generated at once: their keys and values are kept
   std::uint64_t floor = kLibTorchFloor;
   std::uint64_t memory = 0;   // --memory; 0: no limit

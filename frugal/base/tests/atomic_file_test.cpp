@@ -5,12 +5,14 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
 
 #include "frugal/base/atomic_folder.h"
 #include "frugal/base/error.h"
+#include "frugal/base/leftovers.h"
 #include "frugal/base/sha256.h"
 #include "frugal/base/validate.h"
 
@@ -52,6 +54,33 @@ std::string refusal(Exit code, const Call& call) {
     return error.what();
   }
   return "accepted";
+}
+
+// What a killed process left goes with the next who writes there; what a living one holds, and what is not ours, stays.
+TEST_F(Files, LeftoversOfKilledProcessesGo) {
+  const fs::path file = folder_ / "model.gguf", model = folder_ / "model";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    AtomicFile half(file);
+    half.write("half");
+    AtomicFolder folder(model);
+    write_file(folder / "config.json", "{}");
+    ::_exit(0);  // without a destructor
+  }
+  ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(entries(), 2u);
+  for (const char* kept : {"model.gguf.tmp-mine", "model.gguf.tmp-", "other.gguf.tmp-12"})
+    write_file(folder_ / kept, "x");
+  {
+    AtomicFile first(file);
+    remove_leftovers(file);  // as another process would
+    EXPECT_TRUE(fs::exists(temporary_of(file))) << "it is held";
+    first.write("whole");
+    first.commit();
+  }
+  EXPECT_EQ(read_file(file), "whole");
+  { AtomicFolder(model).commit(); }
+  EXPECT_EQ(entries(), 5u);
 }
 
 TEST_F(Files, ALinkStaysAndWhatItLeadsToIsReplaced) {

@@ -149,6 +149,8 @@ TEST(Rerun, SaysWhenTheBitsDiffer) {
   ASSERT_EQ(run_program(kBandit + "--out " + out.string()).code, 0);
   Json record = record_of(out);
   record["results"]["state_sha256"] = "0";
+  record["format"] = 1;  // of before there were checksums
+  record.erase("checksum");
   write_file(out / "run.json", record.dump());
   const std::string command = "rerun " + out.string() + " --out " + again.string() + " --quiet";
   const Outcome json = run_program(command + " --json");

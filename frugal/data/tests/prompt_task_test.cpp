@@ -137,7 +137,7 @@ TEST(PromptTask, DescriptionShowsTheScoredPart) {
       "{\"text\":\"a\\nb\",\"label\":\"spam\"}\n{\"text\":\"ccc\",\"label\":\"ham\"}\n{\"text\":\"d\",\"label\":"
       "\"ham\"}");
   const Dataset data = task.encode(r);
-  const Json json = task.describe(r, data);
+  const Json json = task.describe(data);
   EXPECT_EQ(json["first"]["prompt"], "Q: a\nb\nA:");
   EXPECT_EQ(json["first"]["scored"], " Yes");
   EXPECT_EQ(json["labels"][0]["examples"], 2);
@@ -145,7 +145,7 @@ TEST(PromptTask, DescriptionShowsTheScoredPart) {
   std::size_t counted = 0;
   for (const auto& count : json["prompt_tokens"]["counts"]) counted += count.get<std::size_t>();
   EXPECT_EQ(counted, 3u);
-  const std::string text = task.describe_text(r, data);
+  const std::string text = task.describe_text(data);
   EXPECT_NE(text.find("  | A:>> Yes<<"), std::string::npos) << text;
   EXPECT_NE(text.find("ham = 'No' 2, spam = 'Yes' 1 (4 tokens)"), std::string::npos) << text;
   EXPECT_NE(text.find("0 of 3 (0.0 %)"), std::string::npos) << text;

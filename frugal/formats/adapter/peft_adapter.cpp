@@ -107,7 +107,7 @@ LoraAdapter read_peft_adapter(const fs::path& folder, const ModelShape& shape) {
     throw Error(Exit::input, folder.string() + " has no " + kWeights,
                 "save the adapter with safe_serialization=True; pickled files are not read");
   }
-  const std::string config = read_file(folder / kConfig);
+  const std::string config = read_file(folder / kConfig, kMostSettings);
   const MemoryMap weights(folder / kWeights);
   return parse_peft_adapter(config, weights.bytes(), shape, folder.string());
 }

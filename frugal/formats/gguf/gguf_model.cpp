@@ -46,6 +46,14 @@ class GgufModel : public ModelSource {
   }
 
   std::string sha256() const override { return sha256_file(path_); }
+  std::string metadata_sha256() const override {  // of what stands before the first tensor
+    const std::byte* end = map_.bytes().data() + map_.bytes().size();
+    for (const GgufTensor& tensor : file_.tensors) end = std::min(end, tensor.data.data());
+    Sha256 sha;
+    sha.update(map_.bytes().data(), static_cast<std::size_t>(end - map_.bytes().data()));
+    return sha.hex();
+  }
+  void require_unchanged() const override { map_.require_unchanged(); }
   void read_rows(std::size_t index, std::int64_t begin, std::int64_t end, float* out) const override {
     const SourceTensor& spec = tensors_[index];
     const GgufTensor& tensor = *stored_[index];

@@ -55,7 +55,7 @@ class TopLevel : public nlohmann::json_sax<Json> {
   std::string key_;
 };
 
-void parse_jsonl(std::string_view text, std::size_t limit, Records& out) {
+void parse_jsonl(std::string_view text, Rows& rows, Records& out) {
   Lines lines(text, out.name);
   Columns columns(out);
   while (const auto line = lines.next()) {
@@ -66,7 +66,7 @@ void parse_jsonl(std::string_view text, std::size_t limit, Records& out) {
                   "write one object a line, its columns by name: {\"column\": \"text\", ...}");
     }
     columns.add_object(lines.number(), std::move(object.values));
-    if (out.rows.size() == limit) return;
+    if (!rows.added(out)) return;
   }
 }
 
@@ -82,7 +82,7 @@ void add_row(Records& out, std::uint64_t line, std::vector<std::string>&& fields
   out.rows.push_back(std::move(record));
 }
 
-void parse_tsv(std::string_view text, bool has_header, std::size_t limit, Records& out) {
+void parse_tsv(std::string_view text, bool has_header, Rows& rows, Records& out) {
   Lines lines(text, out.name);
   while (const auto line = lines.next()) {
     if (is_blank(*line)) continue;
@@ -99,7 +99,7 @@ void parse_tsv(std::string_view text, bool has_header, std::size_t limit, Record
       continue;
     }
     add_row(out, lines.number(), std::move(fields));
-    if (out.rows.size() == limit) return;
+    if (!rows.added(out)) return;
   }
 }
 
@@ -177,15 +177,39 @@ class CsvReader {
   std::uint64_t line_ = 1, began_ = 1;
 };
 
-void parse_csv(std::string_view text, bool has_header, std::size_t limit, Records& out) {
+void parse_csv(std::string_view text, bool has_header, Rows& rows, Records& out) {
   CsvReader reader(text, out.name);
   if (has_header) {
     if (const auto header = reader.next()) Columns(out).add_header(*header, reader.line());
   }
   while (auto fields = reader.next()) {
     add_row(out, reader.line(), std::move(*fields));
-    if (out.rows.size() == limit) return;
+    if (!rows.added(out)) return;
   }
+}
+
+Records parse(std::string_view text, RecordFormat format, const std::string& name,
+              const std::vector<std::string>& columns, Rows& rows) {
+  Records out{name, {}, {}};
+  if (format == RecordFormat::jsonl) {
+    if (!columns.empty())
+      throw Error(Exit::usage, "--columns was given, but " + name + " names its own columns", "leave --columns out");
+    parse_jsonl(text, rows, out);
+  } else {
+    if (!columns.empty()) Columns(out).add_header(columns, 1);
+    (format == RecordFormat::csv ? parse_csv : parse_tsv)(text, columns.empty(), rows, out);
+  }
+  if (rows.count() == 0) throw Error(Exit::input, name + " holds no records", "give a file with at least one example");
+  return out;
+}
+
+RecordFormat format_of(const std::filesystem::path& path) {
+  const std::string ending = path.extension().string();
+  if (ending == ".jsonl" || ending == ".ndjson") return RecordFormat::jsonl;
+  if (ending == ".csv") return RecordFormat::csv;
+  if (ending == ".tsv") return RecordFormat::tsv;
+  throw Error(Exit::input, path.string() + " ends in '" + ending + "', expected .jsonl, .csv or .tsv",
+              "convert it, or rename it to what it is");
 }
 
 }  // namespace
@@ -214,30 +238,25 @@ const std::string& Records::text(std::size_t row, std::uint32_t column) const {
 
 Records parse_records(std::string_view bytes, RecordFormat format, const std::string& name,
                       const std::vector<std::string>& columns, std::size_t limit) {
-  const std::string_view text = checked_text(bytes, name);
-  Records out{name, {}, {}};
-  if (format == RecordFormat::jsonl) {
-    if (!columns.empty())
-      throw Error(Exit::usage, "--columns was given, but " + name + " names its own columns", "leave --columns out");
-    parse_jsonl(text, limit, out);
-  } else {
-    if (!columns.empty()) Columns(out).add_header(columns, 1);
-    (format == RecordFormat::csv ? parse_csv : parse_tsv)(text, columns.empty(), limit, out);
-  }
-  if (out.rows.empty()) throw Error(Exit::input, name + " holds no records", "give a file with at least one example");
-  return out;
+  Rows rows(limit, nullptr);
+  return parse(checked_text(bytes, name), format, name, columns, rows);
 }
 
 Records read_records(const std::filesystem::path& path, const std::vector<std::string>& columns, std::size_t limit) {
-  const std::string ending = path.extension().string();
-  const auto format = ending == ".jsonl" || ending == ".ndjson" ? RecordFormat::jsonl
-                      : ending == ".csv"                        ? RecordFormat::csv
-                                                                : RecordFormat::tsv;
-  if (format == RecordFormat::tsv && ending != ".tsv") {
-    throw Error(Exit::input, path.string() + " ends in '" + ending + "', expected .jsonl, .csv or .tsv",
-                "convert it, or rename it to what it is");
-  }
+  const RecordFormat format = format_of(path);
   return parse_records(read_whole(path), format, path.string(), columns, limit);
+}
+
+void each_record(const std::filesystem::path& path, const std::vector<std::string>& columns, std::size_t limit,
+                 const TakeRecord& take) {
+  const RecordFormat format = format_of(path);
+  MappedText file(path);
+  const TakeRecord each = [&](Records& one) {
+    take(one);
+    file.forget();
+  };
+  Rows rows(limit, &each);
+  parse(file.text(), format, path.string(), columns, rows);
 }
 
 }  // namespace frugal

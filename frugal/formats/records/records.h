@@ -1,8 +1,10 @@
 // Tables of text: jsonl (one object a line), csv (RFC 4180) and tsv. UTF-8, a byte-order mark is skipped, lines end in
 // LF or CRLF.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,6 +42,17 @@ Records read_records(const std::filesystem::path& path, const std::vector<std::s
                      std::size_t limit = 0);
 Records parse_records(std::string_view text, RecordFormat format, const std::string& name,
                       const std::vector<std::string>& columns = {}, std::size_t limit = 0);
+
+// The same, of which only one is in memory at a time: take(one) is called with a table of that record alone, whose
+// columns are those seen so far. For files of millions of records.
+using TakeRecord = std::function<void(Records& one)>;
+void each_record(const std::filesystem::path& path, const std::vector<std::string>& columns, std::size_t limit,
+                 const TakeRecord& take);
+// What the system's allocator takes for a list of so many bytes: as glibc's malloc does on 64 bits.
+inline std::uint64_t list_bytes(std::size_t bytes) { return std::max<std::uint64_t>(32, (bytes + 8 + 15) / 16 * 16); }
+inline constexpr std::size_t kGuardedRecords = 1024;  // between looks at the memory that is left
+// Lines of a file, by which vectors for its records are reserved; 0: it cannot be read.
+std::size_t count_lines(const std::filesystem::path& path);
 
 // A whole text file; Error(Exit::input): unreadable, empty, invalid UTF-8 (gives the line).
 std::string read_text(const std::filesystem::path& path);

@@ -37,6 +37,27 @@ class Lines {
   std::uint64_t number_ = 0;
 };
 
+// Where the rows of a table go: they stay, or each is taken and forgotten.
+class Rows {
+ public:
+  Rows(std::size_t limit, const TakeRecord* take) : limit_(limit), take_(take) {}
+  // Behind each row that was added to `table`. False: there are enough.
+  bool added(Records& table) {
+    ++count_;
+    if (take_ != nullptr) {
+      (*take_)(table);
+      table.rows.clear();
+    }
+    return !is_full();
+  }
+  bool is_full() const { return limit_ > 0 && count_ >= limit_; }
+  std::size_t count() const { return count_; }
+
+ private:
+  std::size_t limit_, count_ = 0;
+  const TakeRecord* take_;
+};
+
 inline bool is_blank(std::string_view line) { return line.find_first_not_of(" \t") == std::string_view::npos; }
 
 // Collects columns by name, in order of first appearance.

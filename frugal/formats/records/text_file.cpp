@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
@@ -12,13 +13,30 @@
 namespace frugal {
 namespace {
 constexpr std::uint64_t kMaxFile = std::uint64_t{4} << 30;
+constexpr std::size_t kPart = 16 << 20;
+constexpr std::size_t kRecordsOfPart = 1024;
+
+void require_file(const std::filesystem::path& path) {
+  std::error_code failed;
+  if (!std::filesystem::exists(path, failed))
+    throw Error(Exit::input, path.string() + " does not exist", "check the path");
+  if (!std::filesystem::is_regular_file(path, failed))
+    throw Error(Exit::input, path.string() + " is not a file", "check the path");
+  const std::uint64_t size = std::filesystem::file_size(path, failed);
+  if (!failed && size > kMaxFile) {
+    throw Error(Exit::input, path.string() + " has " + format_bytes(size) + ", the most is " + format_bytes(kMaxFile),
+                "split it");
+  }
 }
+
+}  // namespace
 
 void refuse_line(const std::string& name, std::uint64_t line, const std::string& fact, const std::string& fix) {
   throw Error(Exit::input, name + " line " + std::to_string(line) + ": " + fact, fix);
 }
 
-std::string_view checked_text(std::string_view bytes, const std::string& name) {
+std::string_view checked_text(std::string_view bytes, const std::string& name,
+                              const std::function<void()>& after_part) {
   if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
   if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) {
     throw Error(Exit::input, name + " is UTF-16", "save it as UTF-8: iconv -f UTF-16 -t UTF-8");
@@ -30,7 +48,12 @@ std::string_view checked_text(std::string_view bytes, const std::string& name) {
     const std::size_t start = bytes.substr(0, at).rfind('\n');
     return std::pair(line, at - (start == std::string_view::npos ? 0 : start + 1) + 1);
   };
+  std::size_t part = kPart;
   for (std::size_t at = 0; at < bytes.size();) {
+    if (after_part && at >= part) {
+      after_part();
+      part += kPart;
+    }
     const auto byte = static_cast<unsigned char>(bytes[at]);
     if (byte != 0 && byte < 0x80) {
       ++at;
@@ -52,24 +75,40 @@ std::string_view checked_text(std::string_view bytes, const std::string& name) {
 }
 
 std::string read_whole(const std::filesystem::path& path) {
+  require_file(path);
+  return read_file(path, kMaxFile);
+}
+
+MappedText::MappedText(const std::filesystem::path& path) {
+  require_file(path);
   std::error_code failed;
-  if (!std::filesystem::exists(path, failed))
-    throw Error(Exit::input, path.string() + " does not exist", "check the path");
-  if (!std::filesystem::is_regular_file(path, failed))
-    throw Error(Exit::input, path.string() + " is not a file", "check the path");
-  const std::uint64_t size = std::filesystem::file_size(path, failed);
-  if (!failed && size > kMaxFile) {
-    throw Error(Exit::input, path.string() + " has " + format_bytes(size) + ", the most is " + format_bytes(kMaxFile),
-                "split it");
-  }
-  return read_file(path);
+  if (std::filesystem::file_size(path, failed) == 0 && !failed) return;
+  map_.emplace(path);
+  const std::span<const std::byte> bytes = map_->bytes();
+  text_ = checked_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path.string(),
+                       [&] { map_->release(bytes); });
+}
+
+void MappedText::forget() {
+  if (map_ && ++calls_ % kRecordsOfPart == 0) map_->release(map_->bytes());
+}
+
+std::size_t count_lines(const std::filesystem::path& path) {
+  std::ifstream file = open_file(path);
+  std::vector<char> part(1 << 20);
+  std::size_t lines = 0;
+  do {
+    file.read(part.data(), static_cast<std::streamsize>(part.size()));
+    lines += static_cast<std::size_t>(std::count(part.begin(), part.begin() + file.gcount(), '\n'));
+  } while (file);
+  return lines;
 }
 
 std::string read_text(const std::filesystem::path& path) {
   std::string bytes = read_whole(path);
-  const std::string_view text = checked_text(bytes, path.string());
-  if (text.empty()) throw Error(Exit::input, path.string() + " is empty", "give a file with text");
-  return std::string(text);
+  bytes.erase(0, bytes.size() - checked_text(bytes, path.string()).size());  // the byte-order mark
+  if (bytes.empty()) throw Error(Exit::input, path.string() + " is empty", "give a file with text");
+  return bytes;
 }
 
 }  // namespace frugal

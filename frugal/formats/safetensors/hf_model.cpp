@@ -53,12 +53,14 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
   return files;
 }
 
+constexpr std::uint64_t kMostConfig = 1 << 20, kMostTokenizer = 512 << 20;  // bytes; those of a million entries have 60 MB
+
 class HfModel : public ModelSource {
  public:
   explicit HfModel(const fs::path& folder) {
     path_ = folder;
     format_ = "safetensors";
-    config_ = read_json(folder / "config.json");
+    config_ = read_json(folder / "config.json", kMostConfig);
     shape_ = shape_from_config(config_);
     std::map<std::string, std::pair<std::size_t, SafeTensor>> found;
     for (const fs::path& file : weight_files(folder)) {
@@ -78,7 +80,7 @@ class HfModel : public ModelSource {
       if (entry == found.end())
         throw Error(Exit::input, folder.string() + " has no tensor " + spec.name,
                     "download or convert the model again");
-      const auto& [map, tensor] = entry->second;
+      const auto [map, tensor] = entry->second;
       const std::vector<std::int64_t> expected =
           spec.is_vector ? std::vector{spec.cols} : std::vector{spec.rows, spec.cols};
       if (tensor.shape != expected) {
@@ -98,9 +100,24 @@ class HfModel : public ModelSource {
       source.bytes = tensor.data.size();
       tensors_.push_back(std::move(source));
       stored_.push_back({map, type, tensor.data});
+      found.erase(entry);
     }
+    for (const auto& [name, entry] : found) refuse_unnamed(name);
   }
 
+  std::string metadata_sha256() const override {  // of names and hashes, one after the other
+    Sha256 all;
+    for (const char* name :
+         {"config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"}) {
+      if (!fs::exists(path_ / name)) continue;
+      const std::string one = name + sha256_file(path_ / name);
+      all.update(one.data(), one.size());
+    }
+    return all.hex();
+  }
+  void require_unchanged() const override {
+    for (const MemoryMap& map : maps_) map.require_unchanged();
+  }
   std::string sha256() const override {  // of the files' hashes, one after the other
     Sha256 all;
     for (const fs::path& file : weight_files(path_)) {
@@ -129,12 +146,12 @@ class HfModel : public ModelSource {
     if (!fs::exists(path_ / "tokenizer.json"))
       throw Error(Exit::input, path_.string() + " has no tokenizer.json", "copy it from where the model came from");
     auto tokenizer = std::make_unique<Tokenizer>(Tokenizer::parse_json_text(
-        read_file(path_ / "tokenizer.json"), read_json_if_there(path_ / "tokenizer_config.json")));
+        read_file(path_ / "tokenizer.json", kMostTokenizer), read_json_if_there(path_ / "tokenizer_config.json")));
     ::malloc_trim(0);  // the parsed text took 70 MB for 49,152 entries, which no plan counts
     return tokenizer;
   }
   std::string chat_template() const override {
-    if (fs::exists(path_ / "chat_template.jinja")) return read_file(path_ / "chat_template.jinja");
+    if (fs::exists(path_ / "chat_template.jinja")) return read_file(path_ / "chat_template.jinja", kMostSettings);
     const Json config = read_json_if_there(path_ / "tokenizer_config.json");
     const auto found = config.is_object() ? config.find("chat_template") : config.end();
     return config.is_object() && found != config.end() && found->is_string() ? found->get<std::string>()
@@ -149,10 +166,18 @@ class HfModel : public ModelSource {
     return generation;
   }
   std::string license() const override {
-    return fs::exists(path_ / "README.md") ? card_license(read_file(path_ / "README.md")) : std::string();
+    return fs::exists(path_ / "README.md") ? card_license(read_file(path_ / "README.md", kMostSettings))
+                                           : std::string();
   }
 
  private:
+  // Weights that the configuration knows nothing of would be left out: another model than the one in the files.
+  void refuse_unnamed(const std::string& name) const {
+    const bool is_computed = name.ends_with("rotary_emb.inv_freq") || name == "lm_head.weight";  // tied
+    if (!is_computed)
+      throw Error(Exit::input, path_.string() + " holds the tensor " + name + ", which its config.json does not name",
+                  "use the config.json that belongs to the weights");
+  }
   struct Stored {
     std::size_t map;
     const BlockType* type;

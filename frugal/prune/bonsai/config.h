@@ -38,10 +38,11 @@ struct BonsaiConfig {
        .choices = {"anchored", "ridge", "lasso", "none"}},
       c.regression);
     v({.name = "utility",
-       .help = "of a masked model: minus its loss, or minus its perplexity as the paper has it; with --labels also a "
-               "metric, on four examples for each of --windows",
+       .help = "of a masked model: minus its loss, or minus its perplexity as the paper has it; with examples also a "
+               "metric, on four of them for each of --windows: accuracy and balanced_accuracy of --labels, "
+               "exact_match and rougeL of answers that it writes, f1 of both",
        .group = "bonsai",
-       .choices = {"nll", "ppl", "accuracy", "balanced_accuracy", "f1"}},
+       .choices = {"nll", "ppl", "accuracy", "balanced_accuracy", "f1", "exact_match", "rougeL"}},
       c.utility);
     ScopeConfig::fields(c.scope, v);
     v({.name = "attention_ratio",

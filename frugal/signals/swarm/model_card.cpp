@@ -24,7 +24,7 @@ ModelCard ModelCard::read(const std::filesystem::path& run) {
     throw Error(Exit::input, run.string() + " holds no model.json and model.safetensors",
                 "a run of `frugal swarm train` writes them when it ends; --resume goes on with one");
   }
-  const Json json = json_of(read_file(path));
+  const Json json = json_of(read_file(path, kMostSettings));
   if (!json.is_object() || json.value("format", "") != kFormat || !json.contains("settings") ||
       !json["settings"].is_object() || !json.contains("steps") || !json["steps"].is_number_integer())
     throw Error(Exit::input, path.string() + " is not the description of a swarm classifier", "take it from a run");

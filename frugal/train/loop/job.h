@@ -104,6 +104,8 @@ class Job {
   // folder's record and is read back from it.
   virtual void begin(RunFolder&, bool /*is_resumed*/) {}
   virtual void started() {}  // evaluations and steps follow
+  // Before each snapshot and at the end. Error(Exit::input): what steps read was changed meanwhile.
+  virtual void require_inputs() {}
   // What names the start of the run: a snapshot or log of another one is refused. Empty: the settings do.
   virtual std::string identity() { return {}; }
   // Of a job whose result are a model's weights, their type; the record then ends with their hash, and with that of the

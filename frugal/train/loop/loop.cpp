@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "frugal/base/interrupt.h"
+#include "frugal/base/json_text.h"
 #include "frugal/base/log.h"
 #include "frugal/base/progress.h"
 #include "frugal/base/settings.h"
@@ -52,7 +53,7 @@ class Loop {
  private:
   void identify();
   SnapshotInfo info(std::int64_t step) const {
-    return {static_cast<std::uint64_t>(step), job_.snapshot_type(), identity_};
+    return {static_cast<std::uint64_t>(step), job_.snapshot_type(), identity_, settings_sha256_};
   }
   double elapsed() const { return seconds_before_ + seconds_since(began_); }
   TrajectoryWriter new_log(const RunFolder& folder) const {
@@ -61,6 +62,7 @@ class Loop {
   }
   void restore(const fs::path& snapshot, std::int64_t step);
   void take_events(const RunFolder& folder, std::int64_t taken);
+  void require_header(const RunFolder& folder, const Json& header) const;
   bool offer(const Json& evaluation, std::int64_t step);
   int steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int64_t first);
   void count(bool is_skipped, double value);
@@ -75,7 +77,7 @@ class Loop {
   const Clock::time_point began_;
   const std::uint64_t floor_bytes_;
   BudgetGuard guard_;
-  std::string identity_;
+  std::string identity_, settings_sha256_;
   Figures figures_;
   BestEvaluation best_;
   std::int64_t evaluated_ = -1;  // steps taken at the last evaluation
@@ -84,10 +86,8 @@ class Loop {
   double mean_ = NAN;                                // of the steps' values, the last ones most
 };
 
-// The run's name for what it began with: the job's own, or its settings.
+// The run's name for what it began with, the job's own or its settings, and what its settings are.
 void Loop::identify() {
-  identity_ = job_.identity();
-  if (!identity_.empty()) return;
   Json own = settings_;
   for (const auto& info : describe_fields<RunConfig>()) {
     if (info.field.name != "seed") own.erase(std::string(info.field.name));
@@ -95,7 +95,9 @@ void Loop::identify() {
   Sha256 sha;
   const std::string text = action_ + own.dump(-1, ' ', false, Json::error_handler_t::replace);
   sha.update(text.data(), text.size());
-  identity_ = sha.hex();
+  settings_sha256_ = sha.hex();
+  identity_ = job_.identity();
+  if (identity_.empty()) identity_ = settings_sha256_;
 }
 
 void Loop::restore(const fs::path& snapshot, std::int64_t step) {
@@ -122,7 +124,7 @@ int Loop::start(const fs::path& out) {
   }
   const Json own = job_.describe(settings_);
   identify();
-  for (const char* of_process : {"out", "resume"}) settings_.erase(of_process);
+  for (const char* of_process : {"out", "resume", "trust_damaged"}) settings_.erase(of_process);
   Json description = {{"action", action_}, {"settings", settings_}};
   if (const StepUnit unit = job_.step_unit(); unit.name != StepUnit().name)
     description["step_unit"] = {{"name", unit.name}, {"each", unit.each}, {"per", unit.per}, {"last", unit.last}};
@@ -136,8 +138,23 @@ int Loop::start(const fs::path& out) {
   return steps(folder, std::move(log), 0);
 }
 
+// Error(Exit::input): a line that the run needs to go on is damaged.
 void Loop::take_events(const RunFolder& folder, std::int64_t taken) {
-  for (const Json& event : read_events(folder.events())) {
+  const ReadEvents read = read_events(folder.events(), folder.has_checksums());
+  if (read.damaged_line > 0) {
+    std::int64_t last = 0;
+    for (const Json& event : read.events) {
+      if (event.value("event", "") == "step") last = std::max(last, event.value("step", std::int64_t{0}));
+    }
+    const std::string what =
+        "line " + std::to_string(read.damaged_line) + " of " + folder.events().string() + " is damaged";
+    if (last < taken && !run_.trust_damaged)
+      throw Error(Exit::input, what + ", the run is at " + place(job_.step_unit(), taken),
+                  "copy the run again; or go on with --trust-damaged, which forgets what lies behind that line: what "
+                  "was the best so far, too");
+    warn(what + "; it and what lies behind are cut");
+  }
+  for (const Json& event : read.events) {
     if (event.value("step", std::int64_t{0}) > taken) break;
     if (event.value("event", "") == "eval") {
       evaluated_ = event["step"].get<std::int64_t>();
@@ -156,8 +173,22 @@ void Loop::count(bool is_skipped, double value) {
   if (!is_skipped && !std::isnan(value)) mean_ = std::isnan(mean_) ? value : 0.9 * mean_ + 0.1 * value;
 }
 
+// Error(Exit::input): the log of steps was begun with other settings than the record has.
+void Loop::require_header(const RunFolder& folder, const Json& header) const {
+  const Json expected = json_of(job_.replay()->header().dump());  // numbers as a file has them
+  for (const auto& [key, value] : expected.items()) {
+    const auto found = header.find(key);
+    if (found == header.end() || *found == value || key == "base_sha256") continue;  // which has an error of its own
+    throw Error(Exit::input,
+                folder.trajectory().string() + " was begun with " + key + " " + found->dump() + ", " +
+                    folder.path().string() + "/run.json says " + value.dump(),
+                "copy the run again: one of the two is another run's, or damaged");
+  }
+}
+
 int Loop::resume(RunFolder folder) {
   identify();
+  const std::string expected_settings = run_.trust_damaged ? "" : settings_sha256_;
   if (folder.record().contains("base")) folder.require_base(identity_);
   RunFolder::require_files(folder.record());
   job_.begin(folder, true);
@@ -166,16 +197,21 @@ int Loop::resume(RunFolder folder) {
   std::int64_t taken = 0;
   Replay* const replay = job_.replay();
   if (replay == nullptr) {
-    const FoundSnapshot found = find_snapshot(snapshots, identity_, static_cast<std::uint64_t>(job_.steps()));
+    const FoundSnapshot found =
+        find_snapshot(snapshots, {identity_, expected_settings}, static_cast<std::uint64_t>(job_.steps()));
     for (const std::string& text : found.notes) warn(text);
     taken = static_cast<std::int64_t>(found.step);
-    if (taken > 0) restore(found.path, taken);
+    if (found.path.empty())  // all is done again, what was evaluated before the first step, too
+      fs::remove(folder.events());
+    else
+      restore(found.path, taken);
   } else if (!fs::exists(folder.trajectory())) {  // killed before the first step
     log.emplace(new_log(folder));
   } else {
-    const ResumePoint point = find_resume_point(folder.trajectory(), snapshots);
+    const ResumePoint point = find_resume_point(folder.trajectory(), snapshots, expected_settings);
     for (const std::string& text : point.notes) warn(text);
     point.trajectory.require_base(identity_);
+    require_header(folder, point.trajectory.header);
     taken = static_cast<std::int64_t>(point.steps());
     if (point.snapshot_step > 0) restore(point.snapshot, static_cast<std::int64_t>(point.snapshot_step));
     for (const StepRecord& record : point.replay()) {
@@ -194,7 +230,7 @@ int Loop::resume(RunFolder folder) {
 int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int64_t first) {
   const std::int64_t checkpoint_every = run_.checkpoint_every;
   const std::int64_t eval_every = run_.eval_every > 0 ? run_.eval_every : checkpoint_every;
-  EventLog events(folder.events(), static_cast<std::uint64_t>(first));
+  EventLog events(folder.events(), static_cast<std::uint64_t>(first), folder.has_checksums());
   SnapshotStore snapshots(folder.snapshots());
   if (!log && best_.step >= 0) snapshots.protect(static_cast<std::uint64_t>(best_.step));
   Progress progress(static_cast<std::uint64_t>(job_.steps()), "it", static_cast<std::uint64_t>(first));
@@ -208,6 +244,8 @@ int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int
     }
   };
   const auto save = [&](std::int64_t done) {
+    folder.require_there();
+    job_.require_inputs();
     if (log) log->sync();
     events.sync();
     saved = Clock::now();
@@ -279,6 +317,9 @@ int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int
     if (log) log->sync();
     if (is_whole && (error.code() == Exit::budget || error.code() == Exit::interrupted)) save(taken);
     folder.set_status(error.code() == Exit::diverged ? RunStatus::diverged : RunStatus::interrupted);
+    if (error.code() == Exit::interrupted)
+      throw Error(Exit::interrupted, "interrupted after " + place(job_.step_unit(), taken),
+                  "go on with: frugal " + action_ + " --resume " + folder.path().string());
     throw;
   } catch (...) {
     folder.set_status(RunStatus::interrupted);
@@ -353,20 +394,25 @@ int run_job(const JobTable::MakeJob& make, const RunRequest& request) {
     const auto job = make(request.settings, {of_process, nullptr, request.facts});
     return Loop(*job, request, request.settings, of_process, began, floor_bytes).start(of_process.out);
   }
-  RunFolder folder = RunFolder::resume(of_process.resume);
+  RunFolder folder = RunFolder::resume(of_process.resume, of_process.trust_damaged ? Damage::trusted : Damage::refused);
   const std::string action = folder.record().value("action", "tune");  // runs of before there were others
   if (action != request.action) {
     throw Error(Exit::usage, of_process.resume + " is a run of frugal " + action + ", not of " + request.action,
                 "frugal " + action + " --resume " + of_process.resume);
   }
   if (folder.record().value("status", "") == "done") {
+    if (!RunFolder::is_whole(folder.record())) folder.set("status", name(RunStatus::done));  // it is believed now
+    const std::string model = folder.record().value("results", Json::object()).value("model", "");
+    if (std::error_code failed; !model.empty() && !fs::exists(model, failed))
+      throw Error(Exit::input, "the run is done, but its model " + model + " is not there",
+                  "put it back, or make it again: frugal rerun " + of_process.resume + " --out ANOTHER");
     say("the run is done; frugal report " + of_process.resume + " draws it");
     if (of_process.json) std::cout << folder.record().dump() << std::endl;
     return 0;
   }
   Json settings = folder.record()["settings"];
   for (const auto& [name, value] : request.settings.items()) {
-    if (name != "resume") settings[name] = value;
+    if (name != "resume") settings[name] = value;  // and "trust_damaged", which no record has
   }
   const auto run = from_json<RunConfig>(settings);
   const Json record = folder.record();

@@ -13,7 +13,7 @@ struct RunConfig {
   std::vector<std::string> sweep;
   std::int64_t checkpoint_every = 50, eval_every = 0;
   Bytes memory;
-  bool dry_run = false, json = false, quiet = false;
+  bool trust_damaged = false, dry_run = false, json = false, quiet = false;
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
@@ -39,6 +39,11 @@ struct RunConfig {
     v({.name = "checkpoint_every", .help = "steps between snapshots, >= 1", .group = "output"}, c.checkpoint_every);
     v({.name = "out", .help = "the run's folder; must not be there yet", .group = "output"}, c.out);
     v({.name = "resume", .help = "a run's folder to go on with; needs nothing else", .group = "output"}, c.resume);
+    v({.name = "trust_damaged",
+       .help = "with --resume: believe a record whose checksum does not agree, and forget what lies behind a damaged "
+               "line of events.jsonl; look at both first",
+       .group = "output"},
+      c.trust_damaged);
     v({.name = "dry_run", .help = "check everything, say what memory it takes, and stop", .group = "output"},
       c.dry_run);
     v({.name = "json", .help = "results and errors as JSON on stdout", .group = "output"}, c.json);

@@ -1,4 +1,6 @@
-// events.jsonl: what happened in a run, one JSON object a line, in order.
+// events.jsonl: what happened in a run, one JSON object a line, in order. The last key of a line, "crc", is the CRC-32
+// of the line without it, with that of the line before as its start: a line that is changed, missing or out of its
+// place is found.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -12,16 +14,24 @@ namespace frugal {
 
 class EventLog {
  public:
-  // Goes on behind the last whole line of at most step `last`; a torn one, and what later steps wrote, is cut.
-  explicit EventLog(const std::filesystem::path& path, std::uint64_t last = std::numeric_limits<std::uint64_t>::max());
+  // Goes on behind the last whole line of at most step `last`; a torn one, and what later steps wrote, is cut, and so
+  // is what lies behind a damaged line: who has to know of it reads first. has_checksums: see RunFolder.
+  explicit EventLog(const std::filesystem::path& path, std::uint64_t last = std::numeric_limits<std::uint64_t>::max(),
+                    bool has_checksums = true);
   void append(const Json& event);
   void sync() { file_.sync(); }
 
  private:
+  const bool has_checksums_;
+  std::uint32_t crc_ = 0;  // of the last line
   AppendFile file_;
 };
 
-// The lines up to the first that is torn or no JSON object; empty when there is no such file.
-std::vector<Json> read_events(const std::filesystem::path& path);
+struct ReadEvents {
+  std::vector<Json> events;      // those before the first damaged line
+  std::size_t damaged_line = 0;  // its number from 1; 0: none. A torn line at the end is no damage, a killed process.
+};
+// Without events where there is no such file.
+ReadEvents read_events(const std::filesystem::path& path, bool has_checksums = true);
 
 }  // namespace frugal

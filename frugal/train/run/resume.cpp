@@ -6,7 +6,7 @@
 
 namespace frugal {
 
-FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const std::string& base_sha256, std::uint64_t most) {
+FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const RunIdentity& run, std::uint64_t most) {
   FoundSnapshot found;
   std::vector<std::uint64_t> steps = snapshots.steps();
   std::reverse(steps.begin(), steps.end());
@@ -18,8 +18,13 @@ FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const std::string& b
     }
     try {
       const SnapshotInfo info = verify_snapshot(path);
-      if (info.step != step || info.base_sha256 != base_sha256) {
+      if (info.step != step || info.base_sha256 != run.base_sha256) {
         found.notes.push_back("left out " + path.string() + ": it belongs to another run or step");
+        continue;
+      }
+      if (!info.settings_sha256.empty() && !run.settings_sha256.empty() &&
+          info.settings_sha256 != run.settings_sha256) {
+        found.notes.push_back("left out " + path.string() + ": it was made with other settings than run.json has");
         continue;
       }
       found.step = step;
@@ -32,14 +37,15 @@ FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const std::string& b
   return found;
 }
 
-ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots) {
+ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots,
+                              const std::string& settings_sha256) {
   ResumePoint point{read_trajectory(trajectory), 0, {}, {}};
   if (point.trajectory.bad_bytes > 0) {
     point.notes.push_back("left out " + std::to_string(point.trajectory.bad_bytes) + " damaged bytes behind step " +
                           std::to_string(point.steps()) + " of " + trajectory.string());
   }
-  FoundSnapshot found =
-      find_snapshot(snapshots, point.trajectory.header.value("base_sha256", std::string()), point.steps());
+  const RunIdentity run{point.trajectory.header.value("base_sha256", std::string()), settings_sha256};
+  FoundSnapshot found = find_snapshot(snapshots, run, point.steps());
   point.snapshot_step = found.step;
   point.snapshot = std::move(found.path);
   point.notes.insert(point.notes.end(), found.notes.begin(), found.notes.end());

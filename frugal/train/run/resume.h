@@ -21,16 +21,22 @@ struct ResumePoint {
   std::span<const StepRecord> replay() const { return std::span(trajectory.steps).subspan(snapshot_step); }
 };
 
-// The newest whole snapshot of a run on these base weights, of at most `most` steps; what was left out goes to the
-// notes.
+// What the snapshots of a run say of it.
+struct RunIdentity {
+  std::string base_sha256;
+  std::string settings_sha256{};  // empty: any
+};
+
+// The newest whole snapshot of this run, of at most `most` steps; what was left out goes to the notes.
 struct FoundSnapshot {
   std::uint64_t step = 0;  // 0: none is usable, begin with the base
   std::filesystem::path path;
   std::vector<std::string> notes;
 };
-FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const std::string& base_sha256, std::uint64_t most);
+FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const RunIdentity& run, std::uint64_t most);
 
-// Error(Exit::input) when the log has no readable header.
-ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots);
+// settings_sha256: see RunIdentity. Error(Exit::input) when the log has no readable header.
+ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots,
+                              const std::string& settings_sha256 = "");
 
 }  // namespace frugal

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +22,7 @@
 namespace frugal {
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2, kWithoutChecksum = 1;
 constexpr const char *kRecord = "run.json", *kLock = "lock";
 constexpr const char* kFix = "give the folder that --out named";
 constexpr std::uint64_t kMostRecord = 64 << 20;  // bytes
@@ -35,6 +36,10 @@ std::string utc_now() {
   return text;
 }
 
+std::string shortened(const Json& checksum) {
+  return checksum.is_string() ? checksum.get<std::string>().substr(0, 12) + "..." : checksum.dump();
+}
+
 [[noreturn]] void refuse(const std::filesystem::path& run, const std::string& why) {
   throw Error(Exit::input, (run / kRecord).string() + " is not the record of a run: " + why, kFix);
 }
@@ -45,6 +50,15 @@ void require_kind(const std::filesystem::path& run, const Json& object, const st
   const auto found = object.find(key);
   if (found == object.end() || found->type() == kind) return;
   refuse(run, "its \"" + in + key + "\" is " + found->type_name() + ", expected " + Json(kind).type_name());
+}
+
+// SHA-256 of the record as it is written, but for the checksum itself.
+std::string checksum_of(Json record) {
+  record["checksum"] = "";
+  Sha256 sha;
+  const std::string text = record.dump(-1, ' ', false, Json::error_handler_t::replace);
+  sha.update(text.data(), text.size());
+  return sha.hex();
 }
 
 // Files a killed process was still writing; the caller holds the lock.
@@ -99,7 +113,7 @@ RunFolder RunFolder::create(const std::filesystem::path& path, const Json& descr
     run.on_trial_ = false;
     refuse_run();
   }
-  run.record_ = {{"format", kFormat}, {"created", utc_now()}};
+  run.record_ = {{"format", kFormat}, {"checksum", ""}, {"created", utc_now()}};
   run.record_.update(description);
   run.record_["machine"] = machine_record();
   run.set_status(RunStatus::running);
@@ -115,6 +129,7 @@ Json RunFolder::read_untrusted(const std::filesystem::path& path) {
   if (!record.is_object()) refuse(path, "it is no JSON object");
   if (!record.contains("format") || !record["format"].is_number_integer())
     refuse(path, "it has no \"format\" that is a whole number");
+  if (record["format"] < kWithoutChecksum) refuse(path, "its \"format\" is " + record["format"].dump());
   if (record["format"] > kFormat) {
     throw Error(
         Exit::input,
@@ -124,8 +139,23 @@ Json RunFolder::read_untrusted(const std::filesystem::path& path) {
   return record;
 }
 
-Json RunFolder::read_record(const std::filesystem::path& path) {
+bool RunFolder::is_whole(const Json& record) {
+  if (record.value("format", kFormat) == kWithoutChecksum) return !record.contains("checksum");
+  const auto found = record.find("checksum");
+  return found != record.end() && found->is_string() && *found == checksum_of(record);
+}
+
+Json RunFolder::read_record(const std::filesystem::path& path, Damage damage) {
   Json record = read_untrusted(path);
+  if (damage == Damage::refused && !is_whole(record)) {
+    const auto said = record.find("checksum");
+    throw Error(
+        Exit::input,
+        (path / kRecord).string() + " is damaged or was edited: its checksum is " +
+            (said == record.end() ? "missing" : shortened(*said)) + ", that of its content " +
+            shortened(checksum_of(record)),
+        "copy the run again; or, if what it says is right, go on with --resume " + path.string() + " --trust-damaged");
+  }
   if (!record.contains("settings")) refuse(path, "it has no \"settings\"");
   for (const auto* key : {"action", "status", "weights_sha256"}) require_kind(path, record, key, Json::value_t::string);
   for (const auto* key : {"settings", "results", "files", "base"})
@@ -154,13 +184,13 @@ void RunFolder::require_files(const Json& record) {
   }
 }
 
-RunFolder RunFolder::resume(const std::filesystem::path& path) {
+RunFolder RunFolder::resume(const std::filesystem::path& path, Damage damage) {
   RunFolder run(path);
-  read_record(path);  // so that a folder that is no run gets no lock file
+  read_record(path, damage);  // so that a folder that is no run gets no lock file
   run.lock();
   remove_unfinished(run.path_);
   remove_unfinished(run.snapshots());
-  run.record_ = read_record(path);
+  run.record_ = read_record(path, damage);
   return run;
 }
 
@@ -200,7 +230,21 @@ void RunFolder::lock() {
   throw Error(Exit::input, path_.string() + " is being written by process " + id, "wait until it ends, or stop it");
 }
 
-void RunFolder::write() const {
+bool RunFolder::has_checksums() const { return record_.value("format", kFormat) != kWithoutChecksum; }
+
+void RunFolder::require_there() const {
+  struct stat held {
+  }, there{};
+  if (::fstat(lock_, &held) == 0 && ::stat((path_ / kLock).c_str(), &there) == 0 && held.st_dev == there.st_dev &&
+      held.st_ino == there.st_ino)
+    return;
+  throw Error(Exit::input, path_.string() + " was removed or replaced while the run was writing to it",
+              "start a new run, and leave its folder alone until it ends");
+}
+
+void RunFolder::write() {
+  require_there();
+  if (has_checksums()) record_["checksum"] = checksum_of(record_);
   write_file(path_ / kRecord, record_.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 

@@ -67,7 +67,7 @@ OpenSnapshot open_snapshot(const std::filesystem::path& path, Sha256* sha) {
 SnapshotInfo info_of(const std::filesystem::path& path, const Json& header) {
   try {
     return {header.at("step").get<std::uint64_t>(), header.at("dtype").get<std::string>(),
-            header.at("base_sha256").get<std::string>()};
+            header.at("base_sha256").get<std::string>(), header.value("settings_sha256", std::string())};
   } catch (const nlohmann::json::exception& error) {
     damaged(path, error.what());
   }
@@ -82,8 +82,9 @@ Json tensor_list(std::span<const NamedBytes> tensors) {
 }  // namespace
 
 void write_snapshot(const std::filesystem::path& path, const SnapshotInfo& info, std::span<const NamedBytes> tensors) {
-  const Json header = {
-      {"step", info.step}, {"dtype", info.dtype}, {"base_sha256", info.base_sha256}, {"tensors", tensor_list(tensors)}};
+  Json header = {{"step", info.step}, {"dtype", info.dtype}, {"base_sha256", info.base_sha256}};
+  if (!info.settings_sha256.empty()) header["settings_sha256"] = info.settings_sha256;
+  header["tensors"] = tensor_list(tensors);
   const std::string text = header.dump();
   const auto length = static_cast<std::uint32_t>(text.size());
   HashedFile file(path);

@@ -1,8 +1,8 @@
 // A snapshot: a run's own weights at one step, in one file with a checksum over all of it.
 //
-// Little-endian. "FRGLSNP\0", u32 version, u32 bytes of JSON, the JSON {"step", "dtype", "base_sha256", "tensors":
-// [{"name", "bytes"}]}, the tensors' bytes one after the other, and the SHA-256 of everything before it as 64
-// hexadecimal digits.
+// Little-endian. "FRGLSNP\0", u32 version, u32 bytes of JSON, the JSON {"step", "dtype", "base_sha256",
+// "settings_sha256", "tensors": [{"name", "bytes"}]}, the tensors' bytes one after the other, and the SHA-256 of
+// everything before it as 64 hexadecimal digits.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -17,9 +17,10 @@
 namespace frugal {
 
 struct SnapshotInfo {
-  std::uint64_t step = 0;   // steps taken: the records 0 .. step - 1 are in these weights
-  std::string dtype;        // of matrices: "bf16" or "f32"
-  std::string base_sha256;  // weights_sha256 of the weights the run began with
+  std::uint64_t step = 0;         // steps taken: the records 0 .. step - 1 are in these weights
+  std::string dtype;              // of matrices: "bf16" or "f32"
+  std::string base_sha256;        // weights_sha256 of the weights the run began with
+  std::string settings_sha256{};  // of the run's settings; empty: a snapshot of before it was written
 };
 
 // Streams through a buffer of 1 MiB; the file appears under its name only when whole and on disk. Error(Exit::input):

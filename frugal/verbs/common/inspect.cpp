@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "frugal/base/validate.h"
+#include "frugal/core/budget/guard.h"
 
 namespace frugal {
 
@@ -47,10 +48,12 @@ InspectedTask::InspectedTask(const std::string& model, const PromptConfig& confi
   task_ = std::make_unique<PromptTask>(config_, *tokenizer_);
 }
 
-InspectedTask::Split InspectedTask::encode(const std::string& path, std::size_t limit) const {
-  Records records = read_records(path, config_.columns, limit);
-  Dataset data = task_->encode(records);
-  return {std::move(records), std::move(data)};
+std::function<void()> data_guard(Bytes memory, const std::string& path) {
+  if (memory.count == 0) return {};
+  constexpr std::uint64_t kNext = 4 << 20;  // more than what is read between two looks
+  const auto guard = std::make_shared<BudgetGuard>(
+      memory, "give more --memory, or fewer examples: --train-size, --dev-size, --test-size or --limit");
+  return [guard, path] { guard->check("reading " + path, kNext); };
 }
 
 InspectedSequences::InspectedSequences(const std::string& model, const SequenceConfig& config)

@@ -1,8 +1,10 @@
 // What can be known of a model and its data without LibTorch; refusals come from here in milliseconds.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "frugal/base/units.h"
 #include "frugal/data/prompt_task.h"
 #include "frugal/data/sequence_task.h"
 #include "frugal/formats/model_source.h"
@@ -17,11 +19,10 @@ class InspectedTask {
   // that do not serve.
   InspectedTask(const std::string& model, const PromptConfig& config);
 
-  struct Split {
-    Records records;
-    Dataset data;
-  };
-  Split encode(const std::string& path, std::size_t limit = 0) const;
+  // guard: see PromptTask::load.
+  Dataset load(const std::string& path, std::size_t limit = 0, const std::function<void()>& guard = {}) const {
+    return task_->load(path, config_.columns, limit, guard);
+  }
   const PromptTask& task() const { return *task_; }
   const ModelSource& model() const { return *model_; }
 
@@ -36,8 +37,8 @@ class InspectedTask {
 class InspectedSequences {
  public:
   InspectedSequences(const std::string& model, const SequenceConfig& config);
-  SequenceDataset load(const std::string& path, std::int64_t limit) const {
-    return task_->load(path, static_cast<std::size_t>(limit));
+  SequenceDataset load(const std::string& path, std::int64_t limit, const std::function<void()>& guard = {}) const {
+    return task_->load(path, static_cast<std::size_t>(limit), guard);
   }
   const SequenceTask& task() const { return *task_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
@@ -49,6 +50,15 @@ class InspectedSequences {
   std::unique_ptr<SequenceTask> task_;
 };
 std::size_t longest_sequence(const SequenceDataset& data);  // tokens
+
+// What a run keeps in memory of its examples: themselves, and a few numbers of each that batches are drawn by.
+template <class Data>
+std::uint64_t kept_bytes(const Data& data, std::size_t examples) {
+  constexpr std::uint64_t kNumbersOfExample = 24;
+  return data.bytes + examples * kNumbersOfExample;
+}
+// Called while examples are read: stops before they take the process beyond --memory.
+std::function<void()> data_guard(Bytes memory, const std::string& path);
 
 // The tokens of each. Error(Exit::input): more than the model's context has.
 std::vector<std::vector<std::int32_t>> check_prompts(const ModelSource& model, const std::vector<std::string>& prompts);

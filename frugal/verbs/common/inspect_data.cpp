@@ -26,31 +26,36 @@ void set_lengths(PlanRequest& request, const std::vector<std::size_t>& lengths, 
 InspectedData inspect_labels(const std::string& model, const PromptConfig& config, const DataFiles& files,
                              const ComputeConfig& compute, Bytes memory) {
   const InspectedTask task(model, config);
-  auto train = task.encode(files.data, static_cast<std::size_t>(files.train_size));
-  InspectedData found{.request = {},
-                      .description = task.task().describe(train.records, train.data),
-                      .text = task.task().describe_text(train.records, train.data)};
-  std::size_t longest = longest_prompt(train.data);
+  std::uint64_t bytes = 0;
+  const auto load = [&](const std::string& path, std::int64_t limit) {
+    Dataset data = task.load(path, static_cast<std::size_t>(limit), data_guard(memory, path));
+    bytes += kept_bytes(data, data.examples.size());
+    return data;
+  };
+  Dataset train = load(files.data, files.train_size);
+  InspectedData found{
+      .request = {}, .description = task.task().describe(train), .text = task.task().describe_text(train)};
+  std::size_t longest = longest_prompt(train);
   const auto measure = [&](const std::string& path, std::int64_t limit) {
     if (path.empty()) return;
-    Dataset data = task.encode(path, static_cast<std::size_t>(limit)).data;
+    Dataset data = load(path, limit);
     longest = std::max(longest, longest_prompt(data));
     keep_examples(config, path, limit, std::move(data));
   };
   measure(files.dev, files.dev_size);
   measure(files.test, files.test_size);
   found.request = plan_request(task, longest, compute, memory);
+  found.request.example_bytes = bytes;
   std::vector<std::size_t> lengths;
-  for (const auto& example : train.data.examples) lengths.push_back(example.prompt.size());
+  for (const auto& example : train.examples) lengths.push_back(example.prompt.size());
   // The words of the labels branch from each prompt: as many tokens more as the longest has.
   set_lengths(found.request, lengths, static_cast<double>(found.request.length) - static_cast<double>(longest));
   if (!task.task().has_single_token_options())
     note("some label words are several tokens; their mean log-probability is the score");
-  for (std::size_t i = 0; i < train.data.label_counts.size(); ++i) {
-    if (train.data.label_counts[i] == 0)
-      warn("no training example has the label '" + task.task().labels()[i].value + "'");
+  for (std::size_t i = 0; i < train.label_counts.size(); ++i) {
+    if (train.label_counts[i] == 0) warn("no training example has the label '" + task.task().labels()[i].value + "'");
   }
-  keep_examples(config, files.data, files.train_size, std::move(train.data));
+  keep_examples(config, files.data, files.train_size, std::move(train));
   return found;
 }
 
@@ -61,7 +66,8 @@ InspectedData inspect_sequences(const std::string& path, const SequenceConfig& c
   found.request.whole_head = found.request.all_tokens = true;
   std::size_t longest = 0;
   const auto measure = [&](const std::string& file, std::int64_t limit, bool is_judge) {
-    SequenceDataset data = inspected.load(file, limit);
+    SequenceDataset data = inspected.load(file, limit, data_guard(memory, file));
+    found.request.example_bytes += kept_bytes(data, data.sequences.size());
     longest = std::max(longest, longest_sequence(data));
     if (files.answers && is_judge) {
       found.request.cached_tokens =
@@ -96,7 +102,8 @@ InspectedData inspect_preferences(const std::string& path, const SequenceConfig&
   found.request.whole_head = found.request.all_tokens = true;
   std::size_t longest = 0;
   const auto measure = [&](const std::string& file, std::int64_t limit) {
-    PreferenceDataset data = task.load(file, static_cast<std::size_t>(limit));
+    PreferenceDataset data = task.load(file, static_cast<std::size_t>(limit), data_guard(memory, file));
+    found.request.example_bytes += kept_bytes(data, data.preferences.size());
     longest = std::max(longest, longest_preference(data));
     return data;
   };

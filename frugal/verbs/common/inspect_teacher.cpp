@@ -60,6 +60,7 @@ void add_teacher(const ModelSource& teacher, const DistillConfig& config, bool i
   own.whole_head = own.all_tokens = true;
   own.evaluates = false;
   own.cached_tokens = 0;
+  own.example_bytes = 0;
   own.beside = own.before = 0;
   const MethodPlan plan = plan_forward(own);
   std::uint64_t bytes = 0;

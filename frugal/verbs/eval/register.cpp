@@ -18,8 +18,9 @@ PlanChoices prepare(const EvalConfig& c, const Json& settings) {
   if (!c.data.empty() && c.task.labels.empty()) {
     const auto config = from_json<SequenceConfig>(settings);
     const InspectedSequences inspected(c.model, config);
-    SequenceDataset data = inspected.load(c.data, c.limit);
+    SequenceDataset data = inspected.load(c.data, c.limit, data_guard(c.memory, c.data));
     PlanRequest request = plan_request(inspected.model(), c.compute, c.memory);
+    request.example_bytes = kept_bytes(data, data.sequences.size());
     request.length = static_cast<std::int64_t>(longest_sequence(data));
     request.batch = c.batch;
     request.whole_head = request.all_tokens = true;
@@ -30,8 +31,9 @@ PlanChoices prepare(const EvalConfig& c, const Json& settings) {
   }
   if (!c.data.empty()) {
     const InspectedTask task(c.model, c.task);
-    Dataset data = task.encode(c.data, static_cast<std::size_t>(c.limit)).data;
+    Dataset data = task.load(c.data, static_cast<std::size_t>(c.limit), data_guard(c.memory, c.data));
     PlanRequest request = plan_request(task, longest_prompt(data), c.compute, c.memory);
+    request.example_bytes = kept_bytes(data, data.examples.size());
     keep_examples(c.task, c.data, c.limit, std::move(data));
     request.batch = c.batch;
     return require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length").choices;
@@ -41,6 +43,8 @@ PlanChoices prepare(const EvalConfig& c, const Json& settings) {
   check_context(*model, "--length", c.length);
   auto windows = text_windows(*model->tokenizer(), read_text(c.text), c.length);
   request.length = static_cast<std::int64_t>(windows.front().size());
+  for (const auto& window : windows)
+    request.example_bytes += sizeof window + list_bytes(window.size() * sizeof window[0]);
   handed().keep("windows", std::move(windows));
   request.batch = std::clamp<std::int64_t>(kTextTokens / request.length, 1, c.batch);
   request.all_tokens = true;

@@ -62,7 +62,7 @@ void check_data(const Settings& settings, const MergeConfig& c) {
   }
   if (c.task.labels.empty() && is_run(c.run)) return;  // sequences: read when the model is measured
   validate(c.task);
-  InspectedTask(c.model, c.task).encode(c.data);
+  InspectedTask(c.model, c.task).load(c.data);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 
+#include "frugal/data/answer_metrics.h"
 #include "frugal/prune/common/prune_config.h"
 #include "frugal/prune/common/refit_config.h"
 #include "frugal/verbs/common/data_config.h"
@@ -22,6 +23,7 @@ struct PruneVerbConfig {
   RefitConfig refit;
   PromptConfig task;        // of labelled examples
   SequenceConfig sequence;  // of other examples; shares template, columns and max_length with task
+  AnswerConfig answers;     // of a --utility that needs them written
   std::int64_t eval_windows = 64, checkpoint_every = 1, eval_every = 1;
   ComputeConfig compute;
 
@@ -52,6 +54,7 @@ struct PruneVerbConfig {
       c.eval_windows);
     PromptConfig::fields(c.task, v);
     SequenceConfig::own_fields(c.sequence, v);
+    AnswerConfig::fields(c.answers, v);
     v({.name = "method", .help = "how units are chosen", .group = "pruning"}, c.method);
     PruneConfig::fields(c.prune, v);
     RefitConfig::fields(c.refit, v);
@@ -74,6 +77,11 @@ struct PruneVerbConfig {
     ComputeConfig::fields(c.compute, v);
   }
 };
+
+// Masked models are judged by answers that they write.
+inline bool writes_answers(const PruneVerbConfig& config, const std::string& utility) {
+  return config.task.labels.empty() && needs_answers(utility);
+}
 
 void validate(const PruneVerbConfig& config);
 

@@ -92,9 +92,11 @@ std::uint64_t peak_of_refit(const PlanRequest& request, const MethodPlan& forwar
 }  // namespace
 
 std::uint64_t plan_prune(const PruneVerbConfig& c, Json& settings, const ModelSource& model, std::int64_t vocab,
-                         std::int64_t longest, Bytes memory) {
+                         const ExampleSizes& examples, Bytes memory) {
   PlanRequest request = plan_request(model, c.compute, memory);
   request.all_tokens = true;
+  request.cached_tokens = examples.cached;
+  request.example_bytes = examples.bytes;
   // With fewer tokens the model as it is given is only measured.
   const MethodPlan first = plan_masks(request, 1, measured_length(request.shape.context), 0);
   request.shape.vocab = vocab;
@@ -106,7 +108,7 @@ std::uint64_t plan_prune(const PruneVerbConfig& c, Json& settings, const ModelSo
   const std::int64_t window = settings["window_length"];
   std::int64_t masks = is_open ? masks_that_fill(window) : std::max<std::int64_t>(1, c.prune.masks_together);
   const auto plan_with = [&](std::int64_t together) {
-    const std::int64_t of_examples = c.has_examples() ? 2 * std::max(kPackedTokens, longest) : 0;
+    const std::int64_t of_examples = c.has_examples() ? 2 * std::max(kPackedTokens, examples.longest) : 0;
     return plan_masks(request, 1, std::max(together * window, of_examples), beside);
   };
   MethodPlan plan = plan_with(masks);

@@ -8,10 +8,17 @@ namespace frugal {
 // That a run keeps, see keep_kernels: each model on the way has its own, which the next one does not need.
 inline constexpr int kPruningKernels = 96;
 
+// Of --data and --eval where they are examples.
+struct ExampleSizes {
+  std::int64_t longest = 0, pruned_on = 0;  // tokens of an example, of all that are pruned on
+  std::int64_t cached = 0;                  // of answers that are written at once
+  std::uint64_t bytes = 0;                  // of all examples in memory
+};
+
 // Its peak in bytes, of masks, what is measured and what is refitted. settings: with what --budget says filled in; gets
-// "choices", and "masks_together" where that is open: as many as fit. vocab: tokens that are kept; longest: tokens of
-// the longest example. memory: 0 is no limit. Error(Exit::budget).
+// "choices", and "masks_together" where that is open: as many as fit. vocab: tokens that are kept.
+// memory: 0 is no limit. Error(Exit::budget).
 std::uint64_t plan_prune(const PruneVerbConfig& c, Json& settings, const ModelSource& model, std::int64_t vocab,
-                         std::int64_t longest, Bytes memory);
+                         const ExampleSizes& examples, Bytes memory);
 
 }  // namespace frugal

@@ -17,6 +17,7 @@
 #include "frugal/verbs/common/inspect_data.h"
 #include "frugal/verbs/common/kept_vocabulary.h"
 #include "frugal/verbs/common/model_out.h"
+#include "frugal/verbs/common/plan_request.h"
 #include "frugal/verbs/prune/config.h"
 #include "frugal/verbs/prune/limits.h"
 #include "frugal/verbs/prune/plan.h"
@@ -34,15 +35,13 @@ Budget budget_of(const std::string& name, std::int64_t context) {
   return {200, 32, std::min<std::int64_t>(256, context)};
 }
 
-struct ExampleSizes {
-  std::int64_t longest = 0, pruned_on = 0;  // tokens of an example, of all that are pruned on
-};
-
 // Of --data as examples of the model that masks are of. Error: a file or a record that does not serve.
-ExampleSizes sizes_of_examples(const PruneVerbConfig& c, const ModelSource& model) {
+ExampleSizes sizes_of_examples(const PruneVerbConfig& c, const ModelSource& model, bool writes_answers) {
   const auto tokenizer = model.tokenizer();
   std::vector<std::int64_t> sizes;  // those of --data, then those of --eval
   std::size_t of_data = 0;
+  std::int64_t cached = 0;
+  std::uint64_t bytes = 0;
   const auto read = [&](const auto& load) {
     for (const std::string& path : {c.data, c.eval}) {
       if (!path.empty()) load(path);
@@ -52,29 +51,47 @@ ExampleSizes sizes_of_examples(const PruneVerbConfig& c, const ModelSource& mode
   if (c.task.labels.empty()) {
     const SequenceTask task(c.sequences(), *tokenizer, model.chat_template(), model.shape().context);
     read([&](const std::string& path) {
-      for (const Sequence& sequence : task.load(path).sequences)
+      const SequenceDataset found = task.load(path);
+      bytes += kept_bytes(found, found.sequences.size());
+      for (const Sequence& sequence : found.sequences)
         sizes.push_back(static_cast<std::int64_t>(sequence.tokens.size()));
+      if (writes_answers)
+        cached = std::max(cached, cached_tokens(model, found, *tokenizer, c.answers, kAnswersTogether));
     });
   } else {
     const PromptTask task(c.task, *tokenizer);
     std::size_t option = 0;  // label words of several tokens all branch from their prompt
     for (const auto& tokens : task.options()) option = task.has_single_token_options() ? 1 : option + tokens.size();
     read([&](const std::string& path) {
-      for (const Example& example : task.encode(read_records(path, c.task.columns)).examples)
+      const Dataset found = task.load(path, c.task.columns, 0);
+      bytes += kept_bytes(found, found.examples.size());
+      for (const Example& example : found.examples)
         sizes.push_back(static_cast<std::int64_t>(example.prompt.size() + option));
     });
   }
   if (c.eval.empty()) of_data = sizes.size() - std::max<std::size_t>(1, sizes.size() / 10);
   const auto end_of_data = sizes.begin() + static_cast<std::ptrdiff_t>(of_data);
-  return {*std::max_element(sizes.begin(), sizes.end()), std::accumulate(sizes.begin(), end_of_data, std::int64_t{0})};
+  return {*std::max_element(sizes.begin(), sizes.end()), std::accumulate(sizes.begin(), end_of_data, std::int64_t{0}),
+          cached, bytes};
 }
 
 // How --data is read, and what masks may be judged by.
 void settle_data(const Settings& given, PruneVerbConfig& c, Json& settings) {
   const std::string utility = settings.value("utility", std::string("nll"));
-  if (c.task.labels.empty() && utility != "nll" && utility != "ppl")
+  const bool is_metric = utility != "nll" && utility != "ppl", writes = writes_answers(c, utility);
+  if (is_metric && !c.has_examples())
+    throw Error(Exit::usage, "--utility is " + utility + ", but --data is text",
+                "--data with examples, or --utility nll");
+  if (is_metric && c.task.labels.empty() && !writes)
     throw Error(Exit::usage, "--utility is " + utility + ", but there are no --labels",
                 "--labels with the words that are scored, or --utility nll");
+  if (is_metric && !c.task.labels.empty() && (utility == "exact_match" || utility == "rougeL"))
+    throw Error(Exit::usage, "--utility is " + utility + ", but with --labels no answers are written",
+                "--utility accuracy");
+  if (writes && c.sequence.loss_on != "answers")
+    throw Error(Exit::usage, "--utility is " + utility + " of answers, but --loss-on is " + c.sequence.loss_on,
+                "leave --loss-on out");
+  if (!writes) refuse_flags(given, {"match", "max_new_tokens"}, "--utility is " + utility + ", which needs no answers");
   if (!c.has_examples()) return refuse_data_flags(given, "--data is text");
   refuse_flags(given, {"eval_windows", "race_tolerance", "design"},
                "--data is examples, which are not cut into windows");
@@ -121,7 +138,7 @@ Checked check(const Settings& given) {
   if (!c.prune.vocabulary_from.empty())
     smaller = with_vocabulary(model, kept_vocabulary(*model, c.prune.vocabulary_from));
   ExampleSizes examples;
-  if (c.has_examples()) examples = sizes_of_examples(c, *smaller);
+  if (c.has_examples()) examples = sizes_of_examples(c, *smaller, writes_answers(c, settings.value("utility", "")));
   if (c.prune.sparsity > 0) {
     const auto tokens =
         c.has_examples() ? examples.pruned_on
@@ -132,8 +149,8 @@ Checked check(const Settings& given) {
     if (c.refit.windows > 0) require_windows(tokens, c.refit.windows, window, has_bos, "--reconstruct-windows");
   }
   settle_model_out(settings, c.prune.marks());
-  const std::uint64_t peak = plan_prune(c, settings, *model, smaller->shape().vocab, examples.longest,
-                                        from_json<RunConfig>(given.values()).memory);
+  const std::uint64_t peak =
+      plan_prune(c, settings, *model, smaller->shape().vocab, examples, from_json<RunConfig>(given.values()).memory);
   Checked checked{settings};
   checked.facts["plan"] = {{"peak", peak}};
   checked.show = [=] {

@@ -66,12 +66,12 @@ struct PruneTexts {
 inline void require_windows(std::int64_t all, std::int64_t count, std::int64_t length, bool has_bos,
                             const std::string& option) {
   const std::int64_t own = length - (has_bos ? 1 : 0);
-  if (all >= count * own) return;
+  if (count <= all / own) return;
   const std::string has = "the text that is pruned on has " + std::to_string(all) + " tokens, ";
   if (all < own)
     throw Error(Exit::input, has + "a window takes " + std::to_string(own),
                 "give a longer --data, or a smaller --window-length");
-  throw Error(Exit::input, has + std::to_string(count) + " windows take " + std::to_string(count * own),
+  throw Error(Exit::input, has + std::to_string(count) + " windows take more: " + std::to_string(own) + " each",
               "give a longer --data, or " + option + " " + std::to_string(all / own));
 }
 

@@ -14,7 +14,7 @@ GenerationOptions generation_options(const SamplingConfig& config, const Session
   options.sampling.top_k = config.top_k;
   options.sampling.top_p = config.top_p;
   options.sampling.seed = static_cast<std::uint64_t>(config.seed);
-  options.stop_tokens = stop_tokens(session);
+  options.stop_tokens = stop_tokens(*session.source, *session.tokenizer);
   return options;
 }
 

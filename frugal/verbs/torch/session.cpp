@@ -43,13 +43,13 @@ double Session::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
 }
 
-std::vector<std::int32_t> stop_tokens(const Session& session) {
+std::vector<std::int32_t> stop_tokens(const ModelSource& model, const Tokenizer& tokenizer) {
   std::vector<std::int32_t> stops;
-  const Json ends = session.source->generation_config().value("eos_token_id", Json());
+  const Json ends = model.generation_config().value("eos_token_id", Json());
   for (const Json& end : ends.is_array() ? ends : Json::array({ends})) {
     if (end.is_number_integer()) stops.push_back(end.get<std::int32_t>());
   }
-  if (const std::int32_t eos = session.tokenizer->model().eos; eos >= 0) stops.push_back(eos);
+  if (const std::int32_t eos = tokenizer.model().eos; eos >= 0) stops.push_back(eos);
   return stops;
 }
 

@@ -46,8 +46,9 @@ std::uint64_t peak_rss_bytes();
 Compute compute_of(const ComputeConfig& config);
 // A team of the size asked for, or that a plan counted; else of one a core, and of more beside busy neighbours.
 Threads::Crowd crowd(std::int64_t wish, bool has_budget);
-int thread_count(std::int64_t wish);                            // 0: one a core
-std::vector<std::int32_t> stop_tokens(const Session& session);  // that end what the model writes
-void print_line(std::string_view line);                         // to stdout, flushed
+int thread_count(std::int64_t wish);  // 0: one a core
+std::vector<std::int32_t> stop_tokens(const ModelSource& model,
+                                      const Tokenizer& tokenizer);  // that end what the model writes
+void print_line(std::string_view line);                             // to stdout, flushed
 
 }  // namespace frugal

@@ -15,6 +15,7 @@ class TeacherModel {
  public:
   // threads: those of the model that learns.
   TeacherModel(const DistillConfig& config, Threads& threads, Compute compute);
+  const ModelSource& source() const { return *source_; }
   const std::string& sha256() const { return sha256_; }  // of the files that hold its weights
 
   // What says its words from now on: the model itself, or the file at `path`, which is written first unless it is

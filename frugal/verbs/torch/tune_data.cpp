@@ -38,7 +38,7 @@ std::unique_ptr<Objective> TuneData::open(const std::string& path, std::int64_t 
   Split& split = *splits_.emplace_back(std::make_unique<Split>());
   if (prompts_) {
     split.labelled = take_examples(config_.task, path, limit, [&] {
-      return prompts_->encode(read_records(path, config_.task.columns, static_cast<std::size_t>(limit)));
+      return prompts_->load(path, config_.task.columns, static_cast<std::size_t>(limit));
     });
     return std::make_unique<LabelLoss>(session_.decoder, *prompts_, split.labelled, config_.balance);
   }
@@ -53,7 +53,7 @@ std::unique_ptr<Objective> TuneData::open(const std::string& path, std::int64_t 
     ManyOptions generation;
     generation.max_new_tokens = config_.answers.max_new_tokens;
     generation.together = kAnswersTogether;
-    generation.stop_tokens = stop_tokens(session_);
+    generation.stop_tokens = stop_tokens(*session_.source, *session_.tokenizer);
     return std::make_unique<GeneratedAnswers>(session_.decoder, *session_.tokenizer, split.sequences,
                                               parse_match(config_.answers.match), generation);
   }

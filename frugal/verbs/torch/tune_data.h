@@ -28,6 +28,7 @@ class TuneData {
   void take_reference(const WeightView& start, const std::filesystem::path& path, const SnapshotInfo& info);
   // Of distill: makes the teacher ready for these examples, by the file at `path` where it is stored.
   bool has_teacher() const { return teacher_ != nullptr; }
+  const ModelSource& teacher_source() const { return teacher_->source(); }
   const std::string& teacher_sha256() const { return teacher_->sha256(); }
   void take_teacher(const std::filesystem::path& path, const std::vector<bool>& needed,
                     const std::function<void()>& guard);

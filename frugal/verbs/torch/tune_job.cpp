@@ -13,6 +13,7 @@
 #include "frugal/train/schedule.h"
 #include "frugal/train/tuner_registry.h"
 #include "frugal/tune/registry.h"
+#include "frugal/verbs/torch/base_record.h"
 
 namespace frugal {
 
@@ -39,7 +40,9 @@ TuneJob::TuneJob(const Json& settings, const JobContext& context)
                                        config_.balance);
   data_.set_guard([this] { guard_.check("judging examples"); });
   guard_.check("the model");
-  if (context.record != nullptr && data_.has_teacher()) require_teacher(*context.record);
+  if (context.record == nullptr) return;
+  require_metadata(*context.record, "base", *session_.source);
+  if (data_.has_teacher()) require_teacher(*context.record);
 }
 
 std::string TuneJob::budget_fix() const { return kBudgetFix; }
@@ -51,21 +54,21 @@ Json TuneJob::describe(Json& settings) {
     settings[file] = fs::absolute(settings[file].get<std::string>()).lexically_normal().string();
   }
   Json files = data_.record();
+  for (Json& file : files) file["path"] = fs::absolute(file["path"].get<std::string>()).lexically_normal().string();
   for (const InputFile& file : methods().at(config_.method).input_files(settings)) {
     files[file.name] = {{"path", file.path}, {"sha256", sha256_file(file.path)}};
     if (!file.setting.empty()) settings[file.setting] = file.value;
   }
   Json description = {
-      {"base", {{"path", settings["model"]}, {"format", session_.source->format()}, {"sha256", base_sha256_}}},
-      {"data", files["data"]},
-      {"files", files}};
+      {"base", model_record(*session_.source, base_sha256_)}, {"data", files["data"]}, {"files", files}};
   if (!chosen_.is_null()) description["chosen"] = chosen_;
-  if (data_.has_teacher()) description["teacher"] = {{"path", settings["teacher"]}, {"sha256", data_.teacher_sha256()}};
+  if (data_.has_teacher()) description["teacher"] = model_record(data_.teacher_source(), data_.teacher_sha256());
   return description;
 }
 
 // Error(Exit::input): the teacher is not the one the run began with.
 void TuneJob::require_teacher(const Json& record) const {
+  require_metadata(record, "teacher", data_.teacher_source());
   const Json known = record.value("teacher", Json::object());
   const auto began = known.is_object() ? known.value("sha256", Json()) : Json();
   if (!began.is_string() || began == data_.teacher_sha256()) return;

@@ -1,6 +1,10 @@
 #include "frugal/formats/records/records.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "frugal/base/error.h"
 
@@ -125,6 +129,56 @@ TEST(Records, LimitAndEndings) {
   EXPECT_THROW(read_records("/nonexistent.jsonl"), Error);
   EXPECT_THROW(read_records("/"), Error);
   EXPECT_THROW(read_records("x.parquet"), Error);
+}
+
+// One at a time they are the records that are read together, of any format and with any limit; errors are the same.
+TEST(EachRecord, GivesWhatIsReadTogether) {
+  std::string name = testing::TempDir() + "frugal-records-XXXXXX";
+  ASSERT_NE(::mkdtemp(name.data()), nullptr);
+  const std::filesystem::path folder = name;
+  const std::pair<const char*, std::string> files[] = {
+      {"a.jsonl",
+       "\xEF\xBB\xBF{\"text\":\"a\",\"label\":1}\n\n{\"label\":2,\"more\":\"x\",\"text\":\"b\"}\r\n{\"text\":\"c\"}"},
+      {"b.csv", "text,label\n\"a\nb\",1\nc,2\n"},
+      {"c.tsv", "text\tlabel\na\t1\nb\t2\n\nc\t3\n"},
+      {"d.jsonl", "{\"text\":\"a\"}\n{\"text\":"},
+      {"e.csv", "text,label\na,1\nb\n"},
+      {"f.jsonl", "{\"text\":\"a\"}\n{\"text\":\"\xFF\"}\n"},
+      {"empty.jsonl", ""},
+      {"blank.tsv", "\n\n"}};
+  for (const auto& [file, text] : files) {
+    std::ofstream(folder / file, std::ios::binary) << text;
+    for (const std::size_t limit : {0, 1, 2}) {
+      std::vector<Record> rows;
+      std::vector<std::string> columns;
+      std::string together = "none", one_by_one = "none";
+      Records read;
+      try {
+        read = read_records(folder / file, {}, limit);
+      } catch (const Error& error) {
+        together = error.what();
+      }
+      try {
+        each_record(folder / file, {}, limit, [&](Records& one) {
+          ASSERT_EQ(one.rows.size(), 1u);
+          rows.push_back(std::move(one.rows[0]));
+          columns = one.columns;
+        });
+      } catch (const Error& error) {
+        one_by_one = error.what();
+      }
+      EXPECT_EQ(one_by_one, together) << file;
+      if (together != "none") continue;
+      ASSERT_EQ(rows.size(), read.rows.size()) << file << " limit " << limit;
+      EXPECT_EQ(columns, read.columns);
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        EXPECT_EQ(rows[i].line, read.rows[i].line);
+        EXPECT_EQ(rows[i].values, read.rows[i].values);
+      }
+    }
+  }
+  EXPECT_EQ(count_lines(folder / "a.jsonl"), 3u);
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

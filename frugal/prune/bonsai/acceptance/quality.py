@@ -48,7 +48,7 @@ def rows_of(runner, given, method, seed, dense, texts):
             row.update({kind + ("_other" if text == "other" else ""): losses[text] - dense[text] for text in texts})
 
         add("reconstructed", runner.losses(found["model"], small, texts))
-        if seed in given.adapt_seeds.split(","):
+        if seed in given.adapt_seeds.split(",") and method in given.adapt_methods.split(","):
             add("adapted", adapted(runner, found["model"], small, given.valid, texts))
         yield row
 

@@ -42,6 +42,7 @@ def main():
     parser.add_argument("--methods", default=",".join(quality.METHODS))
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--adapt-seeds", default="1", help="0: none")
+    parser.add_argument("--adapt-methods", default=",".join(quality.METHODS))
     parser.add_argument("--budget", default="quick")
     given = parser.parse_args()
     given.valid = str(pathlib.Path(given.text) / "valid.txt")

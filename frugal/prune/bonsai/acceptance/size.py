@@ -1,5 +1,6 @@
 """The same bytes by quantisation alone, by pruning alone, and by both: quality against bytes and tokens a second."""
-DTYPES = ["bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0"]
+DTYPES = ["bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0"]  # of the whole model
+PRUNED_DTYPES = ["bf16", "q8_0", "q6_k", "q4_k_m"]
 PROMPT = "The history of the city begins"
 
 
@@ -18,7 +19,7 @@ def run(runner, given, texts):
             sources[f"pruned {goal}, adapted"] = runner.work / f"{name}-adapted"
     rows = []
     for label, source in sources.items():
-        for dtype in DTYPES:
+        for dtype in DTYPES if label == "whole" else PRUNED_DTYPES:
             stem = f"{label.replace(' ', '-').replace(',', '')}-{dtype}"
             file = runner.work / f"{stem}.gguf"
             if not file.exists():

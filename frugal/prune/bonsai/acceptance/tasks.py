@@ -4,7 +4,7 @@ import json
 import pathlib
 import random
 
-STEPS = 60
+STEPS = 40
 
 
 def write(path, rows):

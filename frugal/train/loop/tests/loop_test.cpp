@@ -157,7 +157,7 @@ TEST_F(LoopTest, PutsTheBestStepBack) {
   ASSERT_EQ(run({{"out", at("r")}, {"eval_every", 1}}), 0);
   double highest = -1;
   std::int64_t step = 0;
-  for (const Json& event : read_events(folder_ / "r/events.jsonl")) {
+  for (const Json& event : read_events(folder_ / "r/events.jsonl").events) {
     if (event["event"] == "eval" && event["height"] > highest) highest = event["height"], step = event["step"];
   }
   const Json results = record("r")["results"];
@@ -273,7 +273,7 @@ TEST_F(LoopTest, RefusesAnotherActionsRun) {
 TEST_F(LoopTest, KeepsItsFiguresInTheLog) {
   ASSERT_EQ(run({{"out", at("r")}}), 0);
   std::size_t figures = 0;
-  for (const Json& event : read_events(folder_ / "r/events.jsonl")) {
+  for (const Json& event : read_events(folder_ / "r/events.jsonl").events) {
     if (event["event"] != "figure") continue;
     ++figures;
     EXPECT_EQ(event["series"][0]["y"].size(), event["step"].get<std::size_t>());

@@ -132,8 +132,10 @@ TEST(RunFolder, RefusesWhatIsNoRun) {
     write_file(folder / "run.json", text);
     expect_has(error_of([&] { RunFolder::resume(folder.path()); }), "not the record of a run");
   }
-  write_file(folder / "run.json", R"({"format": 2})");
-  expect_has(error_of([&] { RunFolder::resume(folder.path()); }), "has format 2, this program knows 1");
+  write_file(folder / "run.json", R"({"format": 3})");
+  expect_has(error_of([&] { RunFolder::resume(folder.path()); }), "has format 3, this program knows 2");
+  write_file(folder / "run.json", R"({"format": 0})");
+  expect_has(error_of([&] { RunFolder::resume(folder.path()); }), "its \"format\" is 0");
   EXPECT_FALSE(fs::exists(folder / "lock"));
   fs::remove(folder / "run.json");
   ASSERT_EQ(::mkfifo((folder / "run.json").c_str(), 0600), 0);
@@ -158,7 +160,7 @@ TEST(RunFolder, NamesBothBases) {
 TEST(EventLog, GoesOnBehindTheLastWholeLine) {
   const TemporaryFolder folder;
   const auto path = folder / "events.jsonl";
-  EXPECT_TRUE(read_events(path).empty());
+  EXPECT_TRUE(read_events(path).events.empty());
   {
     EventLog log(path);
     for (int i = 0; i < 3; ++i) log.append({{"event", "step"}, {"step", i}});
@@ -166,12 +168,97 @@ TEST(EventLog, GoesOnBehindTheLastWholeLine) {
   const std::string whole = read_file(path);
   for (std::size_t cut = 1; cut < 20; ++cut) {
     write_file(path, whole.substr(0, whole.size() - cut));
-    EXPECT_EQ(read_events(path).size(), 2u);
+    EXPECT_EQ(read_events(path).events.size(), 2u);
+    EXPECT_EQ(read_events(path).damaged_line, 0u) << "a killed process";
     EventLog(path).append({{"event", "again"}});
-    const auto events = read_events(path);
+    const auto events = read_events(path).events;
     ASSERT_EQ(events.size(), 3u);
-    EXPECT_EQ(events[2]["event"], "again");
+    EXPECT_EQ(events[2], (Json{{"event", "again"}})) << "without the checksum";
   }
+}
+
+// Any byte that changes, any line that goes or moves is found at its place.
+TEST(EventLog, NamesTheFirstDamagedLine) {
+  const TemporaryFolder folder;
+  const auto path = folder / "events.jsonl";
+  {
+    EventLog log(path);
+    for (int i = 0; i < 4; ++i) log.append({{"event", "eval"}, {"step", i}, {"accuracy", 0.25 * i}});
+  }
+  const std::string whole = read_file(path);
+  EXPECT_EQ(read_events(path).damaged_line, 0u);
+  std::size_t line = 1;
+  for (std::size_t at = 0; at + 1 < whole.size(); ++at) {  // the last line feed alone is one of a torn line
+    for (const int bit : {0, 2, 6}) {
+      std::string text = whole;
+      text[at] = static_cast<char>(text[at] ^ 1 << bit);
+      write_file(path, text);
+      const ReadEvents read = read_events(path);
+      EXPECT_EQ(read.damaged_line, line) << "byte " << at << " bit " << bit;
+      EXPECT_EQ(read.events.size(), line - 1);
+    }
+    line += whole[at] == '\n';
+  }
+  const std::size_t second = whole.find('\n') + 1, third = whole.find('\n', second) + 1;
+  write_file(path, whole.substr(0, second) + whole.substr(third));
+  EXPECT_EQ(read_events(path).damaged_line, 2u) << "a line is missing";
+  write_file(path, whole.substr(second, third - second) + whole);
+  EXPECT_EQ(read_events(path).damaged_line, 1u) << "one is in another place";
+  write_file(path, "{\"event\":\"step\",\"step\":1}\nnothing\n");
+  EXPECT_EQ(read_events(path, false).damaged_line, 2u) << "a run of before there were checksums";
+  EXPECT_EQ(read_events(path, false).events.size(), 1u);
+}
+
+// Every digit of a record counts; what somebody has looked at is believed.
+TEST(RunFolder, RefusesARecordThatChanged) {
+  const TemporaryFolder folder;
+  RunFolder::create(folder / "run", kDescription).keep();
+  const fs::path path = folder / "run/run.json";
+  const std::string whole = read_file(path);
+  std::size_t tried = 0;
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    for (const int bit : {0, 1, 3}) {
+      std::string text = whole;
+      text[at] = static_cast<char>(text[at] ^ 1 << bit);
+      const Json there = Json::parse(text, nullptr, false);
+      if (there == Json::parse(whole)) continue;  // white space
+      ++tried;
+      write_file(path, text);
+      EXPECT_THROW(RunFolder::resume(folder / "run"), Error) << "byte " << at << " bit " << bit << text;
+    }
+  }
+  EXPECT_GT(tried, whole.size());
+  std::string edited = whole;
+  edited.replace(edited.find("\"steps\": 10"), 11, "\"steps\": 20");
+  write_file(path, edited);
+  expect_has(error_of([&] { RunFolder::read_record(folder / "run"); }), "is damaged or was edited");
+  {
+    RunFolder run = RunFolder::resume(folder / "run", Damage::trusted);
+    EXPECT_EQ(run.record()["settings"]["steps"], 20);
+    run.set_status(RunStatus::running);
+  }
+  EXPECT_EQ(RunFolder::read_record(folder / "run")["settings"]["steps"], 20) << "from then on it is whole";
+  Json without = Json::parse(whole);
+  without.erase("checksum");
+  write_file(path, without.dump());
+  expect_has(error_of([&] { RunFolder::read_record(folder / "run"); }), "its checksum is missing");
+  without["format"] = 1;  // as runs were before there was one
+  write_file(path, without.dump());
+  RunFolder old = RunFolder::resume(folder / "run");
+  EXPECT_FALSE(old.has_checksums());
+  old.set_status(RunStatus::interrupted);
+  EXPECT_FALSE(RunFolder::read_record(folder / "run").contains("checksum"));
+}
+
+TEST(RunFolder, SaysThatItWasRemoved) {
+  const TemporaryFolder folder;
+  RunFolder run = RunFolder::create(folder / "run", kDescription);
+  run.keep();
+  fs::rename(folder / "run", folder / "elsewhere");
+  expect_has(error_of([&] { run.set_status(RunStatus::done); }), "removed or replaced");
+  EXPECT_FALSE(fs::exists(folder / "run"));
+  RunFolder::create(folder / "run", kDescription).keep();
+  expect_has(error_of([&] { run.set_status(RunStatus::done); }), "removed or replaced");
 }
 
 TEST(Machine, IsDescribed) {

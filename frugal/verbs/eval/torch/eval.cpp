@@ -24,7 +24,7 @@ namespace {
 Json classify(Session& session, const EvalConfig& config, BudgetGuard& guard) {
   const PromptTask task(config.task, *session.tokenizer);
   const Dataset data = take_examples(config.task, config.data, config.limit, [&] {
-    return task.encode(read_records(config.data, config.task.columns, static_cast<std::size_t>(config.limit)));
+    return task.load(config.data, config.task.columns, static_cast<std::size_t>(config.limit));
   });
   const Evaluation found = evaluate(session.decoder, session.view, task, data.examples, "examples", config.batch,
                                     [&] { guard.check("a batch"); });
@@ -69,7 +69,7 @@ Json complete(Session& session, const EvalConfig& config, BudgetGuard& guard) {
     ManyOptions generation;
     generation.max_new_tokens = answers.max_new_tokens;
     generation.together = together;
-    generation.stop_tokens = stop_tokens(session);
+    generation.stop_tokens = stop_tokens(*session.source, *session.tokenizer);
     GeneratedAnswers objective(session.decoder, *session.tokenizer, data, parse_match(answers.match), generation);
     result = evaluate(objective);
     result["match"] = answers.match;

@@ -7,8 +7,10 @@
 #include "frugal/base/error.h"
 #include "frugal/base/interrupt.h"
 #include "frugal/base/philox.h"
+#include "frugal/train/objective/generated_answers.h"
 #include "frugal/train/objective/label_loss.h"
 #include "frugal/train/objective/sequence_loss.h"
+#include "frugal/verbs/torch/session.h"
 
 namespace frugal {
 namespace {
@@ -39,8 +41,15 @@ void pick(Data& from, const std::vector<std::uint32_t>& chosen, Data& to) {
 
 }  // namespace
 
-DataTask::DataTask(const PruneVerbConfig& config, const ModelSource& model, std::uint64_t seed)
-    : config_(config), seed_(seed), chat_template_(model.chat_template()), tokenizer_(model.tokenizer()) {
+DataTask::DataTask(const PruneVerbConfig& config, const std::string& utility, const ModelSource& model,
+                   std::uint64_t seed)
+    : config_(config),
+      utility_(utility),
+      writes_(writes_answers(config, utility)),
+      seed_(seed),
+      chat_template_(model.chat_template()),
+      tokenizer_(model.tokenizer()),
+      stop_tokens_(stop_tokens(model, *tokenizer_)) {
   if (config.task.labels.empty())
     sequences_.emplace(config.sequences(), *tokenizer_, chat_template_, model.shape().context);
   else
@@ -57,7 +66,7 @@ DataTask::DataTask(const PruneVerbConfig& config, const ModelSource& model, std:
 DataTask::Data DataTask::load(const std::string& path) const {
   Data data;
   if (prompts_)
-    data.labelled = prompts_->encode(read_records(path, config_.task.columns));
+    data.labelled = prompts_->load(path, config_.task.columns, 0);
   else
     data.sequences = sequences_->load(path);
   return data;
@@ -65,7 +74,13 @@ DataTask::Data DataTask::load(const std::string& path) const {
 
 std::unique_ptr<Objective> DataTask::objective(Model& model, const Data& data) const {
   if (prompts_) return std::make_unique<LabelLoss>(model, *prompts_, data.labelled, false);
-  return std::make_unique<SequenceLoss>(model, data.sequences.sequences);
+  if (!writes_) return std::make_unique<SequenceLoss>(model, data.sequences.sequences);
+  ManyOptions generation;
+  generation.max_new_tokens = config_.answers.max_new_tokens;
+  generation.together = kAnswersTogether;
+  generation.stop_tokens = stop_tokens_;
+  return std::make_unique<GeneratedAnswers>(model, *tokenizer_, data.sequences, parse_match(config_.answers.match),
+                                            generation);
 }
 
 std::unique_ptr<Objective> DataTask::drawn(Model& model, std::uint64_t round) {

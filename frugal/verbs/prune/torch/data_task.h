@@ -12,8 +12,9 @@ namespace frugal {
 
 class DataTask : public PruneTask {
  public:
-  // model: whose tokenizer and chat template read the data. Error: see PromptTask and SequenceTask.
-  DataTask(const PruneVerbConfig& config, const ModelSource& model, std::uint64_t seed);
+  // model: whose tokenizer and chat template read the data. utility: what masks are judged by, empty where there are
+  // none; one that needs answers is measured, too. Error: see PromptTask, SequenceTask and answer_examples.
+  DataTask(const PruneVerbConfig& config, const std::string& utility, const ModelSource& model, std::uint64_t seed);
 
   std::vector<double> metric(PruneModel& model, const std::string& name, std::uint64_t round,
                              const std::vector<ModelMask>& masks) override;
@@ -21,7 +22,7 @@ class DataTask : public PruneTask {
   // Metrics on what is measured, see Objective::evaluate; which of them says most of the task.
   Json measure(Model& model, const WeightView& view);
   double targets() const;  // tokens of answers that are measured; 0: labels, of which whole words count
-  std::string metric_name() const { return prompts_ ? "accuracy" : "perplexity"; }
+  std::string metric_name() const { return prompts_ ? "accuracy" : writes_ ? utility_ : "perplexity"; }
   // Of the examples that are pruned on, one after the other.
   std::vector<std::int32_t> tokens() const;
 
@@ -38,9 +39,12 @@ class DataTask : public PruneTask {
   std::vector<double> means(PruneModel& model, Objective& on, const std::vector<ModelMask>& masks, bool errors) const;
 
   const PruneVerbConfig config_;
+  const std::string utility_;
+  const bool writes_;  // answers are written
   const std::uint64_t seed_;
   const std::string chat_template_;
   std::unique_ptr<Tokenizer> tokenizer_;
+  std::vector<std::int32_t> stop_tokens_;
   std::optional<PromptTask> prompts_;
   std::optional<SequenceTask> sequences_;
   Data train_, eval_, part_;

@@ -22,6 +22,7 @@
 #include "frugal/verbs/prune/texts.h"
 #include "frugal/verbs/prune/torch/data_task.h"
 #include "frugal/verbs/prune/torch/pictures.h"
+#include "frugal/verbs/torch/base_record.h"
 #include "frugal/verbs/torch/session.h"
 #include "frugal/verbs/torch/write_model.h"
 
@@ -34,6 +35,7 @@ class PruneJob : public Job {
  public:
   PruneJob(const Json& settings, const JobContext& context)
       : config_(from_json<PruneVerbConfig>(settings)),
+        utility_(settings.value("utility", std::string())),
         seed_(static_cast<std::uint64_t>(context.run.seed)),
         threads_(thread_count(config_.compute.threads), single_threaded_torch,
                  crowd(config_.compute.threads, context.run.memory.count > 0)),
@@ -42,7 +44,7 @@ class PruneJob : public Job {
                                                      : kept_vocabulary(*given_, config_.prune.vocabulary_from)),
         source_(words_.kept.empty() ? given_ : with_vocabulary(given_, words_)),
         tokenizer_(source_->tokenizer()),
-        task_(config_.has_examples() ? std::make_unique<DataTask>(config_, *source_, seed_) : nullptr),
+        task_(config_.has_examples() ? std::make_unique<DataTask>(config_, utility_, *source_, seed_) : nullptr),
         texts_(task_ ? PruneTexts(task_->tokens())
                      : PruneTexts(config_, measured_length(given_->shape().context), *tokenizer_,
                                   has_fewer_tokens() ? given_->tokenizer().get() : nullptr)),
@@ -50,12 +52,12 @@ class PruneJob : public Job {
             choices_of(settings.value("choices", Json::object()).value("as_given", Json::object())).file_window),
         model_(source_, config_.compute.weight_type(), compute_of(config_.compute), threads_, texts_.tokens,
                tokenizer_->model().add_bos ? tokenizer_->model().bos : -1, choices_of(settings).file_window) {
+    if (context.record != nullptr) require_metadata(*context.record, "base", *given_);
     if (config_.prune.sparsity == 0) return;
     PrunerRegistry registry;
     register_pruners(registry);
-    const std::string regression = settings.value("regression", std::string("none")),
-                      utility = settings.value("utility", std::string());
-    if (regression != "none") value_name_ = utility == "nll" || utility == "ppl" ? "loss" : utility;
+    const std::string regression = settings.value("regression", std::string("none"));
+    if (regression != "none") value_name_ = utility_ == "nll" || utility_ == "ppl" ? "loss" : utility_;
     pruner_ = registry.make(config_.method, settings, {model_, config_.prune, seed_, task_.get()});
   }
 
@@ -114,6 +116,7 @@ class PruneJob : public Job {
            " --data train.jsonl --method lora --out tuned\n";
   }
   std::string identity() override { return source_sha256_; }
+  void require_inputs() override { given_->require_unchanged(); }
 
   Json describe(Json& settings) override {
     Json files = Json::object();
@@ -123,8 +126,7 @@ class PruneJob : public Job {
       if (std::string(name) != "model")
         files[name] = {{"path", settings[name]}, {"sha256", sha256_file(settings[name].get<std::string>())}};
     }
-    return {{"base", {{"path", settings["model"]}, {"format", given_->format()}, {"sha256", source_sha256_}}},
-            {"files", files}};
+    return {{"base", model_record(*given_, source_sha256_)}, {"files", files}};
   }
 
   Json evaluate(std::int64_t step, Figures& figures) override {
@@ -205,7 +207,7 @@ class PruneJob : public Job {
     if (window_as_given_ > 0) store.keep_resident(window_as_given_);
     Decoder decoder(store.shape(), threads_, compute_of(config_.compute));
     if (task_) {
-      DataTask task(config_, *given_, seed_);
+      DataTask task(config_, utility_, *given_, seed_);
       targets_ = task.targets();
       return of_task(task.measure(decoder, BaseView(store)), 1);
     }
@@ -260,6 +262,7 @@ class PruneJob : public Job {
                  {config_.refit.reconstruct, config_.refit.compensate});
   }
   const PruneVerbConfig config_;
+  const std::string utility_;
   const std::uint64_t seed_;
   Threads threads_;
   std::shared_ptr<const ModelSource> given_;

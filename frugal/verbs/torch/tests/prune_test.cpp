@@ -251,7 +251,40 @@ TEST_F(Prune, OnATaskMasksAreJudgedByItsMetric) {
   EXPECT_EQ(once.code, 0) << once.out << once.err;
   const Outcome refused = run(prune("--utility accuracy --sparsity 0.4 --masks 8 --out " + at("x")));
   EXPECT_EQ(refused.code, 2);
-  EXPECT_EQ(refused.line()["error"], "--utility is accuracy, but there are no --labels");
+  EXPECT_EQ(refused.line()["error"], "--utility is accuracy, but --data is text");
+}
+
+// Masked models write the answers that they are judged by; what is measured is what eval says.
+TEST_F(Prune, OnATaskMasksAreJudgedByWhatTheyWrite) {
+  std::string lines, last;
+  for (int i = 0; i < 20; ++i) {
+    const std::string line = Json({{"q", std::string(1, static_cast<char>('a' + i * 7 % 26))},
+                                   {"a", std::string(1, static_cast<char>('a' + i * 3 % 26)) + " b"}})
+                                 .dump() +
+                             "\n";
+    (i < 16 ? lines : last) += line;
+  }
+  write_file(folder_ / "qa.jsonl", lines);
+  write_file(folder_ / "model" / "tokenizer_config.json", R"({"eos_token": "no60"})");
+  write_file(folder_ / "last.jsonl", last);
+  const std::string how = " --template '{q} :' --completion a --match contains --max-new-tokens 8 --max-length 32 ",
+                    task = "prune " + at("model") + " --data " + at("qa.jsonl") + " --eval " + at("last.jsonl") + how +
+                           "--windows 2 --window-length 16 --min-neurons 8 --neuron-multiple 8 --weights f32 "
+                           "--threads 1 --quiet --json --masks 8 --step 0.2 --sparsity 0.4 ";
+  const Json as_eval =
+      run("eval " + at("model") + " --data " + at("last.jsonl") + how + "--generate --weights f32 --json").line();
+  for (const std::string utility : {"rougeL", "f1", "exact_match"}) {
+    const Outcome found = run(task + "--utility " + utility + " --out " + at(utility));
+    ASSERT_EQ(found.code, 0) << utility << found.out << found.err;
+    EXPECT_EQ(found.line()["metric"], utility);
+    EXPECT_EQ(found.line()["metric_before"], as_eval[utility]) << as_eval;
+    const Outcome after = run("eval " + at(utility) + " --data " + at("last.jsonl") + how + "--generate --json");
+    EXPECT_NEAR(found.line()["metric_after"].get<double>(), after.line()[utility].get<double>(), 0.3) << "in bf16";
+  }
+  for (const std::string wrong : {"--loss-on all --utility rougeL", "--labels b,c --utility rougeL", "--utility nll"}) {
+    const Outcome refused = run(task + wrong + " --out " + at("no"));
+    EXPECT_EQ(refused.code, 2) << wrong << refused.out;
+  }
 }
 
 // The page shows quality against size and which units went; the folder says which are left.

@@ -40,7 +40,7 @@ class Prune : public OnLetters {
   std::string last_map(const std::string& name) const {
     const std::string events = read_file(folder_ / (name + ".run") / "events.jsonl");
     const std::size_t at = events.rfind("\"head_importance\"");
-    return at == std::string::npos ? "none" : events.substr(at, events.find('\n', at) - at);
+    return at == std::string::npos ? "none" : events.substr(at, events.find(",\"crc\"", at) - at);
   }
   std::string bits(const std::string& model) const { return read_file(folder_ / model / "model.safetensors"); }
 };
