@@ -1,7 +1,7 @@
 # make demo: install what is missing, build, fine-tune a real model on real text. make test: the same set-up, then every test.
 #   TORCH_DIR=/path/to/libtorch   use a LibTorch that is there
 #   JOBS=N                        parallel compilers (each needs up to 1.5 GB); default: the number of cores
-.PHONY: build test demo model docs acceptance fuzz sanitize bench-peers bench-generation setup clean
+.PHONY: build test demo model docs acceptance fuzz torture sanitize bench-peers bench-generation setup clean
 .DEFAULT_GOAL := build
 JOBS ?= $(shell nproc)
 BUILD := build
@@ -34,6 +34,10 @@ sanitize:
 
 # build/docs: a page a verb, and systems.md with all of them.
 docs: build
+
+# Ill-treats every job: kills, full disks, flipped bits, short memory; docs/reliability.md. make torture [ARGS="--minutes 5"].
+torture: build
+	@python3 scripts/torture/torture.py $(BUILD)/bin/frugal $(ARGS)
 
 # The long claims of a system, from frugal/*/NAME/acceptance: make acceptance SYSTEM=swarm [ARGS=...]. Goes on where it stopped.
 acceptance: build

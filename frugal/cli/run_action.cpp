@@ -139,7 +139,7 @@ std::uint64_t measured_peak(const Asked& asked, const Checked& checked) {
 // "--memory 512MiB" that holds `peak`, with room for what a measurement may be wrong by.
 std::string budget_for(std::uint64_t peak) {
   constexpr std::uint64_t kMiB = 1 << 20;
-  return "--memory " + std::to_string((peak + peak / 10) / kMiB + 1) + "MiB";
+  return "--memory " + std::to_string((peak + peak / 10) / kMiB + 3) + "MiB";
 }
 
 // Error(Exit::budget): --memory is less.

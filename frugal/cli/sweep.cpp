@@ -291,7 +291,8 @@ int run_sweep_again(const Asked& asked, const Json& settings) {
   if (code != 0) return code;
   const auto run = from_json<RunConfig>(settings);
   const Json rows = RunFolder::read_record(run.resume.empty() ? run.out : run.resume)["results"]["rows"];
-  const bool is_any_done = std::any_of(rows.begin(), rows.end(), [](const Json& row) { return row["status"] == "done"; });
+  const bool is_any_done =
+      std::any_of(rows.begin(), rows.end(), [](const Json& row) { return row["status"] == "done"; });
   if (is_any_done) return 0;
   warn("none of the " + std::to_string(rows.size()) + " runs ended well");
   return static_cast<int>(Exit::diverged);

@@ -20,6 +20,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import jobs  # noqa: E402
+import machine  # noqa: E402
 import trials  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -45,7 +46,7 @@ def benches(args, folder, pool):
 
 class Tally:
     def __init__(self):
-        self.lock, self.tried, self.failed = threading.Lock(), {}, {}
+        self.lock, self.tried, self.failed, self.skipped = threading.Lock(), {}, {}, {}
 
     def add(self, kind, problem):
         with self.lock:
@@ -61,6 +62,10 @@ def attempt(bench, kind, number, args, folder, tally):
     problem = ""
     try:
         trials.KINDS[kind](bench, place, random.Random(f"{args.seed} {kind} {number}"))
+    except machine.Skipped as reason:
+        tally.skipped[kind] = str(reason)
+        shutil.rmtree(place, ignore_errors=True)
+        return
     except jobs.Failed as error:
         problem = f"{bench.job.name}, trial {number}: {error}"
     except Exception as error:  # of the harness itself
@@ -106,7 +111,8 @@ def main():
     print(f"{'':{width}}  tried  survived")
     for kind in kinds:
         tried, failed = tally.tried.get(kind, 0), len(tally.failed.get(kind, []))
-        print(f"{kind:{width}}  {tried:5}  {tried - failed:8}")
+        skipped = f"  skipped: {tally.skipped[kind]}" if kind in tally.skipped else ""
+        print(f"{kind:{width}}  {tried:5}  {tried - failed:8}{skipped}")
     for kind, problems in tally.failed.items():
         for problem in problems:
             print(f"\n{kind}: {problem}")

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 
+import machine
 from jobs import Failed
 
 REFUSALS = (2, 3, 4)  # usage, input, budget
@@ -256,6 +257,45 @@ def memory_is_short(bench, folder, draw):
     bench.goes_on(folder)
 
 
+def memory_is_planned(bench, folder, draw):
+    """With the least --memory that it asks for it ends well."""
+    refused = bench.run(folder, bench.job.start("refused") + " --memory 1MiB")
+    bench.expect(refused, (4,))
+    asked = re.search(r"--memory (\d+[KMG]iB)", refused.stdout.decode())
+    if asked is None:
+        raise Failed(f"no --memory in what would help: {refused.stdout.decode()}")
+    bench.expect(bench.run(folder, bench.job.start("r") + f" --memory {asked[1]}"), (0,))
+    record = json.loads((folder / bench.job.run_of("r") / "run.json").read_text())
+    most = int(asked[1][:-3]) << {"K": 10, "M": 20, "G": 30}[asked[1][-3]]
+    if record["results"]["peak_rss_bytes"] > most:
+        raise Failed(f"it took {record['results']['peak_rss_bytes']} bytes with --memory {asked[1]}")
+
+
+def memory_group_is_small(bench, folder, draw):
+    """The system ends what takes more than its group may: as kill -9."""
+    with machine.memory_group(draw.randint(20, 200) << 20) as join:
+        done = bench.run(folder, bench.job.start("r"), limit=join)
+    if done.returncode not in (0, -signal.SIGKILL, *REFUSALS):
+        raise Failed(f"a small control group ended it with {done.returncode}")
+    bench.goes_on(folder)
+
+
+def disk_is_small(bench, folder, draw):
+    """A disk that fills up: it says so, and goes on when there is room."""
+    disk = folder / "disk"
+    disk.mkdir()
+    with machine.small_disk(disk, draw.randint(1, 3)) as make_room:
+        for name in bench.inputs:
+            os.symlink(bench.home / name, disk / name)
+        (disk / "ballast").write_bytes(bytes(draw.randint(700, 1000) << 10))
+        done = bench.expect(bench.run(disk, bench.job.start("r")), (0, *REFUSALS))
+        make_room()
+        if done.returncode != 0:
+            bench.goes_on(disk)
+        else:
+            bench.require_same(disk)
+
+
 def models_are_hostile(bench, folder, draw):
     """A model or its data with a few bytes changed: computed or refused, never a crash."""
     shutil.copytree(bench.home / "model", folder / "hostile")
@@ -284,6 +324,9 @@ KINDS = {
     "two processes at one run": two_processes,
     "the run's folder goes away": folder_is_replaced,
     "model or data change in between": inputs_change,
+    "disk is small and fills up": disk_is_small,
     "address space is short (ulimit -v)": memory_is_short,
+    "memory as short as it is planned": memory_is_planned,
+    "memory is short by control group": memory_group_is_small,
     "models with changed bytes": models_are_hostile,
 }

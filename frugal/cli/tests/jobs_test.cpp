@@ -222,16 +222,21 @@ TEST_P(EveryJob, ItsFolderSaysWhatItIs) {
     EXPECT_NE(text.find(heading), std::string::npos) << folder << " has no heading " << heading;
 }
 
-// Runs that have no trial, and why nothing is lost.
+// Runs that have no trial, and why nothing is lost; each is among those that make torture ill-treats.
 TEST(EveryRun, HasATrialOrAnExcuse) {
   const std::map<std::string, std::string> excused = {{"tune", "needs a model: verbs/torch/tests and tune/tests"},
                                                       {"prune", "needs a model: verbs/torch/tests and prune/tests"},
                                                       {"adapt", "needs a model: verbs/torch/tests"},
                                                       {"swarm sweep", "its runs are those of swarm train"}};
+  const std::string tortured = read_file(FRUGAL_SOURCE_DIR "/scripts/torture/jobs.py");
   for (const SystemInfo& system : systems().all()) {
     for (const Action& action : system.actions) {
       const std::string name = std::string(system.name) + (action.name.empty() ? "" : " " + std::string(action.name));
-      if (!action.is_run || !action.trial.empty()) continue;
+      if (!action.is_run) continue;
+      const bool is_example = !fs::exists(fs::path(FRUGAL_SOURCE_DIR) / "frugal" / system.folder);
+      EXPECT_TRUE(is_example || name == "swarm sweep" || tortured.find("\"" + name + " ") != std::string::npos)
+          << "scripts/torture/jobs.py has no job of frugal " << name;
+      if (!action.trial.empty()) continue;
       EXPECT_TRUE(excused.contains(name)) << "frugal " << name << " has no trial, so no test here runs it";
     }
   }

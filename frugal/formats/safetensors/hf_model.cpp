@@ -53,7 +53,7 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
   return files;
 }
 
-constexpr std::uint64_t kMostConfig = 1 << 20, kMostTokenizer = 512 << 20;  // bytes; those of a million entries have 60 MB
+constexpr std::uint64_t kMostConfig = 1 << 20, kMostTokenizer = 512 << 20;  // bytes
 
 class HfModel : public ModelSource {
  public:

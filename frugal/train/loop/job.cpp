@@ -2,9 +2,21 @@
 
 #include <cstdio>
 
+#include "frugal/base/settings.h"
+#include "frugal/base/sha256.h"
 #include "frugal/base/units.h"
 
 namespace frugal {
+
+std::string settings_sha256(const std::string& action, Json settings) {
+  for (const auto& info : describe_fields<RunConfig>()) {
+    if (info.field.name != "seed") settings.erase(std::string(info.field.name));
+  }
+  Sha256 sha;
+  const std::string text = action + settings.dump(-1, ' ', false, Json::error_handler_t::replace);
+  sha.update(text.data(), text.size());
+  return sha.hex();
+}
 
 std::string Job::shown(const Json& evaluation) const {
   std::string line;

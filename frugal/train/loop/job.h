@@ -121,6 +121,10 @@ class Job {
   virtual std::string closing(const Json& results, const RunFolder&) const;
 };
 
+// SHA-256 of what decides a job's steps: its action, its settings, the seed. What is of a process, see RunConfig, is not
+// in it.
+std::string settings_sha256(const std::string& action, Json settings);
+
 // What a job is made from, beside its settings.
 struct JobContext {
   RunConfig run;

@@ -9,8 +9,6 @@
 #include "frugal/base/json_text.h"
 #include "frugal/base/log.h"
 #include "frugal/base/progress.h"
-#include "frugal/base/settings.h"
-#include "frugal/base/sha256.h"
 #include "frugal/core/budget/guard.h"
 #include "frugal/train/run/best.h"
 #include "frugal/train/run/events.h"
@@ -62,7 +60,6 @@ class Loop {
   }
   void restore(const fs::path& snapshot, std::int64_t step);
   void take_events(const RunFolder& folder, std::int64_t taken);
-  void require_header(const RunFolder& folder, const Json& header) const;
   bool offer(const Json& evaluation, std::int64_t step);
   int steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int64_t first);
   void count(bool is_skipped, double value);
@@ -88,14 +85,7 @@ class Loop {
 
 // The run's name for what it began with, the job's own or its settings, and what its settings are.
 void Loop::identify() {
-  Json own = settings_;
-  for (const auto& info : describe_fields<RunConfig>()) {
-    if (info.field.name != "seed") own.erase(std::string(info.field.name));
-  }
-  Sha256 sha;
-  const std::string text = action_ + own.dump(-1, ' ', false, Json::error_handler_t::replace);
-  sha.update(text.data(), text.size());
-  settings_sha256_ = sha.hex();
+  settings_sha256_ = settings_sha256(action_, settings_);
   identity_ = job_.identity();
   if (identity_.empty()) identity_ = settings_sha256_;
 }
@@ -138,23 +128,9 @@ int Loop::start(const fs::path& out) {
   return steps(folder, std::move(log), 0);
 }
 
-// Error(Exit::input): a line that the run needs to go on is damaged.
 void Loop::take_events(const RunFolder& folder, std::int64_t taken) {
-  const ReadEvents read = read_events(folder.events(), folder.has_checksums());
-  if (read.damaged_line > 0) {
-    std::int64_t last = 0;
-    for (const Json& event : read.events) {
-      if (event.value("event", "") == "step") last = std::max(last, event.value("step", std::int64_t{0}));
-    }
-    const std::string what =
-        "line " + std::to_string(read.damaged_line) + " of " + folder.events().string() + " is damaged";
-    if (last < taken && !run_.trust_damaged)
-      throw Error(Exit::input, what + ", the run is at " + place(job_.step_unit(), taken),
-                  "copy the run again; or go on with --trust-damaged, which forgets what lies behind that line: what "
-                  "was the best so far, too");
-    warn(what + "; it and what lies behind are cut");
-  }
-  for (const Json& event : read.events) {
+  const Damage damage = run_.trust_damaged ? Damage::trusted : Damage::refused;
+  for (const Json& event : events_to_go_on_from(folder, static_cast<std::uint64_t>(taken), damage)) {
     if (event.value("step", std::int64_t{0}) > taken) break;
     if (event.value("event", "") == "eval") {
       evaluated_ = event["step"].get<std::int64_t>();
@@ -171,19 +147,6 @@ void Loop::count(bool is_skipped, double value) {
   skipped_ += is_skipped;
   skipped_in_a_row_ = is_skipped ? skipped_in_a_row_ + 1 : 0;
   if (!is_skipped && !std::isnan(value)) mean_ = std::isnan(mean_) ? value : 0.9 * mean_ + 0.1 * value;
-}
-
-// Error(Exit::input): the log of steps was begun with other settings than the record has.
-void Loop::require_header(const RunFolder& folder, const Json& header) const {
-  const Json expected = json_of(job_.replay()->header().dump());  // numbers as a file has them
-  for (const auto& [key, value] : expected.items()) {
-    const auto found = header.find(key);
-    if (found == header.end() || *found == value || key == "base_sha256") continue;  // which has an error of its own
-    throw Error(Exit::input,
-                folder.trajectory().string() + " was begun with " + key + " " + found->dump() + ", " +
-                    folder.path().string() + "/run.json says " + value.dump(),
-                "copy the run again: one of the two is another run's, or damaged");
-  }
 }
 
 int Loop::resume(RunFolder folder) {
@@ -211,7 +174,7 @@ int Loop::resume(RunFolder folder) {
     const ResumePoint point = find_resume_point(folder.trajectory(), snapshots, expected_settings);
     for (const std::string& text : point.notes) warn(text);
     point.trajectory.require_base(identity_);
-    require_header(folder, point.trajectory.header);
+    point.trajectory.require_header(json_of(replay->header().dump()));  // numbers as a file has them
     taken = static_cast<std::int64_t>(point.steps());
     if (point.snapshot_step > 0) restore(point.snapshot, static_cast<std::int64_t>(point.snapshot_step));
     for (const StepRecord& record : point.replay()) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "frugal/base/error.h"
+#include "frugal/base/log.h"
+#include "frugal/train/run/events.h"
 
 namespace frugal {
 
@@ -35,6 +37,24 @@ FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const RunIdentity& r
     }
   }
   return found;
+}
+
+std::vector<Json> events_to_go_on_from(const RunFolder& folder, std::uint64_t taken, Damage damage) {
+  ReadEvents read = read_events(folder.events(), folder.has_checksums());
+  if (read.damaged_line == 0) return std::move(read.events);
+  std::uint64_t last = 0;
+  for (const Json& event : read.events) {
+    if (event.value("event", "") == "step") last = std::max(last, event.value("step", std::uint64_t{0}));
+  }
+  const std::string what =
+      "line " + std::to_string(read.damaged_line) + " of " + folder.events().string() + " is damaged";
+  if (last < taken && damage == Damage::refused)
+    throw Error(Exit::input, what + ": it is of step " + std::to_string(last) + " or later, the run has taken " +
+                                 std::to_string(taken),
+                "copy the run again; or go on with --trust-damaged, which forgets what lies behind that line: what was "
+                "the best so far, too");
+  warn(what + "; it and what lies behind are cut");
+  return std::move(read.events);
 }
 
 ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "frugal/train/run/run_folder.h"
 #include "frugal/train/run/snapshot_store.h"
 #include "frugal/train/run/trajectory.h"
 
@@ -34,6 +35,10 @@ struct FoundSnapshot {
   std::vector<std::string> notes;
 };
 FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const RunIdentity& run, std::uint64_t most);
+
+// The events of a run that has taken so many steps. Lines behind a damaged one are left out with a warning where they are
+// of later steps, which are taken again, or `damage` is trusted. Error(Exit::input), with the line: they are of others.
+std::vector<Json> events_to_go_on_from(const RunFolder& folder, std::uint64_t taken, Damage damage);
 
 // settings_sha256: see RunIdentity. Error(Exit::input) when the log has no readable header.
 ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots,

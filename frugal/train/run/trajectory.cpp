@@ -63,6 +63,15 @@ void Trajectory::require_base(const std::string& weights_sha256) const {
          "give the model the run began with");
 }
 
+void Trajectory::require_header(const Json& expected) const {
+  for (const auto& [key, value] : expected.items()) {
+    const auto found = header.find(key);
+    if (found == header.end() || *found == value) continue;
+    refuse("the trajectory was begun with " + key + " " + found->dump() + ", run.json says " + value.dump(),
+           "copy the run again: one of the two is another run's, or damaged");
+  }
+}
+
 Trajectory parse_trajectory(std::string_view bytes) {
   if (bytes.size() < kFixed || std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0) {
     refuse("not a trajectory: it does not begin with FRGLTRJ", "give the trajectory.bin of a frugal run");

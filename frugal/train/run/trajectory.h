@@ -35,6 +35,9 @@ struct Trajectory {
   std::uint64_t bytes_of(std::size_t count) const;  // size of a file with the first `count` records
   // Error(Exit::input) with both hashes when the trajectory was made from other weights.
   void require_base(const std::string& weights_sha256) const;
+  // Error(Exit::input) with both values when it was begun with other settings than a run's record has. expected: the
+  // header that the record leads to; what an older log does not say is passed over.
+  void require_header(const Json& expected) const;
 };
 
 // Error(Exit::input): not a trajectory, a newer version, a damaged header. A damaged tail is no error: see bad_bytes.
