@@ -52,15 +52,16 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), buffer_(std::mak
   }
   if (!is_there && errno != ENOENT) fail("create");
   target_ = follow_links(path_);
-  remove_leftovers(target_);
+  remove_leftovers(target_, Leftover::file);
   temporary_ = temporary_of(target_);
   // Never readable by more than the file that it replaces, not for a moment.
   const mode_t mode = is_there ? there.st_mode & 07777 : 0644;
   do {
     if (file_ >= 0) ::close(file_);
-    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode & 0777);
+    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode & 0777);
     if (file_ < 0) fail("create");
-  } while (!hold_temporary(file_));
+  } while (!hold_temporary(file_, temporary_));
+  if (::ftruncate(file_, 0) != 0) fail("create");
   if (!is_there) return;
   if (::fchown(file_, there.st_uid, there.st_gid) != 0) {
   }  // another's file that one may replace: it is one's own from now on
@@ -87,8 +88,8 @@ void AtomicFile::open_stream(unsigned mode) {
 
 AtomicFile::~AtomicFile() {
   if (file_ < 0) return;
-  ::close(file_);
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  ::close(file_);  // with it goes the lock
 }
 
 void AtomicFile::fail(const char* doing) {

@@ -28,7 +28,7 @@ AtomicFolder::AtomicFolder(const fs::path& path)
        at = at.parent_path()) {
     made_.push_back(at);
   }
-  remove_leftovers(path_);
+  remove_leftovers(path_, Leftover::folder);
   do {
     if (lock_ >= 0) ::close(lock_);
     fs::create_directories(temporary_, error);
@@ -36,15 +36,16 @@ AtomicFolder::AtomicFolder(const fs::path& path)
       throw Error(Exit::input, "cannot create " + path_.string() + ": " + error.message(),
                   "check that you may write there");
     lock_ = ::open(temporary_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  } while (lock_ >= 0 && !hold_temporary(lock_));
+  } while (lock_ >= 0 && !hold_temporary(lock_, temporary_));
 }
 
 AtomicFolder::~AtomicFolder() {
   std::error_code ignored;
+  if (!committed_) {
+    fs::remove_all(temporary_, ignored);
+    for (const fs::path& folder : made_) fs::remove(folder, ignored);
+  }
   if (lock_ >= 0) ::close(lock_);
-  if (committed_) return;
-  fs::remove_all(temporary_, ignored);
-  for (const fs::path& folder : made_) fs::remove(folder, ignored);
 }
 
 void AtomicFolder::commit() {

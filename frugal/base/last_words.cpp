@@ -12,40 +12,35 @@
 namespace frugal {
 namespace {
 
-#define FRUGAL_LOST "a file that was being read became shorter, or its disk went away"
-#define FRUGAL_LOST_FIX "put the model or data file back as it was; a run then goes on with --resume"
-static_assert(static_cast<int>(Exit::input) == 3, "the text below says so");
-constexpr char kText[] = "error: " FRUGAL_LOST "\nfix: " FRUGAL_LOST_FIX "\n";
-constexpr char kJson[] = R"({"error":")" FRUGAL_LOST R"(","fix":")" FRUGAL_LOST_FIX R"(","exit":3})"
-                         "\n";
-#undef FRUGAL_LOST
-#undef FRUGAL_LOST_FIX
+// An error as text and as an object.
+struct Words {
+  const char *text, *json;
+};
+#define FRUGAL_WORDS(what, fix, exit) \
+  { "error: " what "\nfix: " fix "\n", "{\"error\":\"" what "\",\"fix\":\"" fix "\",\"exit\":" exit "}\n" }
+static_assert(static_cast<int>(Exit::input) == 3 && static_cast<int>(Exit::budget) == 4, "the texts say so");
+constexpr Words kLost =
+    FRUGAL_WORDS("a file that was being read became shorter, or its disk went away",
+                 "put the model or data file back as it was; a run then goes on with --resume", "3");
+constexpr Words kShort = FRUGAL_WORDS(
+    "the program broke off where the address space is limited (ulimit -v): a library may not have got memory",
+    "ulimit -v unlimited, and try again; --memory limits what is used", "4");
+#undef FRUGAL_WORDS
 bool as_json = false;
 
 // Only what signal-safety(7) allows.
+[[noreturn]] void say(const Words& words, Exit code) {
+  const char* text = as_json ? words.json : words.text;
+  if (::write(as_json ? STDOUT_FILENO : STDERR_FILENO, text, std::strlen(text)) < 0) {
+  }  // nobody is left to be told
+  ::_exit(static_cast<int>(code));
+}
 void lose_pages(int, siginfo_t* info, void*) {
-  if (info->si_code != BUS_ADRERR) {  // not of a map
-    std::signal(SIGBUS, SIG_DFL);
-    std::raise(SIGBUS);
-    return;
-  }
-  const int to = as_json ? STDOUT_FILENO : STDERR_FILENO;
-  const char* text = as_json ? kJson : kText;
-  if (::write(to, text, std::strlen(text)) < 0) {
-  }  // nobody is left to be told
-  ::_exit(static_cast<int>(Exit::input));
+  if (info->si_code == BUS_ADRERR) say(kLost, Exit::input);
+  std::signal(SIGBUS, SIG_DFL);  // not of a map
+  std::raise(SIGBUS);
 }
-
-constexpr char kShort[] =
-    "error: a library did not get the memory it asked for: the address space is limited (ulimit -v)\n"
-    "fix: ulimit -v unlimited; --memory limits what is used\n";
-
-// Of a fault where memory is refused: libraries take it for granted. Only what signal-safety(7) allows.
-void fault(int) {
-  if (::write(STDERR_FILENO, kShort, sizeof kShort - 1) < 0) {
-  }  // nobody is left to be told
-  ::_exit(static_cast<int>(Exit::budget));
-}
+void fault(int) { say(kShort, Exit::budget); }
 
 void terminate() {
   int code = static_cast<int>(Exit::internal);
@@ -55,6 +50,9 @@ void terminate() {
     } catch (...) {
       code = report_exception(as_json);
     }
+  } else {
+    report_error(Exit::internal, "internal: terminated", "this is a bug; please report it with the command line",
+                 as_json);
   }
   ::_exit(code);
 }

@@ -1,13 +1,18 @@
 #include "frugal/base/leftovers.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <chrono>
 #include <string>
+#include <thread>
+
+#include "frugal/base/error.h"
 
 namespace frugal {
 namespace {
@@ -15,8 +20,18 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kMark = ".tmp-";
+constexpr int kPatience = 100;  // looks at a lock that another holds
 
 fs::path folder_of(const fs::path& target) { return target.has_parent_path() ? target.parent_path() : fs::path("."); }
+
+// Of what stands for a process: one there is, or no number of one.
+bool is_alive(const std::string& id) {
+  constexpr long kMostProcesses = 1 << 22;  // of Linux
+  long number = 0;
+  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
+  if (error != std::errc() || end != id.data() + id.size() || number <= 0 || number > kMostProcesses) return true;
+  return ::kill(static_cast<pid_t>(number), 0) == 0 || errno != ESRCH;
+}
 
 }  // namespace
 
@@ -26,26 +41,33 @@ fs::path temporary_of(const fs::path& target) {
   return temporary;
 }
 
-bool hold_temporary(int file) {
-  while (::flock(file, LOCK_EX) != 0) {
-    if (errno != EINTR) return true;
+bool hold_temporary(int file, const fs::path& temporary) {
+  for (int i = 0; ::flock(file, LOCK_EX | LOCK_NB) != 0; ++i) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return true;  // no locks here
+    if (i == kPatience)
+      throw Error(Exit::input, "another process is writing " + temporary.string(), "wait until it ends, or stop it");
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));  // it may be looked at as a leftover
   }
-  struct stat status {};
-  return ::fstat(file, &status) != 0 || status.st_nlink > 0;
+  struct stat held {
+  }, there{};
+  return ::fstat(file, &held) == 0 && ::lstat(temporary.c_str(), &there) == 0 && held.st_dev == there.st_dev &&
+         held.st_ino == there.st_ino;
 }
 
-void remove_leftovers(const fs::path& target) {
+void remove_leftovers(const fs::path& target, Leftover kind) {
   const std::string prefix = target.filename().string() + kMark;
   std::error_code failed;
-  for (const auto& entry : fs::directory_iterator(folder_of(target), failed)) {
-    const std::string name = entry.path().filename().string();
-    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    if (!name.starts_with(prefix) || name.size() == prefix.size() ||
-        !std::all_of(name.begin() + static_cast<std::ptrdiff_t>(prefix.size()), name.end(), is_digit))
-      continue;
-    const int file = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  fs::directory_iterator entry(folder_of(target), failed);
+  for (; !failed && entry != fs::directory_iterator(); entry.increment(failed)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(prefix) || is_alive(name.substr(prefix.size()))) continue;
+    const int file = ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (file < 0) continue;
-    if (::flock(file, LOCK_EX | LOCK_NB) == 0) fs::remove_all(entry.path(), failed);
+    struct stat status {};
+    const bool is_ours = ::fstat(file, &status) == 0 && status.st_uid == ::geteuid() &&
+                         (kind == Leftover::folder ? S_ISDIR(status.st_mode) : S_ISREG(status.st_mode));
+    std::error_code ignored;
+    if (is_ours && ::flock(file, LOCK_EX | LOCK_NB) == 0) fs::remove_all(entry->path(), ignored);
     ::close(file);
   }
 }

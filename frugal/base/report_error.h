@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <string>
@@ -43,6 +44,8 @@ inline int report_exception(bool json) {
     throw;
   } catch (const Error& error) {
     return report_error(error.code(), error.what(), error.fix(), json);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report_error(Exit::input, error.what(), "check the disk, and that you may write there", json);
   } catch (const std::bad_alloc&) {
     return report_error(Exit::budget, kNoMemory, kNoMemoryFix, json);
   } catch (const std::system_error& error) {  // of a thread that cannot be started
@@ -61,7 +64,7 @@ inline int report_exception(bool json) {
   } catch (const std::exception& error) {
     const bool is_short = std::string_view(error.what()).find("can't allocate memory") != std::string_view::npos;
     if (is_short || is_address_space_limited())  // what LibTorch says, and what oneDNN may say
-      return report_error(Exit::budget, kNoMemory, kNoMemoryFix, json);
+      return report_error(Exit::budget, std::string(kNoMemory) + ": " + error.what(), kNoMemoryFix, json);
     return report_error(Exit::internal, std::string("internal: ") + error.what(),
                         "this is a bug; please report it with the command line", json);
   } catch (...) {

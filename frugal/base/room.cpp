@@ -24,7 +24,7 @@ void* open_library(std::string_view library) {
   void* opened = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (opened == nullptr) {
     const std::string why = ::dlerror();
-    const bool is_short = why.find("failed to map") != std::string::npos || why.find("allocate") != std::string::npos;
+    const bool is_short = why.find("failed to map") != std::string::npos;
     if (is_short)
       throw Error(
           Exit::budget, "cannot load " + path.string() + ": " + why,

@@ -1,6 +1,7 @@
 #include "frugal/cli/cell_process.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -48,9 +49,18 @@ pid_t start_cell(const CellCommand& command) {
   std::error_code failed;
   if (std::filesystem::is_directory(command.folder, failed))
     ::posix_spawn_file_actions_addchdir_np(&files, command.folder.c_str());
+  // A shell without job control has SIGINT ignored in what it starts in the background: cells are stopped by it.
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  sigset_t interrupts;
+  ::sigemptyset(&interrupts);
+  ::sigaddset(&interrupts, SIGINT);
+  ::posix_spawnattr_setsigdefault(&attributes, &interrupts);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   pid_t pid = 0;
   const int code =
-      ::posix_spawn(&pid, "/proc/self/exe", &files, nullptr, pointers(words).data(), pointers(variables).data());
+      ::posix_spawn(&pid, "/proc/self/exe", &files, &attributes, pointers(words).data(), pointers(variables).data());
+  ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&files);
   if (code != 0)
     throw Error(Exit::budget, "the system starts no further process", "close some programs, or take fewer --threads");

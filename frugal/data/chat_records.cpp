@@ -229,9 +229,18 @@ class RecordEvents : public nlohmann::json_sax<Json> {
   } message_;
 };
 
-}  // namespace
-
-namespace {
+// Of its texts.
+std::size_t bytes_of(const ChatRecords& one) {
+  std::size_t bytes = 0;
+  for (const auto& [column, value] : one.table.rows.front().values) bytes += value.size();
+  for (const ChatRecords::Lists& lists : one.lists) {
+    for (const auto* list : {&lists.messages, &lists.conversations, &lists.prompt, &lists.chosen, &lists.rejected}) {
+      if (!*list) continue;
+      for (const Message& message : **list) bytes += message.content.size();
+    }
+  }
+  return bytes;
+}
 
 // take: null: all of them stay.
 ChatRecords parse(std::string_view text, const std::string& name, std::size_t limit, MessageLists keys,
@@ -274,6 +283,14 @@ void require_json(const std::filesystem::path& path, const std::vector<std::stri
 
 }  // namespace
 
+TakeRecord as_chat_record(const TakeChatRecord& take) {
+  return [&take](Records& one) {
+    ChatRecords record{std::move(one), {}};
+    take(record);
+    one = std::move(record.table);
+  };
+}
+
 ChatRecords parse_chat_records(std::string_view bytes, const std::string& name, std::size_t limit, MessageLists keys) {
   return parse(checked_text(bytes, name), name, limit, keys, nullptr);
 }
@@ -288,17 +305,13 @@ ChatRecords read_chat_records(const std::filesystem::path& path, const std::vect
 void each_chat_record(const std::filesystem::path& path, const std::vector<std::string>& columns, std::size_t limit,
                       MessageLists keys, const TakeChatRecord& take) {
   if (is_table(path)) {
-    return each_record(path, columns, limit, [&](Records& one) {
-      ChatRecords record{std::move(one), {}};
-      take(record);
-      one = std::move(record.table);
-    });
+    return each_record(path, columns, limit, as_chat_record(take));
   }
   require_json(path, columns);
   MappedText file(path);
   const TakeChatRecord each = [&](ChatRecords& one) {
+    file.read(bytes_of(one));
     take(one);
-    file.forget();
   };
   parse(file.text(), path.string(), limit, keys, &each);
 }

@@ -42,6 +42,8 @@ ChatRecords read_chat_records(const std::filesystem::path& path, const std::vect
 using TakeChatRecord = std::function<void(ChatRecords& one)>;
 void each_chat_record(const std::filesystem::path& path, const std::vector<std::string>& columns, std::size_t limit,
                       MessageLists keys, const TakeChatRecord& take);
+// A record of a table as one without lists, for each_record. take outlives it.
+TakeRecord as_chat_record(const TakeChatRecord& take);
 ChatRecords parse_chat_records(std::string_view bytes, const std::string& name, std::size_t limit = 0,
                                MessageLists keys = MessageLists::conversations);
 

@@ -185,17 +185,14 @@ PreferenceDataset PreferenceTask::whole(PreferenceDataset data) const {
 }
 
 PreferenceDataset PreferenceTask::load(const std::filesystem::path& path, std::size_t limit,
-                                       const std::function<void()>& guard) const {
+                                       const std::function<void(std::uint64_t)>& guard) const {
   PreferenceDataset data{.name = path.string()};
   std::optional<ChatRenderer> renderer;
   std::uint32_t rows = 0;
   each_chat_record(path, columns_, limit, MessageLists::preferences, [&](const ChatRecords& one) {
-    if (rows == 0) {
-      const std::size_t most = count_lines(path);
-      data.preferences.reserve(limit > 0 ? std::min(limit, most + 1) : most + 1);
-    }
+    if (rows == 0) data.preferences.reserve(most_records(path, limit));
     add(one, 0, rows++, renderer, data);
-    if (guard && rows % kGuardedRecords == 0) guard();
+    if (guard && rows % kGuardedRecords == 0) guard(data.bytes);
   });
   return whole(std::move(data));
 }

@@ -39,9 +39,9 @@ class PreferenceTask {
   // Nothing is cut: a prompt with its longer answer over max_length is an error, or left out (see overlong).
   // Error(Exit::input), with the line: what the readers refuse; a record without these keys or with both kinds; an
   // answer without a token; chosen equal to rejected; an empty prompt.
-  // guard: called now and then, may throw.
+  // guard: called now and then with the bytes that they take so far, may throw.
   PreferenceDataset load(const std::filesystem::path& path, std::size_t limit = 0,
-                         const std::function<void()>& guard = {}) const;
+                         const std::function<void(std::uint64_t)>& guard = {}) const;
   PreferenceDataset encode(const ChatRecords& records) const;
 
   // What is trained, as shown before it is: the first pair, lengths, counts.

@@ -135,18 +135,17 @@ Dataset PromptTask::encode(const Records& records) const {
 }
 
 Dataset PromptTask::load(const std::filesystem::path& path, const std::vector<std::string>& columns, std::size_t limit,
-                         const std::function<void()>& guard) const {
+                         const std::function<void(std::uint64_t)>& guard) const {
   Dataset data{.name = path.string()};
   data.label_counts.resize(labels_.size());
   std::optional<Bound> bound;
   each_record(path, columns, limit, [&](Records& one) {
     if (!bound) {
       bound = bind(one);
-      const std::size_t most = count_lines(path);
-      data.examples.reserve(limit > 0 ? std::min(limit, most + 1) : most + 1);
+      data.examples.reserve(most_records(path, limit));
     }
     add(one, 0, *bound, data);
-    if (guard && data.examples.size() % kGuardedRecords == 0) guard();
+    if (guard && data.examples.size() % kGuardedRecords == 0) guard(data.bytes);
   });
   return data;
 }

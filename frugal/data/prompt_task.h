@@ -80,9 +80,9 @@ class PromptTask {
   // labels.
   Dataset encode(const Records& records) const;
   // The same of a file, of which a record at a time is in memory beside what has been encoded. columns and limit: see
-  // read_records; guard: called now and then, may throw.
+  // read_records; guard: called now and then with the bytes that they take so far, may throw.
   Dataset load(const std::filesystem::path& path, const std::vector<std::string>& columns, std::size_t limit,
-               const std::function<void()>& guard = {}) const;
+               const std::function<void(std::uint64_t)>& guard = {}) const;
 
   // What is trained, as shown before it is: one rendered example, lengths, labels, the share truncated.
   Json describe(const Dataset& data) const;

@@ -202,6 +202,7 @@ class SequenceTask::Encoder {
   }
   void reserve(std::size_t records) { data_.sequences.reserve(records); }
   std::uint32_t rows() const { return rows_; }
+  std::uint64_t bytes() const { return data_.bytes; }
 
   void add(const ChatRecords& records, std::size_t row) {
     const Records& table = records.table;
@@ -258,7 +259,7 @@ SequenceDataset SequenceTask::encode_text(const std::string& name, std::string_v
 }
 
 SequenceDataset SequenceTask::load(const std::filesystem::path& path, std::size_t limit,
-                                   const std::function<void()>& guard) const {
+                                   const std::function<void(std::uint64_t)>& guard) const {
   const std::string ending = path.extension();
   if (format_ == DataFormat::text && ending != ".txt" && !ending.empty()) {
     throw Error(Exit::usage, "--data-format is text, but " + path.string() + " is a file of records",
@@ -270,21 +271,16 @@ SequenceDataset SequenceTask::load(const std::filesystem::path& path, std::size_
     return encode_text(path.string(), file.text(), limit);
   }
   std::optional<Encoder> encoder;
-  const auto take = [&](const ChatRecords& one) {
+  const TakeChatRecord take = [&](const ChatRecords& one) {
     if (!encoder) {
       encoder.emplace(*this, one);
-      const std::size_t most = count_lines(path);
-      encoder->reserve(limit > 0 ? std::min(limit, most + 1) : most + 1);
+      encoder->reserve(most_records(path, limit));
     }
     encoder->add(one, 0);
-    if (guard && encoder->rows() % kGuardedRecords == 0) guard();
+    if (guard && encoder->rows() % kGuardedRecords == 0) guard(encoder->bytes());
   };
   if (format_ == DataFormat::prompt && path.extension() != ".json") {
-    each_record(path, config_.columns, limit, [&](Records& one) {
-      ChatRecords record{std::move(one), {}};
-      take(record);
-      one = std::move(record.table);
-    });
+    each_record(path, config_.columns, limit, as_chat_record(take));
   } else {
     each_chat_record(path, config_.columns, limit, MessageLists::conversations, take);
   }

@@ -94,9 +94,9 @@ class SequenceTask {
   // what the readers, conversation() and ChatRenderer refuse, an answer without a token, an answer that does not fit
   // (see overlong). Prompts lose their beginning; chats lose whole leading turns after the system messages, where the
   // rest still has an answer.
-  // guard: called now and then, may throw.
+  // guard: called now and then with the bytes that they take so far, may throw.
   SequenceDataset load(const std::filesystem::path& path, std::size_t limit = 0,
-                       const std::function<void()>& guard = {}) const;
+                       const std::function<void(std::uint64_t)>& guard = {}) const;
   SequenceDataset encode(const ChatRecords& records) const;  // any format but text
   SequenceDataset encode_text(const std::string& name, std::string_view text, std::size_t limit = 0) const;
 

@@ -45,7 +45,7 @@ void MemoryMap::require_unchanged() const {
   if (::fstat(file_, &status) != 0) return;
   if (written(status) == written_ && static_cast<std::size_t>(status.st_size) == size_) return;
   throw Error(Exit::input, path_.string() + " was changed while it was being read",
-              "put the file back as it was, and go on with --resume; or start anew with the file as it is");
+              "go on with --resume, which finds out whether it is still the same file; or start anew with it");
 }
 
 MemoryMap::MemoryMap(MemoryMap&& other) noexcept

@@ -1,5 +1,6 @@
 // Names and shapes found in files, before they are believed.
 #pragma once
+#include <charconv>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,6 +34,17 @@ inline std::string shape_text(const std::vector<std::int64_t>& shape) {  // "[96
   std::string text = "[";
   for (const std::int64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
   return text + "]";
+}
+
+// Whether leaving a tensor of this name out makes another model of the one in the file: one of a layer that its
+// configuration does not count, or a layer's bias. prefix: of layers, "model.layers.".
+inline bool is_missed(std::string_view name, std::string_view prefix, std::size_t layers) {
+  if (!name.starts_with(prefix)) return false;
+  const std::string_view rest = name.substr(prefix.size());
+  std::size_t layer = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), layer);
+  if (error != std::errc() || end == rest.data() + rest.size() || *end != '.') return false;
+  return layer >= layers || name.ends_with(".bias");
 }
 
 }  // namespace frugal

@@ -1,5 +1,5 @@
 /* Loaded in front of a program (LD_PRELOAD) to make one call of the system go wrong, or to count calls.
- *   FAULT_CALL   rename, fsync, unlink or write: of regular files and folders
+ *   FAULT_CALL   rename, fsync, unlink, write or mkdir: of regular files and folders
  *   FAULT_AT     which one, from 1
  *   FAULT_HOW    kill: the process ends before the call, by SIGKILL; after: behind it; half: a write is cut in two, and
  *                the process ends between; or the error that the call fails with from then on: ENOSPC, EIO, EROFS
@@ -19,8 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RENAME, FSYNC, UNLINK, WRITE, CALLS };
-static const char *const kNames[CALLS] = {"rename", "fsync", "unlink", "write"};
+enum { RENAME, FSYNC, UNLINK, WRITE, MKDIR, CALLS };
+static const char *const kNames[CALLS] = {"rename", "fsync", "unlink", "write", "mkdir"};
 static atomic_long counts[CALLS];
 static long at = -1;
 static int wanted = -1, error_number = 0, jumps = 0;
@@ -72,6 +72,7 @@ int rename(const char *from, const char *to) { FAULT(RENAME, REAL(rename)(from, 
 int fsync(int file) { FAULT(FSYNC, REAL(fsync)(file)); }
 int fdatasync(int file) { FAULT(FSYNC, REAL(fdatasync)(file)); }
 int unlink(const char *path) { FAULT(UNLINK, REAL(unlink)(path)); }
+int mkdir(const char *path, mode_t mode) { FAULT(MKDIR, REAL(mkdir)(path, mode)); }
 int remove(const char *path) { FAULT(UNLINK, REAL(remove)(path)); }
 ssize_t write(int file, const void *bytes, size_t size) {
   struct stat status;

@@ -1,5 +1,6 @@
 """What is tortured: every job that frugal runs, each small enough to end in a second."""
 import hashlib
+import re
 import json
 import pathlib
 import random
@@ -13,7 +14,8 @@ JOBS = [
     *((f"tune {method}", f"tune model --data train.jsonl {LABELS} --method {method}", False)
       for method in ("mezo", "sparse-mezo", "lora", "badam", "spruft", "full")),
     ("tune text", "tune model --data text.txt --max-length 32 --batch 2 --steps 8 --checkpoint-every 2 --method lora", False),
-    ("adapt", "adapt small --teacher model --data text.txt --max-length 32 --batch 2 --steps 8 --checkpoint-every 2", True),
+    ("adapt", "adapt small --teacher model --data text.txt --dev text.txt --max-length 32 --batch 2 --steps 8 "
+              "--checkpoint-every 2", True),
     ("adapt stored", "adapt small --teacher model --data text.txt --max-length 32 --batch 2 --steps 8 --checkpoint-every 2 "
                      "--teacher-store stored", True),
     ("prune bonsai", f"prune model {PRUNE} --method bonsai --masks 12 --step 0.1", True),
@@ -54,6 +56,14 @@ def make_inputs(frugal, source, folder):
                    check=True, stdout=subprocess.DEVNULL)
 
 
+def without_measures(results):
+    """What a run found, but for times, memory and names of files."""
+    if isinstance(results, dict):
+        return {key: without_measures(value) for key, value in results.items()
+                if not re.search("second|rss|bytes|model|table|run", key)}
+    return [without_measures(value) for value in results] if isinstance(results, list) else results
+
+
 class Job:
     """A job in a folder that holds the inputs; out: what its --out names."""
 
@@ -80,4 +90,4 @@ class Job:
         if record["status"] != "done":
             raise Failed(f"the run ended with success, its status is {record['status']}")
         found = record.get("weights_sha256") or record["results"]["state_sha256"]
-        return found + (digest(folder / out / "model.safetensors") if self.is_model else "")
+        return found, without_measures(record["results"]), digest(folder / out / "model.safetensors") if self.is_model else ""

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Ill-treats every job that frugal runs, and sees that it keeps what docs/reliability.md promises.
 
-usage: torture.py FRUGAL [--minutes 5] [--seed 1] [--jobs NAME,...] [--kinds TEXT,...] [--keep FOLDER]
+usage: torture.py FRUGAL [--minutes 5] [--seed 1] [--jobs NAME,...] [--kinds TEXT,...] [--workers N]
+                  [--keep FOLDER]
 Prints a line a kind of fault, with how often it was tried and survived. Exit 0: all were. --keep: folders of trials that
 failed are moved there.
 """
@@ -84,20 +85,19 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", default="")
     parser.add_argument("--kinds", default="", help="those whose name holds one of these")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--keep", default="")
     args = parser.parse_args()
     if args.keep:
         pathlib.Path(args.keep).mkdir(parents=True, exist_ok=True)
-    end = time.time() + 60 * args.minutes
     kinds = [kind for kind in trials.KINDS if not args.kinds or any(k in kind for k in args.kinds.split(","))]
-    workers = len(os.sched_getaffinity(0))
     folder, tally = pathlib.Path(tempfile.mkdtemp(prefix="frugal-torture-")), Tally()
     try:
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        with concurrent.futures.ThreadPoolExecutor(args.workers) as pool:
             ready = benches(args, folder, pool)
-            running, number = set(), 0
+            end, running, number = time.time() + 60 * args.minutes, set(), 0
             while time.time() < end:
-                while len(running) < workers:
+                while len(running) < args.workers:
                     # Each kind in turn, each time with the next job: kinds and jobs pair up in every way.
                     kind = kinds[number % len(kinds)]
                     bench = ready[(number // len(kinds) + number) % len(ready)]
@@ -111,7 +111,10 @@ def main():
     print(f"{'':{width}}  tried  survived")
     for kind in kinds:
         tried, failed = tally.tried.get(kind, 0), len(tally.failed.get(kind, []))
-        skipped = f"  skipped: {tally.skipped[kind]}" if kind in tally.skipped else ""
+        is_skipped = tried == 0 and kind in tally.skipped
+        skipped = f"  skipped: {tally.skipped[kind]}" if is_skipped else ""
+        if tried == 0 and not is_skipped:
+            tally.failed[kind] = ["never tried: give more --minutes"]
         print(f"{kind:{width}}  {tried:5}  {tried - failed:8}{skipped}")
     for kind, problems in tally.failed.items():
         for problem in problems:

@@ -69,18 +69,19 @@ TEST_F(Files, LeftoversOfKilledProcessesGo) {
   }
   ::waitpid(child, nullptr, 0);
   EXPECT_EQ(entries(), 2u);
-  for (const char* kept : {"model.gguf.tmp-mine", "model.gguf.tmp-", "other.gguf.tmp-12"})
+  for (const char* kept :
+       {"model.gguf.tmp-mine", "model.gguf.tmp-", "model.gguf.tmp-20261130", "model.gguf.tmp-1", "other.gguf.tmp-12"})
     write_file(folder_ / kept, "x");
   {
     AtomicFile first(file);
-    remove_leftovers(file);  // as another process would
+    remove_leftovers(file, Leftover::file);  // as another process would
     EXPECT_TRUE(fs::exists(temporary_of(file))) << "it is held";
     first.write("whole");
     first.commit();
   }
   EXPECT_EQ(read_file(file), "whole");
   { AtomicFolder(model).commit(); }
-  EXPECT_EQ(entries(), 5u);
+  EXPECT_EQ(entries(), 7u);
 }
 
 TEST_F(Files, ALinkStaysAndWhatItLeadsToIsReplaced) {

@@ -6,6 +6,7 @@
 
 #include "frugal/base/json_text.h"
 #include "frugal/base/log.h"
+#include "frugal/train/run/events.h"
 #include "frugal/train/run/run_folder.h"
 
 namespace frugal::report {
@@ -249,6 +250,8 @@ RunRecord read_run(const std::filesystem::path& path, const SystemTable& table) 
   run.name = (whole.has_filename() ? whole : whole.parent_path()).filename().string();
   run.record = RunFolder::read_untrusted(path);
   run.kind = kind_of(run.record, table);
+  if (!RunFolder::is_whole(run.record))
+    note((path / "run.json").string() + " is damaged or was edited: drawn as it is");
   take_unit(run);
   std::error_code failed;
   const bool has_events = std::filesystem::is_regular_file(path / "events.jsonl", failed);
@@ -257,8 +260,16 @@ RunRecord read_run(const std::filesystem::path& path, const SystemTable& table) 
   std::ifstream events;
   if (has_events) events.open(path / "events.jsonl", std::ios::binary);
   bool is_whole = true;
+  LineCheck check;
+  std::size_t damaged = 0;
+  const bool has_checksums = run.record.contains("checksum");
   for (std::string line; has_events && next_line(events, line, is_whole);) {
     if (line.empty()) continue;
+    if (has_checksums && !check.is_whole(line)) {
+      ++damaged;
+      ++run.unread_lines;
+      continue;
+    }
     const Json event = is_whole && is_bounded(line) ? json_of(line) : Json();
     const std::string kind = event.is_object() ? text_at(event, {"event"}) : std::string();
     const bool is_read = kind == "step"          ? take_step(run, event)
@@ -267,6 +278,8 @@ RunRecord read_run(const std::filesystem::path& path, const SystemTable& table) 
                                                  : !kind.empty();
     run.unread_lines += !is_read;
   }
+  if (damaged > 0)
+    note(std::to_string(damaged) + " damaged lines of " + (path / "events.jsonl").string() + " are left out");
   bound_images(run);
   return run;
 }

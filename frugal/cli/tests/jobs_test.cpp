@@ -71,6 +71,7 @@ class EveryJob : public testing::TestWithParam<Trial> {
                                 " --quiet --json >/dev/null 2>&1 </dev/null";
     const pid_t child = ::fork();
     if (child == 0) {
+      ::signal(SIGINT, SIG_DFL);  // a shell may have it ignored
       ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
       ::_exit(127);
     }

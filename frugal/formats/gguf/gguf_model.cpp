@@ -1,10 +1,13 @@
 #include "frugal/formats/gguf/gguf_model.h"
 
+#include <algorithm>
+
 #include "frugal/base/error.h"
 #include "frugal/base/sha256.h"
 #include "frugal/formats/gguf/gguf_writer.h"
 #include "frugal/formats/gguf/llama_mix.h"
 #include "frugal/formats/gguf/llama_names.h"
+#include "frugal/formats/names.h"
 #include "frugal/formats/row_stream.h"
 
 namespace frugal {
@@ -42,6 +45,13 @@ class GgufModel : public ModelSource {
       stored_.push_back(tensor);
       is_rotary_.push_back(has_rotary_rows(spec.name));
       row_bytes_.push_back(spec.cols / tensor->type->elements * tensor->type->bytes);
+    }
+    for (const GgufTensor& tensor : file_.tensors) {
+      const bool is_used = std::any_of(stored_.begin(), stored_.end(), [&](const auto* one) { return one == &tensor; });
+      if (!is_used && is_missed(tensor.name, "blk.", shape_.layers.size()))
+        throw Error(Exit::input,
+                    path.string() + " holds the tensor " + tensor.name + ", which its metadata do not name",
+                    "download or convert the file again");
     }
   }
 

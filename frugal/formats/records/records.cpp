@@ -252,8 +252,10 @@ void each_record(const std::filesystem::path& path, const std::vector<std::strin
   const RecordFormat format = format_of(path);
   MappedText file(path);
   const TakeRecord each = [&](Records& one) {
+    std::size_t bytes = 0;
+    for (const auto& [column, value] : one.rows.front().values) bytes += value.size();
+    file.read(bytes);
     take(one);
-    file.forget();
   };
   Rows rows(limit, &each);
   parse(file.text(), format, path.string(), columns, rows);

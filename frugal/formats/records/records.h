@@ -51,8 +51,9 @@ void each_record(const std::filesystem::path& path, const std::vector<std::strin
 // What the system's allocator takes for a list of so many bytes: as glibc's malloc does on 64 bits.
 inline std::uint64_t list_bytes(std::size_t bytes) { return std::max<std::uint64_t>(32, (bytes + 8 + 15) / 16 * 16); }
 inline constexpr std::size_t kGuardedRecords = 1024;  // between looks at the memory that is left
-// Lines of a file, by which vectors for its records are reserved; 0: it cannot be read.
-std::size_t count_lines(const std::filesystem::path& path);
+// As many records as a file holds at most, of a limit where it is not 0: what a list of them is reserved for. 0: not
+// known before it is read.
+std::size_t most_records(const std::filesystem::path& path, std::size_t limit);
 
 // A whole text file; Error(Exit::input): unreadable, empty, invalid UTF-8 (gives the line).
 std::string read_text(const std::filesystem::path& path);

@@ -13,8 +13,8 @@
 namespace frugal {
 namespace {
 constexpr std::uint64_t kMaxFile = std::uint64_t{4} << 30;
-constexpr std::size_t kPart = 16 << 20;
-constexpr std::size_t kRecordsOfPart = 1024;
+constexpr std::size_t kPart = 1 << 20;    // of a map that is resident
+constexpr std::size_t kLeastRecord = 64;  // what stands around a record's texts, about
 
 void require_file(const std::filesystem::path& path) {
   std::error_code failed;
@@ -89,19 +89,23 @@ MappedText::MappedText(const std::filesystem::path& path) {
                        [&] { map_->release(bytes); });
 }
 
-void MappedText::forget() {
-  if (map_ && ++calls_ % kRecordsOfPart == 0) map_->release(map_->bytes());
+void MappedText::read(std::size_t bytes) {
+  read_ += bytes + kLeastRecord;
+  if (!map_ || read_ < kPart) return;
+  map_->release(map_->bytes());
+  read_ = 0;
 }
 
-std::size_t count_lines(const std::filesystem::path& path) {
+std::size_t most_records(const std::filesystem::path& path, std::size_t limit) {
+  if (path.extension() == ".json") return limit;  // an array's lines are not its records
   std::ifstream file = open_file(path);
   std::vector<char> part(1 << 20);
-  std::size_t lines = 0;
+  std::size_t lines = 1;
   do {
     file.read(part.data(), static_cast<std::streamsize>(part.size()));
     lines += static_cast<std::size_t>(std::count(part.begin(), part.begin() + file.gcount(), '\n'));
   } while (file);
-  return lines;
+  return limit > 0 ? std::min(limit, lines) : lines;
 }
 
 std::string read_text(const std::filesystem::path& path) {

@@ -102,7 +102,7 @@ class HfModel : public ModelSource {
       stored_.push_back({map, type, tensor.data});
       found.erase(entry);
     }
-    for (const auto& [name, entry] : found) refuse_unnamed(name);
+    for (const auto& [name, entry] : found) refuse_missed(name);
   }
 
   std::string metadata_sha256() const override {  // of names and hashes, one after the other
@@ -171,10 +171,8 @@ class HfModel : public ModelSource {
   }
 
  private:
-  // Weights that the configuration knows nothing of would be left out: another model than the one in the files.
-  void refuse_unnamed(const std::string& name) const {
-    const bool is_computed = name.ends_with("rotary_emb.inv_freq") || name == "lm_head.weight";  // tied
-    if (!is_computed)
+  void refuse_missed(const std::string& name) const {
+    if (is_missed(name, "model.layers.", shape_.layers.size()))
       throw Error(Exit::input, path_.string() + " holds the tensor " + name + ", which its config.json does not name",
                   "use the config.json that belongs to the weights");
   }

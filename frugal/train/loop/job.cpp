@@ -1,7 +1,9 @@
 #include "frugal/train/loop/job.h"
 
 #include <cstdio>
+#include <filesystem>
 
+#include "frugal/base/error.h"
 #include "frugal/base/settings.h"
 #include "frugal/base/sha256.h"
 #include "frugal/base/units.h"
@@ -16,6 +18,14 @@ std::string settings_sha256(const std::string& action, Json settings) {
   const std::string text = action + settings.dump(-1, ' ', false, Json::error_handler_t::replace);
   sha.update(text.data(), text.size());
   return sha.hex();
+}
+
+void require_model(const RunFolder& run) {
+  const std::string model = run.record().value("results", Json::object()).value("model", "");
+  std::error_code failed;
+  if (model.empty() || std::filesystem::exists(model, failed)) return;
+  throw Error(Exit::input, "the run is done, but its model " + model + " is not there",
+              "put it back, or make it again: frugal rerun " + run.path().string() + " --out ANOTHER");
 }
 
 std::string Job::shown(const Json& evaluation) const {

@@ -121,9 +121,12 @@ class Job {
   virtual std::string closing(const Json& results, const RunFolder&) const;
 };
 
-// SHA-256 of what decides a job's steps: its action, its settings, the seed. What is of a process, see RunConfig, is not
-// in it.
+// SHA-256 of what decides a job's steps: its action, its settings, the seed. What is of a process, see RunConfig, is
+// not in it.
 std::string settings_sha256(const std::string& action, Json settings);
+
+// Error(Exit::input): the model that a finished run wrote beside itself is not there.
+void require_model(const RunFolder& run);
 
 // What a job is made from, beside its settings.
 struct JobContext {

@@ -59,7 +59,7 @@ class Loop {
                                     static_cast<std::uint32_t>(job_.replay()->record_size()));
   }
   void restore(const fs::path& snapshot, std::int64_t step);
-  void take_events(const RunFolder& folder, std::int64_t taken);
+  void take_events(const RunFolder& folder, std::int64_t taken, std::int64_t snapshot);
   bool offer(const Json& evaluation, std::int64_t step);
   int steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int64_t first);
   void count(bool is_skipped, double value);
@@ -128,9 +128,10 @@ int Loop::start(const fs::path& out) {
   return steps(folder, std::move(log), 0);
 }
 
-void Loop::take_events(const RunFolder& folder, std::int64_t taken) {
+void Loop::take_events(const RunFolder& folder, std::int64_t taken, std::int64_t snapshot) {
   const Damage damage = run_.trust_damaged ? Damage::trusted : Damage::refused;
-  for (const Json& event : events_to_go_on_from(folder, static_cast<std::uint64_t>(taken), damage)) {
+  for (const Json& event :
+       events_to_go_on_from(folder, static_cast<std::uint64_t>(taken), static_cast<std::uint64_t>(snapshot), damage)) {
     if (event.value("step", std::int64_t{0}) > taken) break;
     if (event.value("event", "") == "eval") {
       evaluated_ = event["step"].get<std::int64_t>();
@@ -157,7 +158,7 @@ int Loop::resume(RunFolder folder) {
   job_.begin(folder, true);
   SnapshotStore snapshots(folder.snapshots());
   std::optional<TrajectoryWriter> log;
-  std::int64_t taken = 0;
+  std::int64_t taken = 0, restored = 0;
   Replay* const replay = job_.replay();
   if (replay == nullptr) {
     const FoundSnapshot found =
@@ -167,7 +168,7 @@ int Loop::resume(RunFolder folder) {
     if (found.path.empty())  // all is done again, what was evaluated before the first step, too
       fs::remove(folder.events());
     else
-      restore(found.path, taken);
+      restore(found.path, restored = taken);
   } else if (!fs::exists(folder.trajectory())) {  // killed before the first step
     log.emplace(new_log(folder));
   } else {
@@ -176,14 +177,21 @@ int Loop::resume(RunFolder folder) {
     point.trajectory.require_base(identity_);
     point.trajectory.require_header(json_of(replay->header().dump()));  // numbers as a file has them
     taken = static_cast<std::int64_t>(point.steps());
-    if (point.snapshot_step > 0) restore(point.snapshot, static_cast<std::int64_t>(point.snapshot_step));
+    restored = static_cast<std::int64_t>(point.snapshot_step);
+    if (restored > 0) restore(point.snapshot, restored);
     for (const StepRecord& record : point.replay()) {
       if (!record.skipped) replay->replay(record);
     }
     log.emplace(TrajectoryWriter::resume(folder.trajectory(), point.trajectory, point.steps()));
   }
   snapshots.forget_after(static_cast<std::uint64_t>(taken));
-  take_events(folder, taken);
+  take_events(folder, taken, restored);
+  if (run_.trust_damaged && taken > 0) {  // what is believed from now on is in a snapshot, too
+    if (best_.step >= 0) snapshots.protect(static_cast<std::uint64_t>(best_.step));
+    State state;
+    job_.state(state, taken);
+    snapshots.write(info(taken), state.parts());
+  }
   folder.set_status(RunStatus::running);
   const std::string all = place(job_.step_unit(), job_.steps());
   say("going on after " + place(job_.step_unit(), taken) + " of" + all.substr(all.rfind(' ')));
@@ -326,6 +334,7 @@ int Loop::finish(RunFolder& folder, EventLog& events) {
     state_sha256 = weights_sha256(state.parts());
   }
   const Finished finished = job_.finish(ending);
+  job_.require_inputs();
   for (Json& figure : figures_.take()) {
     figure["step"] = steps;
     events.append(figure);
@@ -365,17 +374,14 @@ int run_job(const JobTable::MakeJob& make, const RunRequest& request) {
   }
   if (folder.record().value("status", "") == "done") {
     if (!RunFolder::is_whole(folder.record())) folder.set("status", name(RunStatus::done));  // it is believed now
-    const std::string model = folder.record().value("results", Json::object()).value("model", "");
-    if (std::error_code failed; !model.empty() && !fs::exists(model, failed))
-      throw Error(Exit::input, "the run is done, but its model " + model + " is not there",
-                  "put it back, or make it again: frugal rerun " + of_process.resume + " --out ANOTHER");
+    require_model(folder);
     say("the run is done; frugal report " + of_process.resume + " draws it");
     if (of_process.json) std::cout << folder.record().dump() << std::endl;
     return 0;
   }
   Json settings = folder.record()["settings"];
   for (const auto& [name, value] : request.settings.items()) {
-    if (name != "resume") settings[name] = value;  // and "trust_damaged", which no record has
+    if (name != "resume") settings[name] = value;
   }
   const auto run = from_json<RunConfig>(settings);
   const Json record = folder.record();
@@ -384,8 +390,7 @@ int run_job(const JobTable::MakeJob& make, const RunRequest& request) {
 }
 
 std::uint64_t measure_job(const JobTable::MakeJob& make, const RunRequest& request) {
-  const auto run = from_json<RunConfig>(request.settings);
-  const auto job = make(request.settings, {run, nullptr, request.facts});
+  const auto job = make(request.settings, {from_json<RunConfig>(request.settings), nullptr, request.facts});
   Figures figures;
   for (std::int64_t step = 0; step < std::min<std::int64_t>(2, job->steps()); ++step) job->step(step);
   job->evaluate(std::min<std::int64_t>(2, job->steps()), figures);

@@ -1,5 +1,6 @@
 #include "frugal/train/run/events.h"
 
+#include <charconv>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -72,6 +73,16 @@ void EventLog::append(const Json& event) {
   text.pop_back();
   file_.append(text + std::string(kKey) + digits_of(crc) + "\"}\n");
   crc_ = crc;
+}
+
+// The next line begins with what this one names, whole or not: one damaged line does not take those behind along.
+bool LineCheck::is_whole(std::string_view line) {
+  const bool is_good = !checked(line, crc_).empty();
+  if (line.size() > kTail) {
+    const std::string_view digits = line.substr(line.size() - 10, 8);
+    std::from_chars(digits.data(), digits.data() + digits.size(), crc_, 16);
+  }
+  return is_good;
 }
 
 ReadEvents read_events(const std::filesystem::path& path, bool has_checksums) {

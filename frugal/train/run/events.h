@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <string_view>
 #include <vector>
 
 #include "frugal/base/json.h"
@@ -27,11 +28,20 @@ class EventLog {
   AppendFile file_;
 };
 
+// Lines one after the other, held against their checksums; for who reads them by itself.
+class LineCheck {
+ public:
+  bool is_whole(std::string_view line);
+
+ private:
+  std::uint32_t crc_ = 0;  // that the line before names
+};
+
 struct ReadEvents {
   std::vector<Json> events;      // those before the first damaged line
   std::size_t damaged_line = 0;  // its number from 1; 0: none. A torn line at the end is no damage, a killed process.
 };
 // Without events where there is no such file.
-ReadEvents read_events(const std::filesystem::path& path, bool has_checksums = true);
+ReadEvents read_events(const std::filesystem::path& path, bool has_checksums);
 
 }  // namespace frugal

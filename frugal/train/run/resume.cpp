@@ -12,6 +12,7 @@ FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const RunIdentity& r
   FoundSnapshot found;
   std::vector<std::uint64_t> steps = snapshots.steps();
   std::reverse(steps.begin(), steps.end());
+  std::string other;
   for (const std::uint64_t step : steps) {
     const auto path = snapshots.path_of(step);
     if (step > most) {
@@ -26,8 +27,8 @@ FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const RunIdentity& r
       }
       if (!info.settings_sha256.empty() && !run.settings_sha256.empty() &&
           info.settings_sha256 != run.settings_sha256) {
-        found.notes.push_back("left out " + path.string() + ": it was made with other settings than run.json has");
-        continue;
+        other = path.string();
+        break;
       }
       found.step = step;
       found.path = path;
@@ -36,24 +37,30 @@ FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const RunIdentity& r
       found.notes.push_back(std::string("left out a snapshot: ") + error.what());
     }
   }
+  if (!other.empty())
+    throw Error(Exit::input, other + " was made with other settings than run.json has",
+                "copy the run again; or, if what run.json says is right, go on with --trust-damaged");
   return found;
 }
 
-std::vector<Json> events_to_go_on_from(const RunFolder& folder, std::uint64_t taken, Damage damage) {
+std::vector<Json> events_to_go_on_from(const RunFolder& folder, std::uint64_t taken, std::uint64_t snapshot,
+                                       Damage damage) {
   ReadEvents read = read_events(folder.events(), folder.has_checksums());
-  if (read.damaged_line == 0) return std::move(read.events);
   std::uint64_t last = 0;
   for (const Json& event : read.events) {
     if (event.value("event", "") == "step") last = std::max(last, event.value("step", std::uint64_t{0}));
   }
+  const bool is_damaged = read.damaged_line > 0;
   const std::string what =
-      "line " + std::to_string(read.damaged_line) + " of " + folder.events().string() + " is damaged";
-  if (last < taken && damage == Damage::refused)
-    throw Error(Exit::input, what + ": it is of step " + std::to_string(last) + " or later, the run has taken " +
-                                 std::to_string(taken),
-                "copy the run again; or go on with --trust-damaged, which forgets what lies behind that line: what was "
-                "the best so far, too");
-  warn(what + "; it and what lies behind are cut");
+      is_damaged ? "line " + std::to_string(read.damaged_line) + " of " + folder.events().string() + " is damaged"
+                 : folder.events().string() + " ends with step " + std::to_string(last);
+  if (last < (is_damaged ? taken : snapshot) && damage == Damage::refused)
+    throw Error(Exit::input,
+                what + (is_damaged ? ": it is of step " + std::to_string(last) + " or later" : std::string()) +
+                    ", the run has taken " + std::to_string(taken),
+                "copy the run again; or go on with --trust-damaged, which forgets what is not there: what was the best "
+                "so far, too");
+  if (is_damaged) warn(what + "; it and what lies behind are cut");
   return std::move(read.events);
 }
 

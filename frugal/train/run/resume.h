@@ -29,6 +29,7 @@ struct RunIdentity {
 };
 
 // The newest whole snapshot of this run, of at most `most` steps; what was left out goes to the notes.
+// Error(Exit::input): a whole one was made with other settings: it would be lost.
 struct FoundSnapshot {
   std::uint64_t step = 0;  // 0: none is usable, begin with the base
   std::filesystem::path path;
@@ -36,9 +37,11 @@ struct FoundSnapshot {
 };
 FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const RunIdentity& run, std::uint64_t most);
 
-// The events of a run that has taken so many steps. Lines behind a damaged one are left out with a warning where they are
-// of later steps, which are taken again, or `damage` is trusted. Error(Exit::input), with the line: they are of others.
-std::vector<Json> events_to_go_on_from(const RunFolder& folder, std::uint64_t taken, Damage damage);
+// The events of a run that has taken so many steps, and has a snapshot of `snapshot` steps. Lines behind a damaged one
+// are left out with a warning where they are of later steps, which are taken again, or `damage` is trusted.
+// Error(Exit::input), with the line: they are of others, or end before the snapshot, which was written behind them.
+std::vector<Json> events_to_go_on_from(const RunFolder& folder, std::uint64_t taken, std::uint64_t snapshot,
+                                       Damage damage);
 
 // settings_sha256: see RunIdentity. Error(Exit::input) when the log has no readable header.
 ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots,

@@ -15,6 +15,7 @@
 #include "frugal/base/error.h"
 #include "frugal/base/handed.h"
 #include "frugal/base/json_text.h"
+#include "frugal/base/leftovers.h"
 #include "frugal/base/sha256.h"
 #include "frugal/base/validate.h"
 #include "frugal/train/run/machine.h"
@@ -117,6 +118,7 @@ RunFolder RunFolder::create(const std::filesystem::path& path, const Json& descr
   run.record_.update(description);
   run.record_["machine"] = machine_record();
   run.set_status(RunStatus::running);
+  for (const fs::path& made : run.made_) sync_folder(made.parent_path());
   return run;
 }
 
@@ -191,6 +193,7 @@ RunFolder RunFolder::resume(const std::filesystem::path& path, Damage damage) {
   remove_unfinished(run.path_);
   remove_unfinished(run.snapshots());
   run.record_ = read_record(path, damage);
+  if (run.record_.contains("checksum")) run.record_["format"] = kFormat;  // where that is what was damaged
   return run;
 }
 

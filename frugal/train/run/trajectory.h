@@ -36,7 +36,8 @@ struct Trajectory {
   // Error(Exit::input) with both hashes when the trajectory was made from other weights.
   void require_base(const std::string& weights_sha256) const;
   // Error(Exit::input) with both values when it was begun with other settings than a run's record has. expected: the
-  // header that the record leads to; what an older log does not say is passed over.
+  // header that the record leads to; what an older log does not say is passed over, and so are names of files, which a
+  // record has whole and holds by their hashes.
   void require_header(const Json& expected) const;
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "frugal/base/validate.h"
-#include "frugal/core/budget/guard.h"
 
 namespace frugal {
 
@@ -48,12 +47,15 @@ InspectedTask::InspectedTask(const std::string& model, const PromptConfig& confi
   task_ = std::make_unique<PromptTask>(config_, *tokenizer_);
 }
 
-std::function<void()> data_guard(Bytes memory, const std::string& path) {
+std::function<void(std::uint64_t)> data_guard(Bytes memory, const std::string& path) {
   if (memory.count == 0) return {};
-  constexpr std::uint64_t kNext = 4 << 20;  // more than what is read between two looks
-  const auto guard = std::make_shared<BudgetGuard>(
-      memory, "give more --memory, or fewer examples: --train-size, --dev-size, --test-size or --limit");
-  return [guard, path] { guard->check("reading " + path, kNext); };
+  return [memory, path](std::uint64_t bytes) {
+    if (bytes > memory.count)
+      throw Error(Exit::budget,
+                  "the first examples of " + path + " take " + format_bytes(bytes) + " of memory; --memory is " +
+                      format_bytes(memory.count),
+                  "give more --memory, or fewer examples: --train-size, --dev-size, --test-size or --limit");
+  };
 }
 
 InspectedSequences::InspectedSequences(const std::string& model, const SequenceConfig& config)

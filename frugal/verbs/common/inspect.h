@@ -20,7 +20,8 @@ class InspectedTask {
   InspectedTask(const std::string& model, const PromptConfig& config);
 
   // guard: see PromptTask::load.
-  Dataset load(const std::string& path, std::size_t limit = 0, const std::function<void()>& guard = {}) const {
+  Dataset load(const std::string& path, std::size_t limit = 0,
+               const std::function<void(std::uint64_t)>& guard = {}) const {
     return task_->load(path, config_.columns, limit, guard);
   }
   const PromptTask& task() const { return *task_; }
@@ -37,7 +38,8 @@ class InspectedTask {
 class InspectedSequences {
  public:
   InspectedSequences(const std::string& model, const SequenceConfig& config);
-  SequenceDataset load(const std::string& path, std::int64_t limit, const std::function<void()>& guard = {}) const {
+  SequenceDataset load(const std::string& path, std::int64_t limit,
+                       const std::function<void(std::uint64_t)>& guard = {}) const {
     return task_->load(path, static_cast<std::size_t>(limit), guard);
   }
   const SequenceTask& task() const { return *task_; }
@@ -57,8 +59,9 @@ std::uint64_t kept_bytes(const Data& data, std::size_t examples) {
   constexpr std::uint64_t kNumbersOfExample = 24;
   return data.bytes + examples * kNumbersOfExample;
 }
-// Called while examples are read: stops before they take the process beyond --memory.
-std::function<void()> data_guard(Bytes memory, const std::string& path);
+// Called while examples are read, with the bytes that they take so far. Error(Exit::budget): more than --memory,
+// whatever the rest takes.
+std::function<void(std::uint64_t)> data_guard(Bytes memory, const std::string& path);
 
 // The tokens of each. Error(Exit::input): more than the model's context has.
 std::vector<std::vector<std::int32_t>> check_prompts(const ModelSource& model, const std::vector<std::string>& prompts);

@@ -139,12 +139,15 @@ Checked check(const Settings& given) {
     smaller = with_vocabulary(model, kept_vocabulary(*model, c.prune.vocabulary_from));
   ExampleSizes examples;
   if (c.has_examples()) examples = sizes_of_examples(c, *smaller, writes_answers(c, settings.value("utility", "")));
+  if (c.has_examples() && !c.prune.vocabulary_from.empty()) examples.bytes *= 2;  // read by both vocabularies
   if (c.prune.sparsity > 0) {
     const auto tokens =
         c.has_examples() ? examples.pruned_on
                          : static_cast<std::int64_t>(
                                PruneTexts(c, measured_length(context), *smaller->tokenizer(), nullptr).tokens.size());
     const bool has_bos = tokenizer->model().add_bos && tokenizer->model().bos >= 0;
+    constexpr std::uint64_t kToken = 2 * sizeof(std::int32_t);  // where windows are drawn from, and who draws them
+    examples.bytes += static_cast<std::uint64_t>(tokens) * kToken;
     require_windows(tokens, settings["windows"], window, has_bos, "--windows");
     if (c.refit.windows > 0) require_windows(tokens, c.refit.windows, window, has_bos, "--reconstruct-windows");
   }

@@ -115,7 +115,8 @@ TEST_F(ManyExamples, AGuardStopsTheReading) {
   config.prompt_template = "{text}:";
   config.labels = {"No", "Yes"};
   int calls = 0;
-  const auto stop = [&] {
+  const auto stop = [&](std::uint64_t bytes) {
+    EXPECT_GT(bytes, 1024u * static_cast<std::uint64_t>(calls) * sizeof(Example));
     if (++calls == 3) throw Error(Exit::budget, "enough", "stop");
   };
   EXPECT_THROW(PromptTask(config, t).load(folder_ / "many.jsonl", {}, 0, stop), Error);

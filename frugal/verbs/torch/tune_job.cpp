@@ -45,6 +45,16 @@ TuneJob::TuneJob(const Json& settings, const JobContext& context)
   if (data_.has_teacher()) require_teacher(*context.record);
 }
 
+// Weights that are a copy in memory do not care what becomes of their file.
+void TuneJob::require_inputs() {
+  for (std::size_t id = 0; id < session_.store.size(); ++id) {
+    if (session_.store.type(id) != WeightType::stored) continue;
+    session_.source->require_unchanged();
+    break;
+  }
+  if (data_.has_teacher() && config_.distill.teacher_weights == "stored") data_.teacher_source().require_unchanged();
+}
+
 std::string TuneJob::budget_fix() const { return kBudgetFix; }
 
 // Paths become absolute, so that a run goes on from any folder; every file it reads is named with its hash.

@@ -39,7 +39,7 @@ class TuneJob : public Job, private Replay {
   void restart() override { tuner_->restart(); }
   Replay* replay() override { return tuner_->record_size() > 0 ? this : nullptr; }
   double snapshot_seconds() const override { return std::numeric_limits<double>::infinity(); }  // they may be large
-  void require_inputs() override { session_.source->require_unchanged(); }
+  void require_inputs() override;
   std::string budget_fix() const override;
   std::string divergence_fix() const override {
     return "start again with a smaller --lr (it was " + Json(lr_).dump() + ")";

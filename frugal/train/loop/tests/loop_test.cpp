@@ -11,6 +11,7 @@
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
 #include "frugal/base/interrupt.h"
+#include "frugal/base/json_text.h"
 #include "frugal/base/log.h"
 #include "frugal/base/philox.h"
 #include "frugal/train/run/events.h"
@@ -132,6 +133,81 @@ class LoopTest : public testing::Test {
   mutable std::string said_;
 };
 
+// A damaged line is refused where the run needs it, cut where its steps are taken again, and passed over on trust.
+TEST_F(LoopTest, DamagedEventsAreNamedOrCut) {
+  ASSERT_EQ(run({{"out", at("whole")}, {"falls", true}}), 0);
+  const Json expected = record("whole")["results"];
+  Walk::stop_after = 8;
+  ASSERT_EQ(run({{"out", at("stopped")}, {"falls", true}}), 130);
+  Walk::stop_after = -1;
+  reset_interrupt();
+  const fs::path events = folder_ / "stopped/events.jsonl";
+  const std::string text = read_file(events);
+  const auto line_of = [&](const std::string& what) { return text.find(what); };
+  const auto damaged = [&](std::size_t place) {
+    std::string other = text;
+    other[place + 12] ^= 1;
+    write_file(events, other);
+  };
+  damaged(line_of(R"({"event":"step","step":5)"));
+  EXPECT_EQ(run({{"resume", at("stopped")}}), 3);
+  EXPECT_NE(said_.find("events.jsonl is damaged"), std::string::npos) << said_;
+  write_file(events, "");  // the snapshot of step 8 was written behind them
+  EXPECT_EQ(run({{"resume", at("stopped")}}), 3);
+  EXPECT_NE(said_.find("ends with step 0"), std::string::npos) << said_;
+  fs::remove(events);
+  EXPECT_EQ(run({{"resume", at("stopped")}}), 3);
+
+  fs::copy(folder_ / "stopped", folder_ / "trusted", fs::copy_options::recursive);
+  damaged(line_of(R"({"event":"step","step":5)"));
+  fs::copy_file(events, folder_ / "trusted/events.jsonl");
+  ASSERT_EQ(run({{"resume", at("trusted")}, {"trust_damaged", true}}), 0) << said_;
+  EXPECT_EQ(record("trusted")["results"]["end"], expected["end"]);
+
+  write_file(events, text + "{\"event\":\"step\",\"step\":9,\"crc\":\"00000000\"}\n");  // a step that is taken again
+  ASSERT_EQ(run({{"resume", at("stopped")}}), 0) << said_;
+  EXPECT_EQ(record("stopped")["results"]["best"], expected["best"]);
+  EXPECT_EQ(record("stopped")["results"]["state_sha256"], expected["state_sha256"]);
+}
+
+// Settings that somebody edited are refused, and the snapshots stay; trusted they count from then on, however often the
+// run is stopped.
+TEST_F(LoopTest, EditedSettingsAreRefusedOrTrustedForGood) {
+  for (const bool replays : {false, true}) {
+    const std::string name = replays ? "replays" : "snapshots";
+    Walk::stop_after = 8;
+    ASSERT_EQ(run({{"out", at(name)}, {"replays", replays}}), 130);
+    reset_interrupt();
+    Json edited = json_of(read_file(folder_ / name / "run.json"));
+    edited["settings"]["steps"] = 14;
+    write_file(folder_ / name / "run.json", edited.dump());
+    EXPECT_EQ(run({{"resume", at(name)}}), 3);
+    EXPECT_NE(said_.find("was edited"), std::string::npos) << said_;
+    Walk::stop_after = 10;
+    EXPECT_EQ(run({{"resume", at(name)}, {"trust_damaged", true}}), 130) << said_;
+    Walk::stop_after = -1;
+    reset_interrupt();
+    ASSERT_EQ(run({{"resume", at(name)}}), 0) << said_;
+    EXPECT_EQ(record(name)["results"]["steps"], 14);
+    ASSERT_EQ(run({{"out", at(name + "-whole")}, {"replays", replays}, {"steps", 14}}), 0);
+    EXPECT_EQ(record(name)["results"]["end"], record(name + "-whole")["results"]["end"]);
+  }
+}
+
+// A record and snapshots that do not belong together.
+TEST_F(LoopTest, SnapshotsOfOtherSettingsAreNeitherTakenNorLost) {
+  for (const std::string name : {"a", "b"}) {
+    Walk::stop_after = 8;
+    ASSERT_EQ(run({{"out", at(name)}, {"seed", name == "a" ? 1 : 2}}), 130);
+    reset_interrupt();
+  }
+  Walk::stop_after = -1;
+  fs::copy_file(folder_ / "a/run.json", folder_ / "b/run.json", fs::copy_options::overwrite_existing);
+  EXPECT_EQ(run({{"resume", at("b")}}), 3);
+  EXPECT_NE(said_.find("was made with other settings"), std::string::npos) << said_;
+  EXPECT_FALSE(fs::is_empty(folder_ / "b/snapshots"));
+}
+
 TEST_F(LoopTest, StoppedAtEachStepAndResumedEndsWithTheSameBits) {
   for (const bool replays : {false, true}) {
     const std::string whole = replays ? "whole-r" : "whole";
@@ -157,7 +233,7 @@ TEST_F(LoopTest, PutsTheBestStepBack) {
   ASSERT_EQ(run({{"out", at("r")}, {"eval_every", 1}}), 0);
   double highest = -1;
   std::int64_t step = 0;
-  for (const Json& event : read_events(folder_ / "r/events.jsonl").events) {
+  for (const Json& event : read_events(folder_ / "r/events.jsonl", true).events) {
     if (event["event"] == "eval" && event["height"] > highest) highest = event["height"], step = event["step"];
   }
   const Json results = record("r")["results"];
@@ -273,7 +349,7 @@ TEST_F(LoopTest, RefusesAnotherActionsRun) {
 TEST_F(LoopTest, KeepsItsFiguresInTheLog) {
   ASSERT_EQ(run({{"out", at("r")}}), 0);
   std::size_t figures = 0;
-  for (const Json& event : read_events(folder_ / "r/events.jsonl").events) {
+  for (const Json& event : read_events(folder_ / "r/events.jsonl", true).events) {
     if (event["event"] != "figure") continue;
     ++figures;
     EXPECT_EQ(event["series"][0]["y"].size(), event["step"].get<std::size_t>());

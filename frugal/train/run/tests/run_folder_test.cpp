@@ -160,7 +160,7 @@ TEST(RunFolder, NamesBothBases) {
 TEST(EventLog, GoesOnBehindTheLastWholeLine) {
   const TemporaryFolder folder;
   const auto path = folder / "events.jsonl";
-  EXPECT_TRUE(read_events(path).events.empty());
+  EXPECT_TRUE(read_events(path, true).events.empty());
   {
     EventLog log(path);
     for (int i = 0; i < 3; ++i) log.append({{"event", "step"}, {"step", i}});
@@ -168,10 +168,10 @@ TEST(EventLog, GoesOnBehindTheLastWholeLine) {
   const std::string whole = read_file(path);
   for (std::size_t cut = 1; cut < 20; ++cut) {
     write_file(path, whole.substr(0, whole.size() - cut));
-    EXPECT_EQ(read_events(path).events.size(), 2u);
-    EXPECT_EQ(read_events(path).damaged_line, 0u) << "a killed process";
+    EXPECT_EQ(read_events(path, true).events.size(), 2u);
+    EXPECT_EQ(read_events(path, true).damaged_line, 0u) << "a killed process";
     EventLog(path).append({{"event", "again"}});
-    const auto events = read_events(path).events;
+    const auto events = read_events(path, true).events;
     ASSERT_EQ(events.size(), 3u);
     EXPECT_EQ(events[2], (Json{{"event", "again"}})) << "without the checksum";
   }
@@ -186,14 +186,14 @@ TEST(EventLog, NamesTheFirstDamagedLine) {
     for (int i = 0; i < 4; ++i) log.append({{"event", "eval"}, {"step", i}, {"accuracy", 0.25 * i}});
   }
   const std::string whole = read_file(path);
-  EXPECT_EQ(read_events(path).damaged_line, 0u);
+  EXPECT_EQ(read_events(path, true).damaged_line, 0u);
   std::size_t line = 1;
   for (std::size_t at = 0; at + 1 < whole.size(); ++at) {  // the last line feed alone is one of a torn line
     for (const int bit : {0, 2, 6}) {
       std::string text = whole;
       text[at] = static_cast<char>(text[at] ^ 1 << bit);
       write_file(path, text);
-      const ReadEvents read = read_events(path);
+      const ReadEvents read = read_events(path, true);
       EXPECT_EQ(read.damaged_line, line) << "byte " << at << " bit " << bit;
       EXPECT_EQ(read.events.size(), line - 1);
     }
@@ -201,9 +201,9 @@ TEST(EventLog, NamesTheFirstDamagedLine) {
   }
   const std::size_t second = whole.find('\n') + 1, third = whole.find('\n', second) + 1;
   write_file(path, whole.substr(0, second) + whole.substr(third));
-  EXPECT_EQ(read_events(path).damaged_line, 2u) << "a line is missing";
+  EXPECT_EQ(read_events(path, true).damaged_line, 2u) << "a line is missing";
   write_file(path, whole.substr(second, third - second) + whole);
-  EXPECT_EQ(read_events(path).damaged_line, 1u) << "one is in another place";
+  EXPECT_EQ(read_events(path, true).damaged_line, 1u) << "one is in another place";
   write_file(path, "{\"event\":\"step\",\"step\":1}\nnothing\n");
   EXPECT_EQ(read_events(path, false).damaged_line, 2u) << "a run of before there were checksums";
   EXPECT_EQ(read_events(path, false).events.size(), 1u);
