@@ -5,9 +5,9 @@ PROMPT = "The history of the city begins"
 
 
 def speed_of(runner, file):
-    """Tokens a second, one stream, greedy: the better of two."""
-    return max(runner.call("generate", file, "--prompt", PROMPT, "--greedy", "--max-new-tokens", 64, "--json")
-               ["tokens_per_second"] for _ in range(2))
+    """Tokens a second from the weights as the file has them, one stream, greedy: the best of three."""
+    return max(runner.call("generate", file, "--prompt", PROMPT, "--greedy", "--max-new-tokens", 64, "--weights", "stored",
+                           "--json")["tokens_per_second"] for _ in range(3))
 
 
 def run(runner, given, texts):
