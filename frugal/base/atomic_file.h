@@ -45,8 +45,9 @@ void write_file(const std::filesystem::path& path, std::string_view text);  // A
 void require_regular(const std::filesystem::path& path);
 // What every reader begins with: a stream that is not good when the file cannot be opened. Error: as require_regular.
 std::ifstream open_file(const std::filesystem::path& path);
-// Error(Exit::input): it cannot be read, is no regular file, or has more than `most` bytes.
+// Bytes of a text that is read whole; of settings, records and what else others wrote as JSON.
 inline constexpr std::uint64_t kMostText = std::uint64_t{4} << 30, kMostSettings = 64 << 20;
+// Error(Exit::input): it cannot be read, is no regular file, or has more than `most` bytes.
 std::string read_file(const std::filesystem::path& path, std::uint64_t most = kMostText);
 // Where a symbolic link leads, over all that follow, whether or not a file is there; any other path as it is.
 std::filesystem::path follow_links(std::filesystem::path path);
