@@ -22,6 +22,11 @@ struct LifeConfig {
   }
 };
 
+void validate(const LifeConfig& c) {
+  require_setting(c.size >= 3, "--size", c.size, "at least 3", "--size 64");
+  require_setting(c.generations >= 1, "--generations", c.generations, "at least 1", "--generations 200");
+}
+
 class Life : public Job {
  public:
   Life(const LifeConfig& c, const JobContext& context) : config_(c), cells_(static_cast<std::size_t>(c.size * c.size)) {

@@ -57,11 +57,10 @@ def make_inputs(frugal, source, folder):
 
 
 def without_measures(results):
-    """What a run found, but for times, memory and names of files; and for the mean of the steps' losses, which lacks a step
-    that was killed between its place in the log of steps and its line of events."""
+    """What a run found, but for times, memory and names of files."""
     if isinstance(results, dict):
         return {key: without_measures(value) for key, value in results.items()
-                if not re.search("second|rss|bytes|model|table|run|train_loss", key)}
+                if not re.search("second|rss|bytes|model|table|run", key)}
     return [without_measures(value) for value in results] if isinstance(results, list) else results
 
 

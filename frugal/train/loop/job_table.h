@@ -1,4 +1,5 @@
-// The jobs and actions of a library, each made from its typed settings: read once, here.
+// The jobs and actions of a library, each made from its typed settings: read once, here. A job's are validated
+// whenever it is made, since those of a run that goes on come from its record.
 //
 //   void register_job_signals_swarm(JobTable& table) {
 //     table.job<TrainConfig>("swarm train", [](const TrainConfig& c, const JobContext& context) {
@@ -25,14 +26,16 @@ class JobTable {
   template <class Config, class Make>
   void job(const std::string& action, Make make) {
     add(jobs_, action, MakeJob([make](const Json& settings, const JobContext& context) -> std::unique_ptr<Job> {
-          return make(from_json<Config>(settings), context);
+          const auto config = from_json<Config>(settings);
+          validate(config);
+          return make(config, context);
         }));
   }
   template <class Config, class Run>
   void action(const std::string& action, Run run) {
     add(actions_, action, RunAction([run](const Json& settings) { return run(from_json<Config>(settings)); }));
   }
-  // Settings as they came: for an action that hands them on to others.
+  // Settings as they came: for an action that hands them on to others, and validates them.
   void raw_job(const std::string& action, MakeJob make) { add(jobs_, action, std::move(make)); }
   void raw_action(const std::string& action, RunAction run) { add(actions_, action, std::move(run)); }
 

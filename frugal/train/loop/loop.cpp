@@ -11,7 +11,6 @@
 #include "frugal/base/progress.h"
 #include "frugal/core/budget/guard.h"
 #include "frugal/train/run/best.h"
-#include "frugal/train/run/events.h"
 #include "frugal/train/run/resume.h"
 
 namespace frugal {
@@ -59,7 +58,7 @@ class Loop {
                                     static_cast<std::uint32_t>(job_.replay()->record_size()));
   }
   void restore(const fs::path& snapshot, std::int64_t step);
-  void take_events(const RunFolder& folder, std::int64_t taken, std::int64_t snapshot);
+  void take(const std::vector<Json>& events, std::int64_t taken);
   bool offer(const Json& evaluation, std::int64_t step);
   int steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int64_t first);
   void count(bool is_skipped, double value);
@@ -128,10 +127,8 @@ int Loop::start(const fs::path& out) {
   return steps(folder, std::move(log), 0);
 }
 
-void Loop::take_events(const RunFolder& folder, std::int64_t taken, std::int64_t snapshot) {
-  const Damage damage = run_.trust_damaged ? Damage::trusted : Damage::refused;
-  for (const Json& event :
-       events_to_go_on_from(folder, static_cast<std::uint64_t>(taken), static_cast<std::uint64_t>(snapshot), damage)) {
+void Loop::take(const std::vector<Json>& events, std::int64_t taken) {
+  for (const Json& event : events) {
     if (event.value("step", std::int64_t{0}) > taken) break;
     if (event.value("event", "") == "eval") {
       evaluated_ = event["step"].get<std::int64_t>();
@@ -158,6 +155,7 @@ int Loop::resume(RunFolder folder) {
   job_.begin(folder, true);
   SnapshotStore snapshots(folder.snapshots());
   std::optional<TrajectoryWriter> log;
+  ReadEvents read = read_events(folder.events(), folder.has_checksums());
   std::int64_t taken = 0, restored = 0;
   Replay* const replay = job_.replay();
   if (replay == nullptr) {
@@ -166,13 +164,13 @@ int Loop::resume(RunFolder folder) {
     for (const std::string& text : found.notes) warn(text);
     taken = static_cast<std::int64_t>(found.step);
     if (found.path.empty())  // all is done again, what was evaluated before the first step, too
-      fs::remove(folder.events());
+      fs::remove(folder.events()), read = {};
     else
       restore(found.path, restored = taken);
   } else if (!fs::exists(folder.trajectory())) {  // killed before the first step
     log.emplace(new_log(folder));
   } else {
-    const ResumePoint point = find_resume_point(folder.trajectory(), snapshots, expected_settings);
+    const ResumePoint point = find_resume_point(folder.trajectory(), snapshots, expected_settings, &read);
     for (const std::string& text : point.notes) warn(text);
     point.trajectory.require_base(identity_);
     point.trajectory.require_header(json_of(replay->header().dump()));  // numbers as a file has them
@@ -185,7 +183,8 @@ int Loop::resume(RunFolder folder) {
     log.emplace(TrajectoryWriter::resume(folder.trajectory(), point.trajectory, point.steps()));
   }
   snapshots.forget_after(static_cast<std::uint64_t>(taken));
-  take_events(folder, taken, restored);
+  require_events(read, folder, taken, restored, run_.trust_damaged ? Damage::trusted : Damage::refused);
+  take(read.events, taken);
   if (run_.trust_damaged && taken > 0) {  // what is believed from now on is in a snapshot, too
     if (best_.step >= 0) snapshots.protect(static_cast<std::uint64_t>(best_.step));
     State state;
@@ -220,8 +219,8 @@ int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int
     if (log) log->sync();
     events.sync();
     saved = Clock::now();
-    if (done == 0 && (log || job_.restarts())) return;
-    if (fs::exists(snapshots.path_of(static_cast<std::uint64_t>(done)))) return;
+    const bool is_base = done == 0 && (log || job_.restarts());
+    if (is_base || fs::exists(snapshots.path_of(static_cast<std::uint64_t>(done)))) return;
     State state;
     job_.state(state, done);
     snapshots.write(info(done), state.parts());

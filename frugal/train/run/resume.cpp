@@ -4,7 +4,6 @@
 
 #include "frugal/base/error.h"
 #include "frugal/base/log.h"
-#include "frugal/train/run/events.h"
 
 namespace frugal {
 
@@ -43,13 +42,21 @@ FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const RunIdentity& r
   return found;
 }
 
-std::vector<Json> events_to_go_on_from(const RunFolder& folder, std::uint64_t taken, std::uint64_t snapshot,
-                                       Damage damage) {
-  ReadEvents read = read_events(folder.events(), folder.has_checksums());
-  std::uint64_t last = 0;
+namespace {
+
+std::int64_t last_step(const ReadEvents& read) {
+  std::int64_t last = 0;
   for (const Json& event : read.events) {
-    if (event.value("event", "") == "step") last = std::max(last, event.value("step", std::uint64_t{0}));
+    if (event.value("event", "") == "step") last = std::max(last, event.value("step", std::int64_t{0}));
   }
+  return last;
+}
+
+}  // namespace
+
+void require_events(const ReadEvents& read, const RunFolder& folder, std::int64_t taken, std::int64_t snapshot,
+                    Damage damage) {
+  const std::int64_t last = last_step(read);
   const bool is_damaged = read.damaged_line > 0;
   const std::string what =
       is_damaged ? "line " + std::to_string(read.damaged_line) + " of " + folder.events().string() + " is damaged"
@@ -61,11 +68,10 @@ std::vector<Json> events_to_go_on_from(const RunFolder& folder, std::uint64_t ta
                 "copy the run again; or go on with --trust-damaged, which forgets what is not there: what was the best "
                 "so far, too");
   if (is_damaged) warn(what + "; it and what lies behind are cut");
-  return std::move(read.events);
 }
 
 ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots,
-                              const std::string& settings_sha256) {
+                              const std::string& settings_sha256, const ReadEvents* events) {
   ResumePoint point{read_trajectory(trajectory), 0, {}, {}};
   if (point.trajectory.bad_bytes > 0) {
     point.notes.push_back("left out " + std::to_string(point.trajectory.bad_bytes) + " damaged bytes behind step " +
@@ -76,6 +82,10 @@ ResumePoint find_resume_point(const std::filesystem::path& trajectory, const Sna
   point.snapshot_step = found.step;
   point.snapshot = std::move(found.path);
   point.notes.insert(point.notes.end(), found.notes.begin(), found.notes.end());
+  if (events != nullptr && events->damaged_line == 0) {
+    const std::uint64_t known = std::max(static_cast<std::uint64_t>(last_step(*events)), point.snapshot_step);
+    point.trajectory.steps.resize(std::min(point.steps(), known));
+  }
   return point;
 }
 

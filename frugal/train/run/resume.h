@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "frugal/train/run/events.h"
 #include "frugal/train/run/run_folder.h"
 #include "frugal/train/run/snapshot_store.h"
 #include "frugal/train/run/trajectory.h"
@@ -37,14 +38,16 @@ struct FoundSnapshot {
 };
 FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const RunIdentity& run, std::uint64_t most);
 
-// The events of a run that has taken so many steps, and has a snapshot of `snapshot` steps. Lines behind a damaged one
-// are left out with a warning where they are of later steps, which are taken again, or `damage` is trusted.
-// Error(Exit::input), with the line: they are of others, or end before the snapshot, which was written behind them.
-std::vector<Json> events_to_go_on_from(const RunFolder& folder, std::uint64_t taken, std::uint64_t snapshot,
-                                       Damage damage);
+// Whether these are the events of a run that has taken so many steps, and has a snapshot of `snapshot` steps. Lines
+// behind a damaged one may be missing, with a warning, where they are of later steps, which are taken again, or
+// `damage` is trusted. Error(Exit::input), with the line: they are of others, or end before the snapshot, which was
+// written behind them.
+void require_events(const ReadEvents& read, const RunFolder& folder, std::int64_t taken, std::int64_t snapshot,
+                    Damage damage);
 
-// settings_sha256: see RunIdentity. Error(Exit::input) when the log has no readable header.
+// settings_sha256: see RunIdentity. Steps of the log that are not among the events, behind which the run was killed,
+// are taken again. Error(Exit::input) when the log has no readable header.
 ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots,
-                              const std::string& settings_sha256 = "");
+                              const std::string& settings_sha256 = "", const ReadEvents* events = nullptr);
 
 }  // namespace frugal

@@ -156,16 +156,44 @@ void choose(const Settings& given, TuneConfig& c, PlanRequest& request, Json& se
   }
 }
 
+void validate(const TuneConfig& c) {
+  if (!c.task.labels.empty()) validate(c.task);
+  for (const auto& [option, size] : {std::pair("--train-size", c.train_size),
+                                     {"--dev-size", c.dev_size},
+                                     {"--test-size", c.test_size},
+                                     {"--seed", c.seed},
+                                     {"--eval-every", c.eval_every}}) {
+    require_at_least(option, size, 0);
+  }
+  for (const auto& [option, size] :
+       {std::pair("--steps", c.steps), {"--batch", c.batch}, {"--checkpoint-every", c.checkpoint_every}}) {
+    require_at_least(option, size, 1);
+  }
+  require_at_least("--max-new-tokens", c.answers.max_new_tokens, 1);
+  validate(c.compute);
+}
+
+// The files that it reads are there, its folder is not.
+void require_new_run(const TuneConfig& c) {
+  require_model(c.model);
+  require_given("--data", c.data, "--data train.jsonl");
+  if (!c.dry_run) require_given("--out", c.out, "--out run");
+  if (!c.out.empty()) require_new_folder(c.out);
+  for (const auto& [option, path] : {std::pair("--data", &c.data), {"--dev", &c.dev}, {"--test", &c.test}})
+    require_file(option, *path);
+}
+
 }  // namespace
 
 Checked check_tune(const Settings& given) {
   auto c = from_json<TuneConfig>(given.values());
   validate(c);
+  require_new_run(c);
   validate_data(given, c);
   Json settings = given.values();
   if (c.method != kAuto) {
     const MethodInfo& method = methods().at(c.method);
-    method.validate(settings);
+    validate_tune_settings(settings);
     require_changeable_weights(c.method, settings);
     method.refuse_unused(given);
     method.resolve(given, ModelSource::open(c.model)->shape(), settings);
@@ -223,27 +251,10 @@ std::vector<Plugin> tuning_methods() {
   return all;
 }
 
-void validate(const TuneConfig& c) {
-  require_model(c.model);
-  require_given("--data", c.data, "--data train.jsonl");
-  if (!c.task.labels.empty()) validate(c.task);
-  if (!c.dry_run) require_given("--out", c.out, "--out run");
-  if (!c.out.empty()) require_new_folder(c.out);
-  for (const auto& [option, path] : {std::pair("--data", &c.data), {"--dev", &c.dev}, {"--test", &c.test}})
-    require_file(option, *path);
-  for (const auto& [option, size] : {std::pair("--train-size", c.train_size),
-                                     {"--dev-size", c.dev_size},
-                                     {"--test-size", c.test_size},
-                                     {"--seed", c.seed},
-                                     {"--eval-every", c.eval_every}}) {
-    require_at_least(option, size, 0);
-  }
-  for (const auto& [option, size] :
-       {std::pair("--steps", c.steps), {"--batch", c.batch}, {"--checkpoint-every", c.checkpoint_every}}) {
-    require_at_least(option, size, 1);
-  }
-  require_at_least("--max-new-tokens", c.answers.max_new_tokens, 1);
-  validate(c.compute);
+void validate_tune_settings(const Json& settings) {
+  const auto c = from_json<TuneConfig>(settings);
+  validate(c);
+  methods().at(c.method).validate(settings);
 }
 
 }  // namespace frugal

@@ -53,7 +53,7 @@ struct TuneConfig : DataConfig {
   }
 };
 
-void validate(const TuneConfig& config);  // of a new run
+void validate_tune_settings(const Json& settings);  // ranges: of the run's settings, and of its method's
 // Refuses what cannot be honoured, shows what is trained and what it takes; a budget that does not hold it, too, but
 // for a dry run with --json, whose rows say what fits.
 Checked check_tune(const Settings& given);

@@ -83,6 +83,6 @@ inline bool writes_answers(const PruneVerbConfig& config, const std::string& uti
   return config.task.labels.empty() && needs_answers(utility);
 }
 
-void validate(const PruneVerbConfig& config);
+void validate_prune_settings(const Json& settings);  // ranges: of the run's settings, and of its method's
 
 }  // namespace frugal

@@ -117,8 +117,12 @@ void refuse_unread(const Settings& given, const PruneVerbConfig& c) {
 Checked check(const Settings& given) {
   Json settings = given.values();
   auto c = from_json<PruneVerbConfig>(settings);
-  validate(c);
-  prune_methods().at(c.method).validate(settings);
+  require_model(c.model);
+  require_given("--data", c.data, "--data text.txt");
+  require_file("--data", c.data);
+  require_file("--eval", c.eval);
+  require_file("--vocabulary-from", c.prune.vocabulary_from);
+  validate_prune_settings(settings);
   settle_data(given, c, settings);
   refuse_unread(given, c);
   const std::shared_ptr<const ModelSource> model = ModelSource::open(c.model);
@@ -174,16 +178,13 @@ std::vector<Plugin> all_methods() {
 
 }  // namespace
 
-void validate(const PruneVerbConfig& c) {
-  require_model(c.model);
-  require_given("--data", c.data, "--data text.txt");
-  require_file("--data", c.data);
-  require_file("--eval", c.eval);
-  require_file("--vocabulary-from", c.prune.vocabulary_from);
+void validate_prune_settings(const Json& settings) {
+  const auto c = from_json<PruneVerbConfig>(settings);
   require_at_least("--eval-windows", c.eval_windows, 0);
   validate(c.prune);
   validate(c.refit);
   validate(c.compute);
+  prune_methods().at(c.method).validate(settings);
 }
 
 void register_verbs_prune(SystemTable& table) {

@@ -45,6 +45,7 @@ class AdaptJob : public TuneJob {
 
 void register_torch_job_verbs_adapt(JobTable& table) {
   table.raw_job("adapt", [](const Json& settings, const JobContext& context) -> std::unique_ptr<Job> {
+    validate_tune_settings(settings);
     return std::make_unique<AdaptJob>(settings, context);
   });
 }

@@ -288,6 +288,7 @@ class PruneJob : public Job {
 
 void register_torch_job_verbs_prune(JobTable& table) {
   table.raw_job("prune", [](const Json& settings, const JobContext& context) -> std::unique_ptr<Job> {
+    validate_prune_settings(settings);
     keep_kernels(kPruningKernels);
     return std::make_unique<PruneJob>(settings, context);
   });

@@ -5,6 +5,7 @@ namespace frugal {
 
 void register_torch_job_verbs_tune(JobTable& table) {
   table.raw_job("tune", [](const Json& settings, const JobContext& context) {
+    validate_tune_settings(settings);
     return std::make_unique<TuneJob>(settings, context);
   });
 }
