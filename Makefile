@@ -1,7 +1,7 @@
 # make demo: install what is missing, build, fine-tune a real model on real text. make test: the same set-up, then every test.
 #   TORCH_DIR=/path/to/libtorch   use a LibTorch that is there
 #   JOBS=N                        parallel compilers (each needs up to 1.5 GB); default: the number of cores
-.PHONY: build test demo model docs acceptance fuzz torture sanitize bench-peers bench-generation setup clean
+.PHONY: build test demo model docs acceptance fuzz torture sanitize bench-peers bench-memory bench-generation setup clean
 .DEFAULT_GOAL := build
 JOBS ?= $(shell nproc)
 BUILD := build
@@ -48,6 +48,10 @@ demo: build model
 
 # Ours against PyTorch, PEFT, badam and the published MeZO loop, interleaved; GSM8K=train.jsonl and SST2=train.jsonl add natural
 # lengths.
+# What --memory promises, for every method and kind of data at the least that each asks for: docs/memory.md. Half an hour.
+bench-memory: build model
+	@python3 bench/memory.py $(BUILD)/bin/frugal $$(scripts/setup.sh model) $(ARGS)
+
 bench-peers: build model
 	@scripts/setup.sh peers
 	@[ -d $(BUILD)/peers/model ] || $(BUILD)/bin/frugal convert $$(scripts/setup.sh model) --out $(BUILD)/peers/model --dtype f32

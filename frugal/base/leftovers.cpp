@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <fstream>
 #include <string>
 #include <thread>
 
@@ -24,13 +25,23 @@ constexpr int kPatience = 100;  // looks at a lock that another holds
 
 fs::path folder_of(const fs::path& target) { return target.has_parent_path() ? target.parent_path() : fs::path("."); }
 
+// Killed, and not waited for yet: it holds no lock any more.
+bool has_ended(pid_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");  // 12 (name) Z ...
+  std::string line;
+  if (!std::getline(file, line)) return false;
+  const std::size_t state = line.rfind(')') + 2;
+  return state < line.size() && (line[state] == 'Z' || line[state] == 'X');
+}
+
 // Of what stands for a process: one there is, or no number of one.
 bool is_alive(const std::string& id) {
   constexpr long kMostProcesses = 1 << 22;  // of Linux
   long number = 0;
   const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
   if (error != std::errc() || end != id.data() + id.size() || number <= 0 || number > kMostProcesses) return true;
-  return ::kill(static_cast<pid_t>(number), 0) == 0 || errno != ESRCH;
+  const auto process = static_cast<pid_t>(number);
+  return (::kill(process, 0) == 0 || errno != ESRCH) && !has_ended(process);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "frugal/base/json_text.h"
 #include "frugal/base/log.h"
 #include "frugal/base/print.h"
+#include "frugal/base/report_error.h"
 #include "frugal/cli/sweep_job.h"
 #include "frugal/train/loop/loop.h"
 
@@ -290,11 +291,9 @@ int run_sweep_again(const Asked& asked, const Json& settings) {
   const int code = run_job(make, {asked.name(), settings});
   if (code != 0) return code;
   const auto run = from_json<RunConfig>(settings);
-  const Json rows = RunFolder::read_record(run.resume.empty() ? run.out : run.resume)["results"]["rows"];
-  const bool is_any_done =
-      std::any_of(rows.begin(), rows.end(), [](const Json& row) { return row["status"] == "done"; });
-  if (is_any_done) return 0;
-  warn("none of the " + std::to_string(rows.size()) + " runs ended well");
+  const Json results = RunFolder::read_record(run.resume.empty() ? run.out : run.resume)["results"];
+  if (!results.contains("error")) return 0;
+  if (!run.json) report_error(Exit::diverged, results["error"], results["fix"], false);  // its results say it, too
   return static_cast<int>(Exit::diverged);
 }
 

@@ -225,6 +225,12 @@ Finished SweepJob::finish(Ending& ending) {
     if (count > 0) results[status] = count;
   }
   results["rows"] = rows();
+  const bool is_any_done =
+      std::any_of(rows_.begin(), rows_.end(), [](const Json& row) { return row["status"] == "done"; });
+  if (!is_any_done)
+    results.update({{"error", "none of the " + std::to_string(rows_.size()) + " runs ended well"},
+                    {"fix", "see " + (ending.folder.path() / "cells").string() + "/*.out, and the runs beside them"},
+                    {"exit", static_cast<int>(Exit::diverged)}});
   return {.results = results};
 }
 

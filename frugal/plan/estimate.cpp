@@ -89,6 +89,7 @@ std::vector<PlanPart> plan_sizes::forward_memory(const PlanRequest& r, std::uint
                                  {"weights", weights.count()},
                                  {"tokenizer", (Size(r.shape.vocab) * kTokenizerEntry).count()},
                                  {"examples", r.example_bytes},
+                                 {"adapter", r.adapter_bytes},
                                  {"activations", activations.count()},
                                  {"scratch", scratch.count()},
                                  {"cache", (Size(r.cached_tokens) * s.key_values * T).count()},

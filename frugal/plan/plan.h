@@ -36,6 +36,7 @@ struct PlanRequest {
   bool evaluates = false;                        // with all_tokens: sequences are also evaluated, packed as prompts are
   bool whole_head = false;                       // label words of several tokens: scored against the whole vocabulary
   std::uint64_t example_bytes = 0;               // of examples that are kept in memory
+  std::uint64_t adapter_bytes = 0;               // of what is laid over the weights
   std::int64_t cached_tokens = 0;  // of all sequences that are generated at once: their keys and values are kept
   std::uint64_t floor = kLibTorchFloor;
   std::uint64_t memory = 0;   // --memory; 0: no limit

@@ -67,8 +67,12 @@ TEST_F(Files, LeftoversOfKilledProcessesGo) {
     write_file(folder / "config.json", "{}");
     ::_exit(0);  // without a destructor
   }
-  ::waitpid(child, nullptr, 0);
+  siginfo_t ended;
+  ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT);
   EXPECT_EQ(entries(), 2u);
+  remove_leftovers(model, Leftover::folder);
+  EXPECT_EQ(entries(), 1u) << "of a process that nobody has waited for yet, too";
+  ::waitpid(child, nullptr, 0);
   for (const char* kept :
        {"model.gguf.tmp-mine", "model.gguf.tmp-", "model.gguf.tmp-20261130", "model.gguf.tmp-1", "other.gguf.tmp-12"})
     write_file(folder_ / kept, "x");

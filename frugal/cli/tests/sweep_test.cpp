@@ -144,6 +144,23 @@ TEST(Sweep, RefusesBeforeAnythingRuns) {
   EXPECT_EQ(run_program("swarm sweep --dry-run").code, 2) << "--over is missing";
 }
 
+// A run that breaks off is a row; a sweep of which none ended well has failed.
+TEST(Sweep, SaysWhatBrokeOffAndFailsWhereEverythingDid) {
+  const fs::path out = scratch() / "broken";
+  const std::string sweep =
+      "bandit run --policy ols-ucb-c,cos-v --items 6 --choose 2 --horizon 200000 --quiet "
+      "--sweep rho=0,0.5 --json --out " +
+      out.string();
+  const Outcome outcome = run_program(sweep, "ulimit -f 16; ");  // files of 8 KiB: too few for a cell's
+  EXPECT_EQ(outcome.code, 5) << outcome.out << outcome.err;
+  const Json line = json_of(outcome.out);
+  ASSERT_EQ(line["rows"].size(), 2u);
+  for (const Json& row : line["rows"]) EXPECT_EQ(row["status"], "failed");
+  EXPECT_EQ(line["exit"], 5);
+  EXPECT_NE(line["error"].get<std::string>().find("none of the 2 runs"), std::string::npos);
+  EXPECT_FALSE(line["fix"].get<std::string>().empty());
+}
+
 TEST(Rerun, SaysWhenTheBitsDiffer) {
   const fs::path out = scratch() / "first", again = scratch() / "again";
   ASSERT_EQ(run_program(kBandit + "--out " + out.string()).code, 0);

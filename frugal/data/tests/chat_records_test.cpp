@@ -26,9 +26,8 @@ std::string shown(const ChatRecords& records, std::size_t row, bool is_detected 
 }
 
 TEST(ChatRecords, ArraysAndLinesHoldTheSame) {
-  const std::string a =
-      R"({"id": 1, "messages": [{"content": "Hi", "role": "user"}, )"
-      R"({"role": "assistant", "content": "Yo", "w": null}]})";
+  const std::string a = R"({"id": 1, "messages": [{"content": "Hi", "role": "user"}, )"
+                        R"({"role": "assistant", "content": "Yo", "w": null}]})";
   const std::string b =
       R"({"messages": [{"role": "user", "content": "x"}], "meta": {"messages": [1, {"role": 2}]}, "tags": [["y"]]})";
   for (const std::string& text :
@@ -43,6 +42,41 @@ TEST(ChatRecords, ArraysAndLinesHoldTheSame) {
   }
   EXPECT_EQ(parse_chat_records("[" + a + "," + b + ", not read", "f.json", 2).table.rows.size(), 2u);
   EXPECT_EQ(parse_chat_records(a + "\n" + b + "\nnot read", "f.json", 2).table.rows.size(), 2u);
+}
+
+// One at a time they are what they are together, in every kind of file.
+TEST(ChatRecords, OneAtATimeIsTheSame) {
+  const std::string a = R"({"messages": [{"role": "user", "content": "Hi"}], "id": 1})",
+                    b = R"({"messages": [{"role": "user", "content": "x"}], "id": 2})";
+  const std::string folder = testing::TempDir() + "one-at-a-time";
+  std::filesystem::create_directories(folder);
+  for (const auto& [name, text] : {std::pair("c.jsonl", a + "\n\n" + b + "\n"),
+                                   {"c.json", "[" + a + ",\n" + b + "]"},
+                                   {"c.csv", std::string("id,text\n1,Hi\n2,x\n")}}) {
+    const auto path = std::filesystem::path(folder) / name;
+    write_file(path, text);
+    const ChatRecords whole = read_chat_records(path);
+    for (const std::size_t limit : {std::size_t{0}, std::size_t{1}}) {
+      std::size_t row = 0;
+      each_chat_record(path, {}, limit, MessageLists::conversations, [&](ChatRecords& one) {
+        ASSERT_EQ(one.table.rows.size(), 1u);
+        EXPECT_EQ(one.table.columns, whole.table.columns);
+        EXPECT_EQ(one.table.text(0, 0), whole.table.text(row, 0)) << name;
+        EXPECT_EQ(one.table.rows[0].line, whole.table.rows[row].line) << name;
+        ASSERT_EQ(one.lists.size(), whole.lists.empty() ? 0u : 1u);
+        if (!one.lists.empty()) {
+          EXPECT_EQ(shown(one, 0), shown(whole, row));
+        }
+        ++row;
+      });
+      EXPECT_EQ(row, limit > 0 ? 1u : 2u) << name;
+    }
+  }
+  write_file(folder + "/c.jsonl", a + "\n{\"messages\": [{\"role\": \"user\"}]}\n");
+  const Error error =
+      refusal([&] { each_chat_record(folder + "/c.jsonl", {}, 0, MessageLists::conversations, [](ChatRecords&) {}); });
+  EXPECT_NE(std::string(error.what()).find("line 2"), std::string::npos) << error.what();
+  std::filesystem::remove_all(folder);
 }
 
 TEST(ChatRecords, FormatsByTheirKeys) {

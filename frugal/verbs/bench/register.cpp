@@ -7,6 +7,7 @@
 #include "frugal/verbs/common/inspect.h"
 #include "frugal/verbs/common/inspect_data.h"
 #include "frugal/verbs/common/plan_request.h"
+#include "frugal/verbs/common/tuned_model.h"
 
 namespace frugal {
 namespace {
@@ -23,8 +24,7 @@ PlanChoices planned(const BenchConfig& c, const Json& settings, const PlanReques
 constexpr std::int64_t kMostTokens = std::int64_t{1} << 22;  // of a step; they are not planned, and take 20 MiB
 
 // What LibTorch's side gets: with --data the settings of tune's training data, checked here.
-Json step_settings(const Settings& settings, const BenchConfig& c) {
-  Json values = settings.values();
+Json step_settings(const Settings& settings, Json values, const BenchConfig& c) {
   const std::string objective = values.value("objective", "ce");
   if (objective == "distill")
     throw Error(Exit::usage, "--objective is distill, which needs a teacher's words before a step",
@@ -45,6 +45,7 @@ Json step_settings(const Settings& settings, const BenchConfig& c) {
     request.batch = c.batch;
     request.length = c.length;
     request.whole_head = request.all_tokens = true;
+    if (c.method == kForward) request.adapter_bytes = adapter_bytes(values, request);
     values["choices"] = planned(c, values, request, "--length");
     return values;
   }
@@ -55,6 +56,7 @@ Json step_settings(const Settings& settings, const BenchConfig& c) {
   files.are_preferences = objective == "dpo";
   InspectedData found = inspect_data(c.model, c.task, sequence_config(settings), files, c.compute, c.memory);
   found.request.batch = c.batch;
+  if (c.method == kForward) found.request.adapter_bytes = adapter_bytes(values, found.request);
   values["choices"] = planned(c, values, found.request, "--max-length");
   const auto tokens = static_cast<double>(c.batch) * found.request.mean_length;
   values["tokens"] = static_cast<std::int64_t>(tokens + 0.5);
@@ -84,7 +86,9 @@ void validate(const MachineConfig& c) {
 namespace {
 
 int run_step(const Settings& settings) {
-  const auto config = from_json<BenchConfig>(settings.values());
+  const bool is_forward = settings.values()["method"] == kForward;
+  Json values = is_forward ? with_adapter(settings) : settings.values();
+  const auto config = from_json<BenchConfig>(values);
   validate(config);
   if (config.method != kForward) {
     const MethodInfo& method = methods().at(config.method);
@@ -92,11 +96,12 @@ int run_step(const Settings& settings) {
     require_changeable_weights(config.method, settings.values());
     method.refuse_unused(settings);
   }
-  return compute("bench step", step_settings(settings, config));
+  return compute("bench step", step_settings(settings, std::move(values), config));
 }
 
 std::vector<Plugin> timed() {
-  std::vector<Plugin> all = {{.name = kForward, .summary = "one plain forward pass and loss"}};
+  std::vector<Plugin> all = {
+      {.name = kForward, .summary = "one plain forward pass and loss", .fields = describe_fields<AdapterConfig>()}};
   all.insert(all.end(), methods().all().begin(), methods().all().end());
   return all;
 }

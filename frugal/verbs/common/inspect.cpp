@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "frugal/base/validate.h"
+#include "frugal/data/chat_renderer.h"
 
 namespace frugal {
 
@@ -25,19 +26,35 @@ void check_context(const ModelSource& model, const char* option, std::int64_t le
   }
 }
 
+namespace {
+void require_in_context(const ModelSource& model, std::size_t tokens, const std::string& what) {
+  const auto context = static_cast<std::size_t>(std::max<std::int64_t>(0, model.shape().context));
+  if (context > 0 && tokens > context)
+    throw Error(
+        Exit::input,
+        what + " has " + std::to_string(tokens) + " tokens, but the model's context is " + std::to_string(context),
+        "shorten the prompt");
+}
+}  // namespace
+
 std::vector<std::vector<std::int32_t>> check_prompts(const ModelSource& model,
                                                      const std::vector<std::string>& prompts) {
   const auto tokenizer = model.tokenizer();
-  const auto context = static_cast<std::size_t>(std::max<std::int64_t>(0, model.shape().context));
   std::vector<std::vector<std::int32_t>> ids;
   for (const std::string& prompt : prompts) {
     const std::size_t tokens = ids.emplace_back(tokenizer->encode_with_special(prompt)).size();
-    if (context == 0 || tokens <= context) continue;
-    throw Error(Exit::input,
-                (prompts.size() == 1 ? "the prompt" : "prompt " + std::to_string(ids.size())) + " has " +
-                    std::to_string(tokens) + " tokens, but the model's context is " + std::to_string(context),
-                "shorten the prompt");
+    require_in_context(model, tokens, prompts.size() == 1 ? "the prompt" : "prompt " + std::to_string(ids.size()));
   }
+  return ids;
+}
+
+std::vector<std::int32_t> check_chat(const ModelSource& model, const std::string& question, const std::string& system) {
+  const auto tokenizer = model.tokenizer();
+  std::vector<Message> messages;
+  if (!system.empty()) messages.push_back({"system", system});
+  messages.push_back({"user", question});
+  auto ids = tokenizer->encode(ChatRenderer(model.chat_template(), *tokenizer).render(messages, true), true);
+  require_in_context(model, ids.size(), "the question");
   return ids;
 }
 

@@ -65,6 +65,8 @@ std::function<void(std::uint64_t)> data_guard(Bytes memory, const std::string& p
 
 // The tokens of each. Error(Exit::input): more than the model's context has.
 std::vector<std::vector<std::int32_t>> check_prompts(const ModelSource& model, const std::vector<std::string>& prompts);
+// Those of a question as the model's chat template has it, before the answer. system: empty: none. Same errors.
+std::vector<std::int32_t> check_chat(const ModelSource& model, const std::string& question, const std::string& system);
 void check_context(const ModelSource& model, const char* option, std::int64_t length);
 std::size_t longest_prompt(const Dataset& data);  // tokens
 

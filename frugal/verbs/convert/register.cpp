@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "frugal/base/bytes_below.h"
 #include "frugal/base/interrupt.h"
 #include "frugal/base/log.h"
 #include "frugal/base/print.h"
@@ -15,15 +16,15 @@
 namespace frugal {
 namespace {
 
-std::uint64_t bytes_below(const std::filesystem::path& path) {
-  std::error_code failed;
-  std::uint64_t bytes = 0;
-  if (std::filesystem::is_regular_file(path, failed)) return std::filesystem::file_size(path);
-  if (!std::filesystem::is_directory(path, failed)) return bytes;  // a pipe
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
-    if (entry.is_regular_file()) bytes += entry.file_size();
-  }
-  return bytes;
+// A model with what was tuned in it is what merge writes.
+int convert_tuned(const ConvertConfig& c) {
+  return compute("merge", {{"model", c.model},
+                           {"run", c.adapter.adapter},
+                           {"step", c.adapter.step},
+                           {"out", c.target.out},
+                           {"dtype", c.target.dtype},
+                           {"json", c.output.json},
+                           {"quiet", c.output.quiet}});
 }
 
 int convert(const ConvertConfig& config) {
@@ -66,14 +67,27 @@ void validate(const ConvertConfig& c) {
   validate(c.target);
 }
 
+namespace {
+
+int run(const Settings& settings) {
+  const auto config = from_json<ConvertConfig>(with_adapter(settings));
+  validate(config);
+  return config.adapter.adapter.empty() ? convert(config) : convert_tuned(config);
+}
+
+}  // namespace
+
 void register_verbs_convert(SystemTable& table) {
+  Action copy{.name = "", .summary = "a copy of the model", .fields = describe_fields<ConvertConfig>()};
+  copy.run = run;
   table.add({.name = "convert",
              .summary = "write a model in another format or type",
              .group = kLanguageModels,
              .examples = {"frugal convert model.gguf --out model --dtype bf16",
                           "frugal convert model/ --out model.gguf --dtype q8_0",
-                          "frugal convert model.gguf --out model-f32.gguf --dtype f32"},
-             .actions = {describe_action<ConvertConfig>("", "a copy of the model", convert)}});
+                          "frugal convert model.gguf --out model-f32.gguf --dtype f32",
+                          "frugal convert run --out tuned.gguf --dtype q8_0   (a run of tune, as merge writes it)"},
+             .actions = {copy}});
 }
 
 }  // namespace frugal

@@ -3,11 +3,13 @@
 #pragma once
 #include "frugal/verbs/common/data_config.h"
 #include "frugal/verbs/common/options.h"
+#include "frugal/verbs/common/tuned_model.h"
 
 namespace frugal {
 
 struct EvalConfig {
   std::string model, data, text;
+  AdapterConfig adapter;
   PromptConfig task;
   SequenceConfig sequence;  // without --labels; shares template, columns and max_length with task
   bool generate = false;
@@ -23,7 +25,9 @@ struct EvalConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "model", .help = "a GGUF file or a Hugging Face folder", .group = "arguments"}, c.model);
+    v({.name = "model", .help = "a GGUF file or a Hugging Face folder, or a run of tune", .group = "arguments"},
+      c.model);
+    AdapterConfig::fields(c.adapter, v);
     v({.name = "data", .help = "labelled examples, completions or chats: .jsonl, .json, .csv or .tsv", .group = "data"},
       c.data);
     PromptConfig::fields(c.task, v);

@@ -21,6 +21,7 @@ PlanChoices prepare(const EvalConfig& c, const Json& settings) {
     SequenceDataset data = inspected.load(c.data, c.limit, data_guard(c.memory, c.data));
     PlanRequest request = plan_request(inspected.model(), c.compute, c.memory);
     request.example_bytes = kept_bytes(data, data.sequences.size());
+    request.adapter_bytes = adapter_bytes(settings, request);
     request.length = static_cast<std::int64_t>(longest_sequence(data));
     request.batch = c.batch;
     request.whole_head = request.all_tokens = true;
@@ -34,6 +35,7 @@ PlanChoices prepare(const EvalConfig& c, const Json& settings) {
     Dataset data = task.load(c.data, static_cast<std::size_t>(c.limit), data_guard(c.memory, c.data));
     PlanRequest request = plan_request(task, longest_prompt(data), c.compute, c.memory);
     request.example_bytes = kept_bytes(data, data.examples.size());
+    request.adapter_bytes = adapter_bytes(settings, request);
     keep_examples(c.task, c.data, c.limit, std::move(data));
     request.batch = c.batch;
     return require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length").choices;
@@ -46,6 +48,7 @@ PlanChoices prepare(const EvalConfig& c, const Json& settings) {
   for (const auto& window : windows)
     request.example_bytes += sizeof window + list_bytes(window.size() * sizeof window[0]);
   handed().keep("windows", std::move(windows));
+  request.adapter_bytes = adapter_bytes(settings, request);
   request.batch = std::clamp<std::int64_t>(kTextTokens / request.length, 1, c.batch);
   request.all_tokens = true;
   return require_fit_as(plan_methods(planners(), request), request, "eval", "--length").choices;
@@ -76,7 +79,9 @@ void validate(const EvalConfig& c) {
 namespace {
 
 int run(const Settings& settings) {
-  const auto config = from_json<EvalConfig>(settings.values());
+  Json values = with_adapter(settings);
+  take_data_of_run(settings, values);
+  const auto config = from_json<EvalConfig>(values);
   validate(config);
   if (config.data.empty()) {
     refuse_flags(settings, {"template", "labels", "label_column", "columns", "max_length", "limit"},
@@ -86,11 +91,10 @@ int run(const Settings& settings) {
   } else {
     refuse_flags(settings, {"length"}, "it is for --text; --max-length is that of --data");
   }
-  Json values = settings.values();
   if (!config.task.labels.empty()) {
     refuse_flags(settings, {"data_format", "completion", "loss_on", "overlong", "generate", "predictions"},
                  "with --labels label words are scored, not answers");
-  } else if (!settings.is_given("max_length")) {
+  } else if (!settings.is_given("max_length") && !is_run(config.adapter.adapter)) {
     values["max_length"] = SequenceConfig().max_length;  // sequences are longer than prompts
   }
   if (!config.generate) {
@@ -115,6 +119,7 @@ void register_verbs_eval(SystemTable& table) {
                           "negative,positive",
                           "frugal eval model.gguf --data gsm8k.jsonl --template \"Question: {question}\\nAnswer:\" "
                           "--completion answer --generate --match answer --predictions answers.jsonl",
+                          "frugal eval run    (a run of tune, on its own --test or --dev)",
                           "frugal eval model.gguf --text book.txt --length 512 --memory 600MiB"},
              .actions = {score}});
 }

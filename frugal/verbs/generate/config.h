@@ -1,11 +1,13 @@
 // frugal generate: text that goes on from a prompt, streamed to stdout; or from many, several at a time.
 #pragma once
 #include "frugal/verbs/common/options.h"
+#include "frugal/verbs/common/tuned_model.h"
 
 namespace frugal {
 
 struct GenerateConfig {
-  std::string model, prompt, prompts;
+  std::string model, prompt, chat, system, prompts;
+  AdapterConfig adapter;
   std::int64_t samples = 1, batch = 8;
   SamplingConfig sampling;
   Bytes memory;
@@ -14,8 +16,13 @@ struct GenerateConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "model", .help = "a GGUF file or a Hugging Face folder", .group = "arguments"}, c.model);
+    v({.name = "model", .help = "a GGUF file or a Hugging Face folder, or a run of tune", .group = "arguments"},
+      c.model);
+    AdapterConfig::fields(c.adapter, v);
     v({.name = "prompt", .help = "the text to go on from", .group = "text"}, c.prompt);
+    v({.name = "chat", .help = "a question instead, put to the model through its chat template", .group = "text"},
+      c.chat);
+    v({.name = "system", .help = "what the model is told before the question of --chat", .group = "text"}, c.system);
     v({.name = "prompts",
        .help = "a file of prompts instead: .txt with one a line, or jsonl, csv, tsv with a column \"prompt\"",
        .group = "text"},

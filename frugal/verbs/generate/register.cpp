@@ -16,14 +16,19 @@ namespace {
 constexpr std::int64_t kMostTexts = 1000000;
 
 std::vector<std::string> prompts_of(const GenerateConfig& c) {
-  return c.prompts.empty() ? std::vector<std::string>{c.prompt} : read_prompts(c.prompts);
+  if (!c.prompts.empty()) return read_prompts(c.prompts);
+  return {c.chat.empty() ? c.prompt : c.chat};
 }
 
 // Refuses a budget that does not hold. Returns what the plan decides.
-PlanChoices prepare(const GenerateConfig& c) {
+PlanChoices prepare(const GenerateConfig& c, const Json& settings) {
   const auto model = ModelSource::open(c.model);
   std::vector<std::string> prompts = prompts_of(c);
-  std::vector<std::vector<std::int32_t>> ids = check_prompts(*model, prompts);
+  std::vector<std::vector<std::int32_t>> ids;
+  if (c.chat.empty())
+    ids = check_prompts(*model, prompts);
+  else
+    ids.push_back(check_chat(*model, c.chat, c.system));
   const auto count = static_cast<std::int64_t>(prompts.size());
   std::int64_t prompt = 0;  // tokens of the longest
   for (const auto& each : ids) prompt = std::max(prompt, static_cast<std::int64_t>(each.size()));
@@ -37,6 +42,7 @@ PlanChoices prepare(const GenerateConfig& c) {
   handed().keep("ids of prompts", std::move(ids));
   if (c.memory.count == 0) return {};
   PlanRequest request = plan_request(*model, c.compute, c.memory);
+  request.adapter_bytes = adapter_bytes(settings, request);
   request.batch = 1;
   const std::int64_t together = std::min(c.batch, count * c.samples);
   request.length = std::max<std::int64_t>(1, together == 1 ? prompt : std::max(prompt, kPackedTokens));
@@ -58,9 +64,17 @@ PlanChoices prepare(const GenerateConfig& c) {
 
 void validate(const GenerateConfig& c) {
   require_model(c.model);
-  if (!c.prompt.empty() && !c.prompts.empty())
-    throw Error(Exit::usage, "both --prompt and --prompts are given", "give one of them");
-  if (c.prompts.empty()) require_given("--prompt", c.prompt, "--prompt \"Once upon a time\"");
+  const std::pair<const char*, bool> given[] = {
+      {"--prompt", !c.prompt.empty()}, {"--chat", !c.chat.empty()}, {"--prompts", !c.prompts.empty()}};
+  std::string both;
+  for (const auto& [option, is_given] : given) {
+    if (is_given && !both.empty())
+      throw Error(Exit::usage, "both " + both + " and " + option + " are given", "give one of them");
+    if (is_given) both = option;
+  }
+  if (!c.system.empty() && c.chat.empty())
+    throw Error(Exit::usage, "--system is given, but --chat is not", "give the question with --chat");
+  if (both.empty()) require_given("--prompt", c.prompt, "--prompt \"Once upon a time\"");
   require_file("--prompts", c.prompts);
   require_between("--samples", static_cast<double>(c.samples), 1, kMostTexts);
   require_between("--batch", static_cast<double>(c.batch), 1, kMostTexts);
@@ -75,13 +89,13 @@ void validate(const GenerateConfig& c) {
 namespace {
 
 int run(const Settings& settings) {
-  const auto config = from_json<GenerateConfig>(settings.values());
+  Json values = with_adapter(settings);
+  const auto config = from_json<GenerateConfig>(values);
   validate(config);
   refuse_unused_sampling(settings, config.sampling);
   if (config.prompts.empty() && config.samples == 1)
     refuse_flags(settings, {"batch"}, "one text of one --prompt is written alone");
-  Json values = settings.values();
-  values["choices"] = prepare(config);
+  values["choices"] = prepare(config, values);
   return compute("generate", values);
 }
 
@@ -94,6 +108,7 @@ void register_verbs_generate(SystemTable& table) {
              .summary = "continue a text",
              .group = kLanguageModels,
              .examples = {"frugal generate model.gguf --prompt \"Once upon a time\" --max-new-tokens 32 --greedy",
+                          "frugal generate model.gguf --adapter run --chat \"Where is my card?\" --greedy",
                           "frugal generate tuned/ --prompt \"Dear customer,\" --temperature 0.7 --top-p 0.9 --seed 3",
                           "frugal generate tuned/ --prompts prompts.jsonl --samples 4 --batch 16 --json > texts.jsonl"},
              .actions = {write}});

@@ -10,6 +10,7 @@ struct MergeConfig {
   PromptConfig task;  // what is not given is the run's, where its folder records it
   ExportConfig target;
   bool adapter = false;
+  std::string base_name;
   std::int64_t step = -1;
   std::int64_t threads = 0;
   OutputConfig output;
@@ -29,6 +30,11 @@ struct MergeConfig {
                ".safetensors file",
        .group = "output"},
       c.adapter);
+    v({.name = "base_name",
+       .help = "with --adapter: the name or path of the base that a PEFT folder records, for AutoPeftModel; default: "
+               "MODEL where it is a Hugging Face folder, else the folder beside --out that frugal convert can write",
+       .group = "output"},
+      c.base_name);
     v({.name = "step",
        .help = "the weights after this step; -1: the best checkpoint, or the last where there was no validation",
        .group = "output"},

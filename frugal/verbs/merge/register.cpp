@@ -3,28 +3,22 @@
 #include <filesystem>
 
 #include "frugal/base/validate.h"
-#include "frugal/formats/adapter/lora_adapter.h"
 #include "frugal/formats/adapter/rows_adapter.h"
 #include "frugal/formats/export_dtype.h"
 #include "frugal/train/run/run_folder.h"
 #include "frugal/verbs/common/compute.h"
 #include "frugal/verbs/common/inspect.h"
+#include "frugal/verbs/common/tuned_model.h"
 
 namespace frugal {
 namespace {
-
-bool is_run(const std::string& path) {
-  std::error_code failed;
-  return std::filesystem::exists(std::filesystem::path(path) / "run.json", failed);
-}
-bool is_adapter(const std::string& path) { return is_rows_adapter(path) || is_peft_adapter(path); }
 
 // The settings, with the prompt's options from the run's record where they are not given.
 Json with_run_task(const Settings& settings) {
   Json values = settings.values();
   const auto run = values["run"].get<std::string>();
   if (!is_run(run)) return values;
-  const Json record = RunFolder::read_record(run).value("settings", Json::object());
+  const Json record = record_of_tuning(run).value("settings", Json::object());
   for (const auto& info : describe_fields<PromptConfig>()) {
     const std::string name(info.field.name);
     if (!settings.is_given(name) && record.contains(name)) values[name] = record[name];
@@ -39,14 +33,14 @@ bool is_of_preferences(const std::string& run) {
 
 // Refuses examples that do not serve, and options for examples that are not there.
 void check_data(const Settings& settings, const MergeConfig& c) {
-  if (is_adapter(c.run)) refuse_flags(settings, {"step"}, c.run + " is an adapter alone, which has no steps");
+  if (is_adapter_alone(c.run)) refuse_flags(settings, {"step"}, c.run + " is an adapter alone, which has no steps");
   if (!c.data.empty() && is_of_preferences(c.run)) {
     throw Error(
         Exit::usage,
         "--data is given, but " + c.run + " is a run of --objective dpo, whose loss needs the model it began with",
         "leave --data out; frugal eval measures the written model on other examples");
   }
-  const std::string alone = c.run + (is_adapter(c.run) ? ", an adapter alone," : ", a trajectory file alone,");
+  const std::string alone = c.run + (is_adapter_alone(c.run) ? ", an adapter alone," : ", a trajectory file alone,");
   if (c.data.empty()) {
     if (!is_run(c.run)) {
       refuse_flags(settings, {"template", "labels", "label_column", "columns", "max_length"},
@@ -73,12 +67,14 @@ void validate(const MergeConfig& c) {
   std::error_code failed;
   if (!std::filesystem::exists(c.run, failed))
     throw Error(Exit::input, "run " + c.run + " does not exist", "give the folder that tune --out made");
-  if (std::filesystem::is_directory(c.run, failed) && !is_run(c.run) && !is_adapter(c.run)) {
+  if (std::filesystem::is_directory(c.run, failed) && !is_run(c.run) && !is_adapter_alone(c.run)) {
     throw Error(Exit::input, c.run + " holds neither run.json nor adapter_config.json",
                 "give the folder that tune --out made, or a PEFT adapter");
   }
   require_not_input("--out", c.target.out, {{"MODEL", c.model}, {"RUN", c.run}, {"--data", c.data}});
   validate(c.target);
+  if (!c.base_name.empty() && (!c.adapter || c.target.out.ends_with(".gguf") || is_rows_adapter(c.target.out)))
+    throw Error(Exit::usage, "--base-name is given, but no PEFT folder is written", "--adapter --out pairs");
   if (c.adapter) find_export_dtype(c.target.dtype, true, "an adapter");
   require_file("--data", c.data);
   require_at_least("--step", c.step, -1);

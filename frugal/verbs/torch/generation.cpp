@@ -25,7 +25,7 @@ Generated write_text(Session& session, KvCache& cache, std::span<const std::int3
   Utf8Stream characters;
   const auto began = Clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - began).count(); };
-  result.ids = generate(session.decoder, session.view, cache, prompt, options, [&](std::int32_t token) {
+  result.ids = generate(session.decoder, session.view(), cache, prompt, options, [&](std::int32_t token) {
     if (result.prompt_seconds == 0) result.prompt_seconds = elapsed();
     const std::string text = characters.take(session.tokenizer->piece(token));
     result.text += text;

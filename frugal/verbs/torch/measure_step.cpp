@@ -52,7 +52,10 @@ DiskReads disk_reads() {
 
 Json measure_step(const MeasuredStep& c, const Json& settings) {
   const bool is_random = c.data.data.empty();
-  Session session({c.model, c.compute, c.memory, choices_of(settings).file_window}, !is_random);
+  const bool is_forward = c.method == "forward";
+  Session session({c.model, c.compute, c.memory, choices_of(settings).file_window,
+                   is_forward ? from_json<AdapterConfig>(settings) : AdapterConfig()},
+                  !is_random);
   const std::int64_t steps = c.repeats;
   std::vector<Sequence> random;
   std::optional<TuneData> file;
@@ -69,7 +72,7 @@ Json measure_step(const MeasuredStep& c, const Json& settings) {
   std::iota(batch.begin(), batch.end(), 0u);
   Json chosen;
   std::unique_ptr<Tuner> tuner;
-  if (c.method != "forward") {
+  if (!is_forward) {
     TunerRegistry tuners;
     register_tuners(tuners);
     TunerContext context{session.store, session.threads, &objective, chosen, run_settings(settings)};
@@ -89,7 +92,7 @@ Json measure_step(const MeasuredStep& c, const Json& settings) {
     if (tuner)
       loss = tuner->step(static_cast<std::uint64_t>(step), 1e-7, batch).loss;
     else
-      loss = objective.loss_sums(session.view, batch)[0] / objective.terms(batch);
+      loss = objective.loss_sums(session.view(), batch)[0] / objective.terms(batch);
     if (step > 0) {
       times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
       team.push_back(session.threads.members());

@@ -2,11 +2,13 @@
 
 #include <iostream>
 
+#include "frugal/base/log.h"
 #include "frugal/base/neighbours.h"
 #include "frugal/base/processor.h"
 #include "frugal/core/budget/memory_usage.h"
 #include "frugal/core/products.h"
 #include "frugal/train/named_bytes.h"
+#include "frugal/verbs/torch/tuned_weights.h"
 
 namespace frugal {
 
@@ -29,15 +31,24 @@ void print_line(std::string_view line) { std::cout << line << std::endl; }
 
 Session::Session(const SessionConfig& config, bool has_tokenizer)
     : floor_bytes(peak_rss_bytes()),
+      weights(config.compute.weight_type()),
       threads(thread_count(config.compute.threads), single_threaded_torch,
               crowd(config.compute.threads, config.memory.count > 0)),
       source(ModelSource::open(config.model)),
       tokenizer(has_tokenizer ? source->tokenizer() : nullptr),
       store(source, config.compute.weight_type(), threads),
-      view(store),
-      decoder(store.shape(), threads, compute_of(config.compute)) {
+      decoder(store.shape(), threads, compute_of(config.compute)),
+      base_(store) {
   if (config.file_window > 0) store.keep_resident(config.file_window);
+  if (config.adapter.adapter.empty()) return;
+  tuned_ = std::make_unique<TunedWeights>(*this, config.adapter.adapter, config.adapter.step);
+  if (tuned_->is_run())
+    note("using " + config.adapter.adapter + " after step " + std::to_string(tuned_->step()) + " of " +
+         std::to_string(tuned_->steps()));
+  use(&tuned_->view());
 }
+
+Session::~Session() = default;
 
 double Session::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();

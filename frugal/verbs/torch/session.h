@@ -12,14 +12,18 @@
 #include "frugal/nn/model/decoder.h"
 #include "frugal/train/objective/evaluate.h"
 #include "frugal/verbs/common/options.h"
+#include "frugal/verbs/common/tuned_model.h"
 
 namespace frugal {
+
+class TunedWeights;
 
 struct SessionConfig {
   std::string model;
   ComputeConfig compute;
   Bytes memory;                   // a limit: no more threads than the plan counts
   std::uint64_t file_window = 0;  // see PlanChoices
+  AdapterConfig adapter = {};     // laid over the model
 };
 
 class Session {
@@ -27,16 +31,23 @@ class Session {
   // floor_bytes is the peak before anything was loaded.
   explicit Session(const SessionConfig& config, bool has_tokenizer = true);
 
+  ~Session();
+
   double seconds() const;  // since the session began
+  const WeightView& view() const { return *view_; }
+  void use(const WeightView* view) { view_ = view != nullptr ? view : &base_; }  // it outlives what reads it
   std::uint64_t floor_bytes;
+  const WeightType weights;  // that were asked for
   Threads threads;
   std::shared_ptr<const ModelSource> source;
   std::unique_ptr<Tokenizer> tokenizer;  // null without has_tokenizer
   WeightStore store;
-  BaseView view;
   Decoder decoder;
 
  private:
+  BaseView base_;
+  std::unique_ptr<TunedWeights> tuned_;
+  const WeightView* view_ = &base_;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 

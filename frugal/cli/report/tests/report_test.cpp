@@ -11,9 +11,11 @@
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
 #include "frugal/base/json.h"
+#include "frugal/base/json_text.h"
 #include "frugal/cli/report/outcome.h"
 #include "frugal/cli/report/run_record.h"
 #include "frugal/cli/report/tests/html.h"
+#include "frugal/train/run/events.h"
 #include "frugal/train/run/tests/temporary_folder.h"
 
 namespace frugal {
@@ -223,6 +225,26 @@ TEST_F(Report, TornAndForeignLinesAreLeftOut) {
   EXPECT_EQ(read.last_step, 7);
   EXPECT_EQ(read.unread_lines, 6u);
   expect_safe(report_html({read.path}));
+}
+
+// Of a record with checksums a changed line is left out, and no other.
+TEST_F(Report, DamagedLinesAreLeftOut) {
+  const fs::path path = run("damaged", good_record(), "");
+  Json record = json_of(read_file(path / "run.json"));
+  record["checksum"] = "of another";
+  write_file(path / "run.json", record.dump());
+  {
+    EventLog log(path / "events.jsonl");
+    for (int step = 1; step <= 5; ++step) log.append(step_event(step));
+  }
+  std::string text = read_file(path / "events.jsonl");
+  char& digit = text[text.find("\"loss\":", text.find("\"step\":3")) + 7];
+  digit = digit == '1' ? '2' : '1';
+  write_file(path / "events.jsonl", text);
+  const report::RunRecord read = report::read_run(path);
+  EXPECT_EQ(read.curve("loss").x, (std::vector<double>{1, 2, 4, 5}));
+  EXPECT_EQ(read.unread_lines, 1u);
+  expect_safe(report_html({path}));
 }
 
 // A power cut may lose steps that were logged; what is written after the resume counts.

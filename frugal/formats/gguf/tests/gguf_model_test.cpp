@@ -141,6 +141,19 @@ TEST(GgufModel, MissingTensorsAreNamed) {
             std::string::npos);
 }
 
+TEST(GgufModel, RefusesWeightsThatItsMetadataPassOver) {
+  const TemporaryFolder folder;
+  const SmallModel model(small_shape(true));
+  export_gguf(model, rows_of(model), "f32", folder / "m.gguf", ignore_progress);
+  std::string file = read_file(folder / "m.gguf");
+  const std::string key = "llama.block_count";
+  char& count = file[file.find(key) + key.size() + sizeof(std::uint32_t)];  // behind its type
+  ASSERT_EQ(count, 2);
+  count = 1;
+  write_file(folder / "m.gguf", file);
+  EXPECT_NE(error_of([&] { ModelSource::open(folder / "m.gguf"); }).find("holds the tensor blk.1."), std::string::npos);
+}
+
 TEST(GgufTokenizer, RefusesOtherKinds) {
   const auto refusal = [](const Bytes& file) {
     return error_of([&] { tokenizer_from_gguf(parse_gguf(file.span(), "file"), "file"); });

@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <chrono>
+#include <fstream>
 
 #include "frugal/base/atomic_file.h"
+#include "frugal/formats/names.h"
 #include "frugal/formats/safetensors/safetensors_file.h"
 #include "frugal/formats/tests/small_model.h"
 
@@ -135,6 +138,33 @@ TEST_F(HfFolder, MissingPartsAreNamed) {
   expect_refused("neither model.safetensors nor");
   std::filesystem::remove(path / "config.json");
   expect_refused("no config.json");
+}
+
+// A configuration of fewer layers than the weights have is another model.
+TEST_F(HfFolder, RefusesWeightsThatItsConfigurationPassesOver) {
+  EXPECT_TRUE(is_missed("model.layers.0.self_attn.q_proj.bias", "model.layers.", 2));
+  EXPECT_FALSE(is_missed("model.layers.1.self_attn.q_proj.weight", "model.layers.", 2));
+  EXPECT_FALSE(is_missed("model.layers.x.bias", "model.layers.", 2));
+  EXPECT_FALSE(is_missed("lm_head.bias", "model.layers.", 2));
+  change_config("num_hidden_layers", 1);
+  expect_refused("holds the tensor model.layers.1.");
+  shard();
+  expect_refused("holds the tensor model.layers.1.");
+}
+
+// What a run reads from a map is the file that it opened, or the run ends.
+TEST_F(HfFolder, NoticesThatItWasEditedOrReplaced) {
+  const auto open = ModelSource::open(path);
+  EXPECT_NO_THROW(open->require_unchanged());
+  const std::string metadata = open->metadata_sha256();
+  const std::filesystem::path weights = path / "model.safetensors";
+  std::fstream(weights, std::ios::in | std::ios::out | std::ios::binary).seekp(-1, std::ios::end).put('x');
+  std::filesystem::last_write_time(weights, std::filesystem::last_write_time(weights) + std::chrono::seconds(1));
+  EXPECT_NE(error_of([&] { open->require_unchanged(); }).find("was changed while it was being read"),
+            std::string::npos);
+  EXPECT_EQ(ModelSource::open(path)->metadata_sha256(), metadata) << "weights have a hash of their own";
+  change_config("rope_theta", 20000.0);
+  EXPECT_NE(ModelSource::open(path)->metadata_sha256(), metadata);
 }
 
 TEST_F(HfFolder, RefusesAFolderThatIsNotEmpty) {

@@ -4,49 +4,80 @@
 #include <cstdio>
 #include <iostream>
 
+#include "frugal/base/atomic_file.h"
 #include "frugal/base/error.h"
+#include "frugal/base/handed.h"
 #include "frugal/base/interrupt.h"
 #include "frugal/base/log.h"
-#include "frugal/formats/chat_template.h"
+#include "frugal/data/chat_renderer.h"
 #include "frugal/train/loop/job_table.h"
 #include "frugal/verbs/chat/config.h"
 #include "frugal/verbs/torch/generation.h"
+#include "frugal/verbs/torch/tuned_weights.h"
 
 namespace frugal {
 namespace {
 
-std::string special_text(const Session& session, std::int32_t id) {
-  return id < 0 ? std::string() : session.tokenizer->model().tokens[static_cast<std::size_t>(id)];
-}
-
-std::string render(const Session& session, const std::string& chat_template, const Json& messages) {
-  const TokenizerModel& model = session.tokenizer->model();
-  return render_chat_template(chat_template, {{"messages", messages},
-                                              {"add_generation_prompt", true},
-                                              {"bos_token", special_text(session, model.bos)},
-                                              {"eos_token", special_text(session, model.eos)}});
-}
-
-std::string require_template(const Session& session) {
-  std::string text = session.source->chat_template();
-  if (text.empty()) {
-    throw Error(Exit::input, session.source->path().string() + " has no chat template",
-                "use frugal generate, or a model tuned for chat");
+// What answers: the model, or one of those laid over it.
+class Adapters {
+ public:
+  Adapters(Session& session, const std::vector<NamedAdapter>& adapters) : session_(session) {
+    for (const NamedAdapter& each : adapters) {
+      const auto& added = all_.emplace_back(each.name, std::make_unique<TunedWeights>(session, each.path));
+      if (added.second->changes_weights() && adapters.size() > 1)
+        throw Error(Exit::usage, each.path + " changed the model's own weights, and there are other adapters",
+                    "take it alone, or write it as a model: frugal merge MODEL " + each.path + " --out tuned");
+    }
+    if (!all_.empty()) take(all_.front().first);
   }
-  return text;
+  // An empty name: the model alone. False: there is none of that name.
+  bool take(const std::string& name) {
+    if (name.empty()) {
+      session_.use(nullptr);
+      return all_.empty() || !all_.front().second->changes_weights();
+    }
+    for (const auto& [own, weights] : all_) {
+      if (own != name) continue;
+      session_.use(&weights->view());
+      return true;
+    }
+    return false;
+  }
+  std::string names() const {
+    std::string text;
+    for (const auto& [name, weights] : all_) text += (text.empty() ? "" : ", ") + name;
+    return text.empty() ? "none" : text;
+  }
+
+ private:
+  Session& session_;
+  std::vector<std::pair<std::string, std::unique_ptr<TunedWeights>>> all_;
+};
+
+// One conversation as tune reads it.
+void save(const std::string& path, const std::vector<Message>& messages) {
+  if (path.empty()) return;
+  Json all = Json::array();
+  for (const Message& each : messages) all.push_back({{"role", each.role}, {"content", each.content}});
+  write_file(path, Json{{"messages", all}}.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 int run_chat(const ChatConfig& config) {
-  Session session({config.model, config.compute, {}, 0});
+  Session session({config.model, config.compute, config.memory, 0});
   throw_if_interrupted();
-  const std::string chat_template = require_template(session);
+  Adapters adapters(session, named_adapters(config.adapters));
+  const ChatRenderer renderer(session.source->chat_template(), *session.tokenizer);
   const bool json = config.output.json;
   GenerationOptions options = generation_options(config.sampling, session);
-  Json messages = Json::array();
-  if (!config.system.empty()) messages.push_back({{"role", "system"}, {"content", config.system}});
-  KvCache cache(session.store.shape(), session.store.shape().context, session.decoder.compute());
+  auto messages = handed().take<std::vector<Message>>("history").value_or(std::vector<Message>());
+  if (!messages.empty()) say("going on with " + std::to_string(messages.size()) + " messages of " + config.history);
+  if (!config.system.empty()) {
+    if (!messages.empty() && messages.front().role == "system") messages.erase(messages.begin());
+    messages.insert(messages.begin(), Message{"system", config.system});
+  }
+  KvCache cache(session.store.shape(), config.context, session.decoder.compute());
   std::vector<std::int32_t> held;  // what the cache holds
-  BudgetGuard guard({}, "");
+  BudgetGuard guard(config.memory, "give more --memory, or a smaller --context");
   say("type a message; an empty line, Ctrl-D or Ctrl-C ends the chat, Ctrl-C in an answer ends the answer");
   const bool is_typed = ::isatty(STDIN_FILENO) == 1 && is_terminal() && !json;
   for (std::string line;;) {
@@ -59,13 +90,23 @@ int run_chat(const ChatConfig& config) {
     if (!is_read) break;
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty()) break;
-    messages.push_back({{"role", "user"}, {"content", line}});
-    const auto ids = session.tokenizer->encode(render(session, chat_template, messages), true);
+    if (line == "/adapter" || line.starts_with("/adapter ")) {
+      const std::string name = line.size() > 9 ? line.substr(9) : std::string();
+      if (!adapters.take(name)) {
+        warn("there is no adapter '" + name + "' to take, there are: " + adapters.names());
+        continue;
+      }
+      held.clear();  // what the other one made of the conversation
+      say(name.empty() ? "the model itself answers" : name + " answers");
+      continue;
+    }
+    messages.push_back({"user", line});
+    const auto ids = session.tokenizer->encode(renderer.render(messages, true), true);
     if (static_cast<std::int64_t>(ids.size()) > cache.capacity()) {
       throw Error(Exit::input,
-                  "the conversation has " + std::to_string(ids.size()) + " tokens, but the model's context is " +
+                  "the conversation has " + std::to_string(ids.size()) + " tokens, but there is room for " +
                       std::to_string(cache.capacity()),
-                  "begin a new chat, or write shorter messages");
+                  "begin a new chat, write shorter messages, or give more --context");
     }
     // Only what differs from the tokens already seen runs again; at least one token must, to have logits.
     std::size_t same = 0;
@@ -76,7 +117,8 @@ int run_chat(const ChatConfig& config) {
     held.insert(held.end(), out.ids.begin(), out.ids.end());
     held.resize(std::min(held.size(), static_cast<std::size_t>(cache.length)));
     ++options.sampling.seed;  // another turn, other numbers
-    messages.push_back({{"role", "assistant"}, {"content", out.text}});
+    messages.push_back({"assistant", out.text});
+    save(config.history, messages);
     if (json)
       print_line(
           Json{{"role", "assistant"}, {"content", out.text}}.dump(-1, ' ', false, Json::error_handler_t::replace));

@@ -26,7 +26,7 @@ Json classify(Session& session, const EvalConfig& config, BudgetGuard& guard) {
   const Dataset data = take_examples(config.task, config.data, config.limit, [&] {
     return task.load(config.data, config.task.columns, static_cast<std::size_t>(config.limit));
   });
-  const Evaluation found = evaluate(session.decoder, session.view, task, data.examples, "examples", config.batch,
+  const Evaluation found = evaluate(session.decoder, session.view(), task, data.examples, "examples", config.batch,
                                     [&] { guard.check("a batch"); });
   Json result = {{"accuracy", found.metrics.accuracy},
                  {"balanced_accuracy", found.metrics.balanced_accuracy},
@@ -60,7 +60,7 @@ Json complete(Session& session, const EvalConfig& config, BudgetGuard& guard) {
   const auto evaluate = [&](SequenceLoss& objective) {
     objective.set_together(static_cast<std::size_t>(together));
     objective.set_guard([&] { guard.check("a forward"); });
-    return objective.evaluate(session.view, "examples");
+    return objective.evaluate(session.view(), "examples");
   };
   Json result;
   if (config.generate) {
@@ -91,7 +91,7 @@ Json perplexity(Session& session, const EvalConfig& config, BudgetGuard& guard) 
   const auto windows = handed().take<std::vector<std::vector<std::int32_t>>>("windows").value();  // the check made them
   Progress progress(windows.size(), "windows");
   const WindowLoss found =
-      window_loss(session.decoder, session.view, windows, config.batch, kTextTokens, {}, [&](std::size_t done) {
+      window_loss(session.decoder, session.view(), windows, config.batch, kTextTokens, {}, [&](std::size_t done) {
         guard.check("a forward");
         progress.update(done);
       });
@@ -153,7 +153,7 @@ std::string confusion_text(const Json& result) {
 }
 
 int run_eval(const EvalConfig& config, const PlanChoices& choices) {
-  Session session({config.model, config.compute, config.memory, choices.file_window});
+  Session session({config.model, config.compute, config.memory, choices.file_window, config.adapter});
   const bool is_text = !config.text.empty();
   BudgetGuard guard(config.memory, std::string("give more --memory, or a smaller --batch or ") +
                                        (is_text ? "--length" : "--max-length") + "; see frugal plan");

@@ -50,7 +50,7 @@ int generate_all(const GenerateConfig& config, Session& session, const std::vect
   options.on_answer = print;
   Progress progress(waiting.size(), "texts");
   BudgetGuard guard(config.memory, "give more --memory, or a smaller --batch");
-  generate_many(session.decoder, session.view, ids, options, [&](std::size_t ended, std::size_t made) {
+  generate_many(session.decoder, session.view(), ids, options, [&](std::size_t ended, std::size_t made) {
     throw_if_interrupted();
     guard.check("a forward");
     progress.update(ended, std::to_string(made) + " tokens");
@@ -59,7 +59,7 @@ int generate_all(const GenerateConfig& config, Session& session, const std::vect
 }
 
 int run_generate(const GenerateConfig& config, const PlanChoices& choices) {
-  Session session({config.model, config.compute, config.memory, choices.file_window});
+  Session session({config.model, config.compute, config.memory, choices.file_window, config.adapter});
   // The check read them.
   const auto prompts = handed().take<std::vector<std::string>>("prompts").value();
   const auto ids = handed().take<std::vector<std::vector<std::int32_t>>>("ids of prompts").value();
@@ -91,6 +91,8 @@ int run_generate(const GenerateConfig& config, const PlanChoices& choices) {
     std::printf("\n");
     std::fflush(stdout);
     note_full(cache, out, options);
+    if (out.ids.empty() && config.chat.empty() && !session.source->chat_template().empty())
+      note("the model ended its turn at once: it was tuned for chats; --chat puts a question through its template");
     if (rate > 0) say(std::to_string(out.ids.size()) + " tokens, " + std::to_string(rate).substr(0, 5) + " tokens/s");
   }
   return is_interrupted() ? static_cast<int>(Exit::interrupted) : 0;

@@ -34,10 +34,10 @@ TEST_F(Guarded, AReferenceThatIsStoppedIsNotWritten) {
   TuneData data(data_of("pairs.jsonl"), "dpo", session);
   const fs::path reference = folder_ / "reference.frugal";
   data.set_guard([] { throw Error(Exit::budget, "too large", "give more"); });
-  EXPECT_THROW(data.take_reference(session.view, reference, {}), Error);
+  EXPECT_THROW(data.take_reference(session.view(), reference, {}), Error);
   EXPECT_FALSE(fs::exists(reference));
   data.set_guard({});
-  data.take_reference(session.view, reference, {});
+  data.take_reference(session.view(), reference, {});
   EXPECT_TRUE(fs::exists(reference));
 }
 
@@ -52,7 +52,7 @@ TEST_F(Guarded, AnswersAreStoppedWhileTheyAreWritten) {
     // The first time after the loss; then after each token.
     if (++asked == 3) throw Error(Exit::budget, "too large", "give more");
   });
-  EXPECT_THROW(data.dev()->evaluate(session.view, "answers"), Error);
+  EXPECT_THROW(data.dev()->evaluate(session.view(), "answers"), Error);
   EXPECT_EQ(asked, 3);
 }
 
@@ -71,7 +71,7 @@ TEST_F(Guarded, LabelsAreStoppedAfterABatch) {
   data.set_guard([&] {
     if (++asked == 2) throw Error(Exit::budget, "too large", "give more");
   });
-  EXPECT_THROW(data.dev()->evaluate(session.view, "examples"), Error);
+  EXPECT_THROW(data.dev()->evaluate(session.view(), "examples"), Error);
   EXPECT_EQ(asked, 2) << "70 examples, 32 of a batch";
 }
 
