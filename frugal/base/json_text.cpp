@@ -21,4 +21,13 @@ bool is_too_deep(std::string_view text) {
   return false;
 }
 
+bool is_utf8(std::string_view text) {
+  try {
+    Json(std::string(text)).dump();
+    return true;
+  } catch (const Json::exception&) {
+    return false;
+  }
+}
+
 }  // namespace frugal

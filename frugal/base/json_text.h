@@ -11,6 +11,7 @@ inline constexpr int kDeepestJson = 64;  // lists and objects open at a time
 
 // Whether more are open. Text that is no JSON gets some answer.
 bool is_too_deep(std::string_view text);
+bool is_utf8(std::string_view text);  // so that a value may hold it
 
 // Discarded (is_discarded(), and of no type): not JSON, or too deep.
 template <class T = Json>

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "frugal/base/json_text.h"
+
 namespace frugal {
 namespace {
 
@@ -15,12 +17,8 @@ namespace {
 
 // Settings are written as JSON, which is UTF-8; names of files are what they are, and replaced where they are written.
 void require_utf8(const Field& field, std::string_view text) {
-  if (field.is_path) return;
-  try {
-    Json(std::string(text)).dump();
-  } catch (const nlohmann::json::exception&) {
+  if (!field.is_path && !is_utf8(text))
     throw Error(Exit::usage, flag_name(field.name) + " holds bytes that are not UTF-8", "write it in UTF-8");
-  }
 }
 
 // The value; an error says where it comes from unless that is the flag it names.

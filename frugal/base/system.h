@@ -57,7 +57,8 @@ struct Action {
   std::function<Checked(const Settings&)> check = {};
   bool plans_memory = false;        // check holds --memory by arithmetic; else the loop measures two steps
   bool depends_on_threads = false;  // results do, so that a run keeps --threads when it goes on
-  std::string_view trial = {};      // options of a run of a second or two, which the suite over all jobs runs
+  std::vector<std::string_view> leg_options = {};  // that a run may go on with anew: more steps, another rate
+  std::string_view trial = {};    // options of a run of a second or two, which the suite over all jobs runs
   std::string_view run_end = {};  // --out is the result, and with this behind it the run's folder; empty: --out is that
   std::string_view sweeps = {};   // the action whose run is repeated over the values of the field "over"
   std::vector<NextCommand> next = {};

@@ -1,3 +1,8 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -46,6 +51,26 @@ int run(const std::vector<std::string>& words) {
   return asked.action->is_run ? run_of(asked, parsed.settings) : asked.action->run(parsed.settings);
 }
 
+// What a file takes whose descriptor is that of a closed stdin, stdout or stderr would be written by everything that
+// prints. Of stdout nothing can be written, which is said at the end. A limit of file sizes is an error of the write.
+void settle_process() {
+  for (const int standard : {0, 1, 2}) {
+    if (::fcntl(standard, F_GETFD) >= 0 || errno != EBADF) continue;
+    if (::open("/dev/null", standard == 2 ? O_WRONLY : O_RDONLY) != standard) ::_exit(static_cast<int>(Exit::input));
+  }
+  ::signal(SIGXFSZ, SIG_IGN);
+  constexpr rlim_t kLeastFiles = 64;  // with fewer the libraries take other ways without a word
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= kLeastFiles) return;
+  const rlim_t given = files.rlim_cur;
+  files.rlim_cur = std::min(files.rlim_max, rlim_t{1024});
+  if (files.rlim_cur >= kLeastFiles && ::setrlimit(RLIMIT_NOFILE, &files) == 0) return;
+  throw Error(
+      Exit::input,
+      "the process may open " + std::to_string(given) + " files, expected at least " + std::to_string(kLeastFiles),
+      "ulimit -n 1024");
+}
+
 }  // namespace
 }  // namespace frugal
 
@@ -55,6 +80,7 @@ int main(int argc, char** argv) {
   frugal::end_with_parent();
   frugal::leave_last_words(json);
   try {
+    frugal::settle_process();
     const int code = frugal::run(words);
     errno = 0;
     std::cout.flush();

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "frugal/train/loop/run_config.h"
+#include "frugal/train/run/run_folder.h"
 
 extern char** environ;
 
@@ -53,6 +54,10 @@ struct OtherName {
   std::string_view theirs, ours, remark = {};
 };
 constexpr OtherName kOtherNames[] = {
+    {"num-epochs", "epochs"},
+    {"num-train-epochs", "epochs"},
+    {"early-stopping-patience", "patience"},
+    {"lora", "adapter"},
     {"epochs", "steps", "a step is a batch of --batch examples"},
     {"num-epochs", "steps", "a step is a batch of --batch examples"},
     {"num-train-epochs", "steps", "a step is a batch of --batch examples"},
@@ -99,6 +104,12 @@ constexpr OtherName kOtherNames[] = {
     {"rounds", "horizon"},
     {"policies", "policy"},
 };
+
+// Verbs of other tools.
+constexpr OtherName kOtherVerbs[] = {{"export", "convert"},    {"quantize", "convert"}, {"finetune", "tune"},
+                                     {"fine-tune", "tune"},    {"train", "tune"},       {"sample", "generate"},
+                                     {"complete", "generate"}, {"evaluate", "eval"},    {"perplexity", "eval"},
+                                     {"run", "chat"},          {"distill", "adapt"}};
 
 // "; did you mean '--steps'?" of the table, where the action has the option, or of the nearest name.
 std::string meant(const std::string& flag, const std::vector<std::string>& flags) {
@@ -228,8 +239,11 @@ Asked asked_for(const std::vector<std::string>& words, bool for_help) {
   std::vector<std::string> names;
   if (system == nullptr) {
     for (const SystemInfo& each : systems().all()) names.emplace_back(each.name);
-    throw Error(Exit::usage, "there is no verb '" + words.front() + "'" + did_you_mean(words.front(), names),
-                "see frugal --help");
+    std::string hint = did_you_mean(words.front(), names);
+    for (const OtherName& verb : kOtherVerbs) {
+      if (words.front() == verb.theirs) hint = "; did you mean '" + std::string(verb.ours) + "'?";
+    }
+    throw Error(Exit::usage, "there is no verb '" + words.front() + "'" + hint, "see frugal --help");
   }
   Asked asked{system, nullptr, {words.begin() + 1, words.end()}};
   if (!asked.arguments.empty() && !asked.arguments.front().empty())
@@ -300,11 +314,35 @@ std::vector<GivenValue> environment_of(const Action& action) {
   return values;
 }
 
+namespace {
+
+// A run that goes on has chosen already: its options are those of its method. What cannot be read is refused later.
+std::vector<GivenValue> choices_of_run(const Action& action, const Flags& flags) {
+  std::vector<GivenValue> values;
+  for (const GivenValue& given : flags.given) {
+    if (given.name != "resume" || !action.is_run) continue;
+    try {
+      const Json settings = RunFolder::read_untrusted(given.value.get<std::string>()).value("settings", Json::object());
+      for (const Choice& choice : action.choices) {
+        const std::string field(choice.field);
+        if (!settings.is_object()) continue;
+        for (const Plugin& plugin : choice.all()) {
+          if (settings.value(field, Json()) == plugin.name) values.push_back({field, settings[field], "default"});
+        }
+      }
+    } catch (const Error&) {
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
 Parsed parse_arguments(const Asked& asked) {
   const Flags flags = read_flags(asked, all_fields(*asked.action));
   if (flags.wants_help) return {true, Settings({})};
   check_environment();
-  std::vector<GivenValue> values;
+  std::vector<GivenValue> values = choices_of_run(*asked.action, flags);
   const Json file = flags.config.empty() ? Json::object() : read_settings_file(flags.config);
   for (const auto& [name, value] : file.items()) values.push_back({name, value, flags.config});
   const std::vector<GivenValue> environment = environment_of(*asked.action);

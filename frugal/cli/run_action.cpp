@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "frugal/base/interrupt.h"
+#include "frugal/base/json_text.h"
 #include "frugal/base/log.h"
 #include "frugal/base/machine_memory.h"
 #include "frugal/base/print.h"
@@ -33,6 +34,21 @@ std::vector<std::string_view> resumable(const Action& action, bool is_of_sweep) 
   return names;
 }
 
+// What was given of what a leg may have anew, as far as the run has it otherwise.
+Json leg_of(const Asked& asked, const Settings& settings, const Json& record) {
+  Json leg = Json::object();
+  for (const std::string_view option : asked.action->leg_options) {
+    const std::string name(option);
+    if (!settings.is_given(name)) continue;
+    if (record["settings"].value(name, Json()) != settings.at(name).value) leg[name] = settings.at(name).value;
+  }
+  const std::string schedule = record["settings"].value("schedule", "constant");
+  if (leg.contains("steps") && !leg.contains("schedule") && schedule != "constant")
+    throw Error(Exit::usage, "--steps is given, but the run's --schedule is " + schedule + ", which has ended by then",
+                "give the --schedule of the steps that follow, too");
+  return leg;
+}
+
 // {"resume": RUN} and those that were given and may be.
 Json resume_settings(const Asked& asked, const Settings& settings) {
   const auto run = settings.at("resume").value.get<std::string>();
@@ -45,6 +61,8 @@ Json resume_settings(const Asked& asked, const Settings& settings) {
   for (const auto& info : settings.fields()) {
     const std::string name(info.field.name);
     if (!settings.is_given(name)) continue;
+    const auto& legs = asked.action->leg_options;
+    if (std::find(legs.begin(), legs.end(), name) != legs.end()) continue;
     if (std::find(may_differ.begin(), may_differ.end(), name) == may_differ.end()) {
       throw Error(
           Exit::usage,
@@ -66,7 +84,7 @@ const JobTable& jobs_of_the_program() {
 }
 
 // facts: of the check; their names are kept beside them, so that a repeated run has them again.
-int compute(const Asked& asked, const Json& settings, Json facts) {
+int compute(const Asked& asked, const Json& settings, Json facts, const Json& leg = Json::object()) {
   if (settings.value("dry_run", false))
     throw Error(Exit::internal, "a dry run of frugal " + asked.name() + " would compute", "report this");
   Json names = Json::array();
@@ -74,14 +92,16 @@ int compute(const Asked& asked, const Json& settings, Json facts) {
   if (!names.empty()) facts["facts"] = names;
   if (const auto* make = jobs_of_the_program().find_job(asked.name())) {
     catch_interrupts();
-    return run_job(*make, {asked.name(), settings, facts});
+    return run_job(*make, {asked.name(), settings, facts, leg});
   }
-  return run_in_room(library_of(asked.system->folder), asked.name(), {{"settings", settings}, {"facts", facts}});
+  return run_in_room(library_of(asked.system->folder), asked.name(),
+                     {{"settings", settings}, {"facts", facts}, {"leg", leg}});
 }
 
 // The page of a run that has ended, beside its records; a run that cannot be drawn is still a run.
 void write_page(const std::string& run) {
   try {
+    RunFolder::require_own_files(run);
     write_report(std::filesystem::path(run) / "report.html", {run});
     say("report    " + run + "/report.html");
   } catch (const Error& error) {
@@ -176,8 +196,17 @@ void warn_of_memory(const Checked& checked, const RunConfig& run) {
          " left: the system may end it; --memory says what it may take, frugal plan what fits");
 }
 
+// What a run records of its files are paths from here.
+void require_readable_place() {
+  const std::string here = std::filesystem::current_path().string();
+  if (!is_utf8(here))
+    throw Error(Exit::input, "the name of this folder is not UTF-8, in which a run records its files: " + here,
+                "rename it, or start from another folder");
+}
+
 int start(const Asked& asked, const Settings& settings) {
   const auto run = from_json<RunConfig>(settings.values());
+  require_readable_place();
   validate(run);
   if (run.trust_damaged)
     throw Error(Exit::usage, "--trust-damaged is for a run that goes on, but --resume is not given", "leave it out");
@@ -218,7 +247,13 @@ int run_of(const Asked& asked, const Settings& settings) {
   if (!settings.is_given("resume")) return start(asked, settings);
   const Json given = resume_settings(asked, settings);
   const auto run = given["resume"].get<std::string>();
-  return finished(is_swept(run) ? run_sweep_again(asked, given) : compute(asked, given, Json::object()), run);
+  if (is_swept(run)) return finished(run_sweep_again(asked, given), run);
+  Json leg = Json::object();
+  if (!asked.action->leg_options.empty()) {
+    const bool is_trusted = settings.at("trust_damaged").value.get<bool>();
+    leg = leg_of(asked, settings, RunFolder::read_record(run, is_trusted ? Damage::trusted : Damage::refused));
+  }
+  return finished(compute(asked, given, Json::object(), leg), run);
 }
 
 int repeat_run(const std::string& run, const std::string& out, bool json, bool quiet) {
@@ -226,6 +261,16 @@ int repeat_run(const std::string& run, const std::string& out, bool json, bool q
   if (record.value("status", "") != "done")
     throw Error(Exit::input, run + " has not ended: its status is " + record.value("status", "unknown"),
                 "frugal " + record.value("action", "tune") + " --resume " + run + " goes on with it");
+  for (const Json& leg : record.value("legs", Json::array())) {
+    for (const auto& [name, value] : leg["settings"].items()) {
+      if (name != "steps" && name != "eval_every" && name != "checkpoint_every")
+        throw Error(
+            Exit::usage,
+            run + " went on with another " + flag_name(name) + " after step " + leg["from"].dump() +
+                ", which a repeated run does not",
+            "start a run with its first settings, and go on with tune --resume as legs in " + run + "/run.json says");
+    }
+  }
   RunFolder::require_files(record);
   require_new_folder(out);
   std::vector<std::string> words;

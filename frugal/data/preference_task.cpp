@@ -184,13 +184,18 @@ PreferenceDataset PreferenceTask::whole(PreferenceDataset data) const {
   return data;
 }
 
-PreferenceDataset PreferenceTask::load(const std::filesystem::path& path, std::size_t limit,
+PreferenceDataset PreferenceTask::load(const std::filesystem::path& path, const RowChoice& choice,
                                        const std::function<void(std::uint64_t)>& guard) const {
   PreferenceDataset data{.name = path.string()};
   std::optional<ChatRenderer> renderer;
+  ChosenRows chosen(choice, path.string(), [&](const ChosenRows::Take& take) {
+    each_chat_record(path, columns_, 0, MessageLists::preferences,
+                     [&](const ChatRecords& one) { take(record_hash(one, 0), {}); });
+  });
   std::uint32_t rows = 0;
-  each_chat_record(path, columns_, limit, MessageLists::preferences, [&](const ChatRecords& one) {
-    if (rows == 0) data.preferences.reserve(most_records(path, limit));
+  each_chat_record(path, columns_, chosen.limit(), MessageLists::preferences, [&](const ChatRecords& one) {
+    if (!chosen.next()) return;
+    if (rows == 0) data.preferences.reserve(chosen.size() > 0 ? chosen.size() : most_records(path, chosen.limit()));
     add(one, 0, rows++, renderer, data);
     if (guard && rows % kGuardedRecords == 0) guard(data.bytes);
   });

@@ -40,7 +40,7 @@ class PreferenceTask {
   // Error(Exit::input), with the line: what the readers refuse; a record without these keys or with both kinds; an
   // answer without a token; chosen equal to rejected; an empty prompt.
   // guard: called now and then with the bytes that they take so far, may throw.
-  PreferenceDataset load(const std::filesystem::path& path, std::size_t limit = 0,
+  PreferenceDataset load(const std::filesystem::path& path, const RowChoice& choice = {},
                          const std::function<void(std::uint64_t)>& guard = {}) const;
   PreferenceDataset encode(const ChatRecords& records) const;
 

@@ -134,15 +134,20 @@ Dataset PromptTask::encode(const Records& records) const {
   return data;
 }
 
-Dataset PromptTask::load(const std::filesystem::path& path, const std::vector<std::string>& columns, std::size_t limit,
-                         const std::function<void(std::uint64_t)>& guard) const {
+Dataset PromptTask::load(const std::filesystem::path& path, const std::vector<std::string>& columns,
+                         const RowChoice& choice, const std::function<void(std::uint64_t)>& guard) const {
   Dataset data{.name = path.string()};
   data.label_counts.resize(labels_.size());
+  ChosenRows rows(choice, path.string(), [&](const ChosenRows::Take& take) {
+    each_record(path, columns, 0,
+                [&](Records& one) { take(record_hash(one, 0), trimmed(one.text(0, one.column(label_column_)))); });
+  });
   std::optional<Bound> bound;
-  each_record(path, columns, limit, [&](Records& one) {
+  each_record(path, columns, rows.limit(), [&](Records& one) {
+    if (!rows.next()) return;
     if (!bound) {
       bound = bind(one);
-      data.examples.reserve(most_records(path, limit));
+      data.examples.reserve(rows.size() > 0 ? rows.size() : most_records(path, rows.limit()));
     }
     add(one, 0, *bound, data);
     if (guard && data.examples.size() % kGuardedRecords == 0) guard(data.bytes);

@@ -10,6 +10,7 @@
 
 #include "frugal/base/config.h"
 #include "frugal/data/prompt_template.h"
+#include "frugal/data/row_choice.h"
 #include "frugal/formats/records/records.h"
 #include "frugal/formats/tokenizer.h"
 
@@ -29,7 +30,9 @@ struct PromptConfig {
        .group = "data"},
       c.prompt_template);
     v({.name = "labels",
-       .help = "the words scored after the prompt: negative,positive, or from the data's values: ham=No,spam=Yes",
+       .help =
+           "the words scored after the prompt: negative,positive; from the data's values: ham=No,spam=Yes; auto: the "
+           "values that --data has; @FILE: one a line",
        .group = "data"},
       c.labels);
     v({.name = "label_column", .help = "column that holds the label", .group = "data"}, c.label_column);
@@ -79,9 +82,9 @@ class PromptTask {
   // In the order of the records. Error(Exit::input), with the line: a column missing, a label that is none of the
   // labels.
   Dataset encode(const Records& records) const;
-  // The same of a file, of which a record at a time is in memory beside what has been encoded. columns and limit: see
+  // The same of a file, of which a record at a time is in memory beside what has been encoded. columns: see
   // read_records; guard: called now and then with the bytes that they take so far, may throw.
-  Dataset load(const std::filesystem::path& path, const std::vector<std::string>& columns, std::size_t limit,
+  Dataset load(const std::filesystem::path& path, const std::vector<std::string>& columns, const RowChoice& choice,
                const std::function<void(std::uint64_t)>& guard = {}) const;
 
   // What is trained, as shown before it is: one rendered example, lengths, labels, the share truncated.

@@ -258,7 +258,7 @@ SequenceDataset SequenceTask::encode_text(const std::string& name, std::string_v
   return data;
 }
 
-SequenceDataset SequenceTask::load(const std::filesystem::path& path, std::size_t limit,
+SequenceDataset SequenceTask::load(const std::filesystem::path& path, const RowChoice& choice,
                                    const std::function<void(std::uint64_t)>& guard) const {
   const std::string ending = path.extension();
   if (format_ == DataFormat::text && ending != ".txt" && !ending.empty()) {
@@ -268,22 +268,31 @@ SequenceDataset SequenceTask::load(const std::filesystem::path& path, std::size_
   if (format_ == DataFormat::text || (!format_ && ending == ".txt")) {
     const MappedText file(path);
     if (file.text().empty()) throw Error(Exit::input, path.string() + " is empty", "give a file with text");
-    return encode_text(path.string(), file.text(), limit);
+    if (!choice.is_whole_file())
+      throw Error(Exit::usage, path.string() + " is plain text, which has no records to split",
+                  "give a file of its own with --dev and --test");
+    return encode_text(path.string(), file.text(), choice.limit);
   }
+  const auto each = [&](std::size_t limit, const TakeChatRecord& take) {
+    if (format_ == DataFormat::prompt && path.extension() != ".json")
+      each_record(path, config_.columns, limit, as_chat_record(take));
+    else
+      each_chat_record(path, config_.columns, limit, MessageLists::conversations, take);
+  };
+  ChosenRows rows(choice, path.string(), [&](const ChosenRows::Take& take) {
+    each(0, [&](const ChatRecords& one) { take(record_hash(one, 0), {}); });
+  });
   std::optional<Encoder> encoder;
   const TakeChatRecord take = [&](const ChatRecords& one) {
+    if (!rows.next()) return;
     if (!encoder) {
       encoder.emplace(*this, one);
-      encoder->reserve(most_records(path, limit));
+      encoder->reserve(rows.size() > 0 ? rows.size() : most_records(path, rows.limit()));
     }
     encoder->add(one, 0);
     if (guard && encoder->rows() % kGuardedRecords == 0) guard(encoder->bytes());
   };
-  if (format_ == DataFormat::prompt && path.extension() != ".json") {
-    each_record(path, config_.columns, limit, as_chat_record(take));
-  } else {
-    each_chat_record(path, config_.columns, limit, MessageLists::conversations, take);
-  }
+  each(rows.limit(), take);
   return encoder->take();
 }
 

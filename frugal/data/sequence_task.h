@@ -13,6 +13,7 @@
 #include "frugal/data/chat_renderer.h"
 #include "frugal/data/data_format.h"
 #include "frugal/data/prompt_template.h"
+#include "frugal/data/row_choice.h"
 #include "frugal/formats/tokenizer.h"
 
 namespace frugal {
@@ -95,7 +96,7 @@ class SequenceTask {
   // (see overlong). Prompts lose their beginning; chats lose whole leading turns after the system messages, where the
   // rest still has an answer.
   // guard: called now and then with the bytes that they take so far, may throw.
-  SequenceDataset load(const std::filesystem::path& path, std::size_t limit = 0,
+  SequenceDataset load(const std::filesystem::path& path, const RowChoice& choice = {},
                        const std::function<void(std::uint64_t)>& guard = {}) const;
   SequenceDataset encode(const ChatRecords& records) const;  // any format but text
   SequenceDataset encode_text(const std::string& name, std::string_view text, std::size_t limit = 0) const;

@@ -22,6 +22,7 @@ struct MethodInfo : Plugin {
   std::function<bool(const Json& settings)> leaves_weights = [](const Json&) { return false; };
   // settings: its own options and those of the verb.
   std::function<MethodPlan(const PlanRequest&, const Json& settings)> plan = {};
+  double dpo_lr = 0;     // the step size with --objective dpo where none is given; 0: the method's usual one
   int preference = 100;  // --method auto takes the lowest that fits; by what docs/choosing.md measured
 
   // ---- what most methods do not need ----

@@ -7,7 +7,7 @@ namespace frugal {
 struct ReportConfig {
   std::string run;
   std::vector<std::string> compare;
-  std::string out;
+  std::string out, csv, tensorboard;
   OutputConfig output;
 
   template <class Self, class Visitor>
@@ -24,6 +24,17 @@ struct ReportConfig {
        .group = "output",
        .is_path = true},
       c.out);
+    v({.name = "csv",
+       .help = "instead of the page, a table: a row for each step and evaluation, a column for each number; replaced "
+               "when it is there",
+       .group = "output",
+       .is_path = true},
+      c.csv);
+    v({.name = "tensorboard",
+       .help = "instead of the page, a folder that tensorboard --logdir reads; each run is a folder in it",
+       .group = "output",
+       .is_path = true},
+      c.tensorboard);
     OutputConfig::fields(c.output, v);
   }
 };

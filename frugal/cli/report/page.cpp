@@ -66,8 +66,7 @@ std::string body(const std::vector<RunRecord>& runs) {
   for (const RunRecord& run : runs) out += notices(run);
   if (runs.size() == 1) {
     const RunRecord& run = runs.front();
-    const std::string made_of = facts(run),
-                      title = run.kind.is_tune() ? "Data, model and machine" : "Data and machine";
+    const std::string made_of = facts(run), title = run.kind.is_tune() ? "Data, model and machine" : "Data and machine";
     return out + tiles(run) + figures_section(run) + plots(runs) + evaluations_table(run) + settings_table(run) +
            (made_of.empty() ? made_of : "<section><h2>" + title + "</h2>\n" + made_of + "</section>\n") +
            next_commands(runs);

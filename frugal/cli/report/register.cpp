@@ -3,21 +3,54 @@
 #include <filesystem>
 #include <iostream>
 
+#include "frugal/base/atomic_file.h"
 #include "frugal/base/print.h"
 #include "frugal/base/system.h"
 #include "frugal/base/validate.h"
+#include "frugal/cli/report/numbers.h"
 #include "frugal/cli/report/report.h"
+#include "frugal/cli/sweep_rows.h"
+#include "frugal/train/run/run_folder.h"
 
 namespace frugal {
 namespace {
 
 namespace fs = std::filesystem;
 
-int report(const ReportConfig& config) {
+// Steps and evaluations for other programs.
+int write_numbers(const ReportConfig& config, const std::vector<fs::path>& runs) {
+  std::vector<Json> rows;
+  std::vector<std::string> written;
+  for (const fs::path& path : runs) {
+    const report::RunRecord run = report::read_run(path);
+    if (!config.csv.empty()) {
+      for (Json& row : report::rows_of(run)) rows.push_back(std::move(row));
+      continue;
+    }
+    const fs::path folder = fs::path(config.tensorboard) / run.name;
+    fs::create_directories(folder);
+    write_file(folder / "events.out.tfevents.frugal", report::tensorboard_events(run));
+    written.push_back(folder.string());
+  }
+  if (!config.csv.empty()) {
+    write_file(config.csv, csv_of(rows));
+    written.push_back(config.csv);
+  }
+  if (config.output.json) {
+    print_json({{"out", written}, {"rows", rows.size()}});
+    return 0;
+  }
+  for (const std::string& name : written) std::cout << name << '\n';
+  return 0;
+}
+
+int run_report(const ReportConfig& config) {
   std::vector<fs::path> runs = {config.run};
   runs.insert(runs.end(), config.compare.begin(), config.compare.end());
+  if (!config.csv.empty() || !config.tensorboard.empty()) return write_numbers(config, runs);
   const fs::path out = config.out.empty() ? fs::path(config.run) / (runs.size() > 1 ? "compare.html" : "report.html")
                                           : fs::path(config.out);
+  if (config.out.empty()) RunFolder::require_own_files(config.run);
   write_report(out, runs);
   if (!config.output.json) {
     std::cout << out.string() << '\n';
@@ -33,6 +66,11 @@ int report(const ReportConfig& config) {
 
 void validate(const ReportConfig& c) {
   require_given("RUN", c.run, "frugal report run");
+  const int asked = !c.out.empty() + !c.csv.empty() + !c.tensorboard.empty();
+  if (asked > 1)
+    throw Error(Exit::usage, "more than one of --out, --csv and --tensorboard is given", "give one of them at a time");
+  if (!c.csv.empty() && !c.csv.ends_with(".csv"))  // a slip must not overwrite a record
+    throw Error(Exit::usage, "--csv is " + c.csv + ", expected a name that ends in .csv", "--csv " + c.csv + ".csv");
   if (c.out.empty()) return;
   if (!c.out.ends_with(".html") && !c.out.ends_with(".htm"))  // a slip must not overwrite a record
     throw Error(Exit::usage, "--out is " + c.out + ", expected a name that ends in .html", "--out " + c.out + ".html");
@@ -49,8 +87,8 @@ void register_cli_report(SystemTable& table) {
              .summary = "a run as one page: curves, results, settings; or several runs compared",
              .group = "frugal",
              .examples = {"frugal report run", "frugal report run --compare other,third --out compared.html",
-                          "frugal report run --json"},
-             .actions = {describe_action<ReportConfig>("", "the page", report)}});
+                          "frugal report run --csv run.csv    (or --tensorboard logs)", "frugal report run --json"},
+             .actions = {describe_action<ReportConfig>("", "the page", run_report)}});
 }
 
 }  // namespace frugal

@@ -260,7 +260,7 @@ RunRecord read_run(const std::filesystem::path& path, const SystemTable& table) 
   std::ifstream events;
   if (has_events) events.open(path / "events.jsonl", std::ios::binary);
   bool is_whole = true;
-  LineCheck check;
+  LineCheck check(RunFolder::chain_start(run.record));
   std::size_t damaged = 0;
   const bool has_checksums = run.record.contains("checksum");
   for (std::string line; has_events && next_line(events, line, is_whole);) {

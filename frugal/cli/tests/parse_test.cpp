@@ -200,8 +200,8 @@ TEST(Parse, NamesOfOtherTools) {
                                                         {"--max-seq-length", "--max-length"}})
     EXPECT_EQ(refusal("tune", {"m", theirs, "3"}),
               "unknown option '" + theirs.substr(0, theirs.find('=')) + "'; did you mean '" + ours + "'?");
-  EXPECT_EQ(refusal("tune", {"m", "--epochs", "3"}),
-            "unknown option '--epochs'; did you mean '--steps'? (a step is a batch of --batch examples)");
+  EXPECT_EQ(refusal("tune", {"m", "--num-train-epochs", "3"}),
+            "unknown option '--num-train-epochs'; did you mean '--epochs'?");
   EXPECT_EQ(refusal("merge", {"m", "run", "--epochs", "3"}).find("--steps"), std::string::npos);
   EXPECT_EQ(parsed({"swarm", "train", "--epochs", "3"}).at("epochs").value, 3);  // where it is one of ours
 }

@@ -155,7 +155,7 @@ TEST(Program, InputErrors) {
                      (scratch() / "used").string(),
                  3, "--out: " + (scratch() / "used").string() + " holds another run");
   expect_refused("tune --resume " + out, 3, "--resume: " + out + " holds no run.json");
-  expect_refused("tune --steps 1 --resume " + (scratch() / "used").string(), 2, "--resume takes --steps from the run");
+  expect_refused("tune --batch 1 --resume " + (scratch() / "used").string(), 2, "--resume takes --batch from the run");
   expect_refused("merge " + data_file("m", "x") + " /nowhere --out " + out, 3, "run /nowhere does not exist");
   EXPECT_FALSE(fs::exists(out));
 }

@@ -6,6 +6,7 @@
 #include "frugal/base/error.h"
 #include "frugal/base/json_text.h"
 #include "frugal/cli/sweep_rows.h"
+#include "frugal/train/run/resume.h"
 #include "run_program.h"
 
 namespace frugal {
@@ -148,10 +149,10 @@ TEST(Sweep, RefusesBeforeAnythingRuns) {
 TEST(Sweep, SaysWhatBrokeOffAndFailsWhereEverythingDid) {
   const fs::path out = scratch() / "broken";
   const std::string sweep =
-      "bandit run --policy ols-ucb-c,cos-v --items 6 --choose 2 --horizon 200000 --quiet "
+      "bandit run --policy ols-ucb-c,cos-v --items 6 --choose 2 --horizon 20000000 --quiet "
       "--sweep rho=0,0.5 --json --out " +
       out.string();
-  const Outcome outcome = run_program(sweep, "ulimit -f 16; ");  // files of 8 KiB: too few for a cell's
+  const Outcome outcome = run_program(sweep, "ulimit -t 1; ");  // a second: too little for a cell
   EXPECT_EQ(outcome.code, 5) << outcome.out << outcome.err;
   const Json line = json_of(outcome.out);
   ASSERT_EQ(line["rows"].size(), 2u);
@@ -159,6 +160,29 @@ TEST(Sweep, SaysWhatBrokeOffAndFailsWhereEverythingDid) {
   EXPECT_EQ(line["exit"], 5);
   EXPECT_NE(line["error"].get<std::string>().find("none of the 2 runs"), std::string::npos);
   EXPECT_FALSE(line["fix"].get<std::string>().empty());
+}
+
+// What stdin, stdout and stderr were is no place for a run's files, and a limit of file sizes is an error.
+TEST(Run, LivesWithoutStandardStreamsAndWithSmallFiles) {
+  const fs::path out = scratch() / "closed", small = scratch() / "small";
+  ASSERT_EQ(
+      std::system((FRUGAL_BINARY_DIR "/bin/frugal " + kBandit + "--out " + out.string() + " <&- >&- 2>&-").c_str()) >>
+          8,
+      3)
+      << "nothing could be printed";
+  EXPECT_EQ(record_of(out)["status"], "done");
+  const ReadEvents events = events_of_run(out);
+  EXPECT_EQ(events.damaged_line, 0u);
+  EXPECT_FALSE(events.events.empty());
+  EXPECT_LT(fs::file_size(out / "lock"), 12u) << "a number of a process";
+  const Outcome limited = run_program(
+      "bandit run --policy ols-ucb-c,cos-v --items 6 --choose 2 --horizon 200000 --quiet --out " + small.string(),
+      "ulimit -f 4; ");
+  EXPECT_EQ(limited.code, 3) << limited.err;
+  EXPECT_NE(limited.err.find("File too large"), std::string::npos) << limited.err;
+  const Outcome few = run_program(kBandit + "--out " + (scratch() / "few").string(), "ulimit -n 20; ");
+  EXPECT_EQ(few.code, 3) << few.err;
+  EXPECT_NE(few.err.find("expected at least 64"), std::string::npos) << few.err;
 }
 
 TEST(Rerun, SaysWhenTheBitsDiffer) {

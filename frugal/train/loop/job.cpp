@@ -20,6 +20,19 @@ std::string settings_sha256(const std::string& action, Json settings) {
   return sha.hex();
 }
 
+std::vector<std::string> settings_of_legs(const std::string& action, const Json& record) {
+  std::vector<std::string> known = {settings_sha256(action, record["settings"])};
+  for (const Json& leg : record.value("legs", Json::array()))
+    known.push_back(leg["settings_sha256"].get<std::string>());
+  return known;
+}
+
+std::string StepUnit::text(std::int64_t steps) const {
+  char number[40];
+  std::snprintf(number, sizeof number, " %.10g", at(steps));
+  return name + number;
+}
+
 void require_model(const RunFolder& run) {
   const std::string model = run.record().value("results", Json::object()).value("model", "");
   std::error_code failed;

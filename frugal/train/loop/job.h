@@ -38,6 +38,7 @@ struct StepUnit {
     const double count = static_cast<double>(steps) * static_cast<double>(each) / static_cast<double>(per);
     return last > 0 ? std::min(count, static_cast<double>(last)) : count;
   }
+  std::string text(std::int64_t steps) const;  // "step 50", "round 5000", "epoch 2.5"
 };
 
 // Which number of an evaluation says that a step is better than another.
@@ -97,13 +98,15 @@ class Job {
   virtual const char* value_name() const { return "loss"; }
   virtual StepUnit step_unit() const { return {}; }          // of progress and page; goes to run.json
   virtual std::optional<Judge> judge() const { return {}; }  // of evaluate(); none: the last step is the best
+  // The run ends after so many evaluations that were no better than an earlier one; 0: after its steps alone.
+  virtual std::int64_t patience() const { return 0; }
   // For run.json beside the settings, which may be settled here (paths made absolute): {"files": {name: {"path",
   // "sha256"}}, ...}. Files are held against their hashes when a run goes on.
   virtual Json describe(Json& /*settings*/) { return Json::object(); }
   // Before the first step of this process, but not where two steps only measure memory; what is chosen once goes to the
   // folder's record and is read back from it.
   virtual void begin(RunFolder&, bool /*is_resumed*/) {}
-  virtual void started() {}  // evaluations and steps follow
+  virtual void started(const RunFolder&) {}  // evaluations and steps follow
   // Before each snapshot and at the end. Error(Exit::input): what steps read was changed meanwhile.
   virtual void require_inputs() {}
   // What names the start of the run: a snapshot or log of another one is refused. Empty: the settings do.
@@ -124,6 +127,9 @@ class Job {
 // SHA-256 of what decides a job's steps: its action, its settings, the seed. What is of a process, see RunConfig, is
 // not in it.
 std::string settings_sha256(const std::string& action, Json settings);
+
+// Those of a run that is recorded: of its settings, and of those that its legs before had.
+std::vector<std::string> settings_of_legs(const std::string& action, const Json& record);
 
 // Error(Exit::input): the model that a finished run wrote beside itself is not there.
 void require_model(const RunFolder& run);

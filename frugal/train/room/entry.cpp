@@ -19,7 +19,8 @@ int run(const std::string& action, const Json& request) {
   JobTable table;
   register_room(table);
   const Json facts = request.value("facts", Json::object());
-  if (const auto* make = table.find_job(action)) return run_job(*make, {action, settings, facts});
+  if (const auto* make = table.find_job(action))
+    return run_job(*make, {action, settings, facts, request.value("leg", Json::object())});
   if (constexpr std::string_view kMeasure = "measure "; action.starts_with(kMeasure)) {
     if (const auto* make = table.find_job(action.substr(kMeasure.size()))) {
       const std::uint64_t peak = measure_job(*make, {action.substr(kMeasure.size()), settings, facts});
@@ -34,9 +35,9 @@ int run(const std::string& action, const Json& request) {
 }  // namespace
 }  // namespace frugal
 
-// request: {"settings": what the command line resolved, "facts": for the record of a run}; of "measure ACTION"
-// "pipe", too, which takes the peak in bytes. from_program: what its
-// check has read (base/handed.h). Prints the result or the error; returns the exit code.
+// request: {"settings": what the command line resolved, "facts": for the record of a run, "leg": see RunRequest}; of
+// "measure ACTION" "pipe", too, which takes the peak in bytes. from_program: what its check has read (base/handed.h).
+// Prints the result or the error; returns the exit code.
 extern "C" __attribute__((visibility("default"))) int frugal_room_run(const char* action, const frugal::Json* request,
                                                                       frugal::Handed* from_program) {
   frugal::take_over(*from_program);

@@ -38,8 +38,8 @@ struct Scanned {
 
 // Calls event(value) for each whole line until it returns false.
 template <class Call>
-Scanned scan(const std::filesystem::path& path, bool has_checksums, const Call& event) {
-  Scanned found;
+Scanned scan(const std::filesystem::path& path, bool has_checksums, std::uint32_t start, const Call& event) {
+  Scanned found{.crc = start};
   if (!std::filesystem::exists(path)) return found;
   const std::string file = read_file(path);
   std::size_t number = 1;
@@ -56,9 +56,9 @@ Scanned scan(const std::filesystem::path& path, bool has_checksums, const Call& 
 
 }  // namespace
 
-EventLog::EventLog(const std::filesystem::path& path, std::uint64_t last, bool has_checksums)
-    : has_checksums_(has_checksums), file_(path, [&] {
-        const Scanned found = scan(path, has_checksums, [&](const Json& event) {
+EventLog::EventLog(const std::filesystem::path& path, std::uint64_t last, bool has_checksums, std::uint32_t start)
+    : has_checksums_(has_checksums), crc_(start), file_(path, [&] {
+        const Scanned found = scan(path, has_checksums, start, [&](const Json& event) {
           const auto step = event.find("step");
           return step == event.end() || !step->is_number_unsigned() || step->get<std::uint64_t>() <= last;
         });
@@ -85,9 +85,9 @@ bool LineCheck::is_whole(std::string_view line) {
   return is_good;
 }
 
-ReadEvents read_events(const std::filesystem::path& path, bool has_checksums) {
+ReadEvents read_events(const std::filesystem::path& path, bool has_checksums, std::uint32_t start) {
   ReadEvents read;
-  const Scanned found = scan(path, has_checksums, [&](Json&& value) {
+  const Scanned found = scan(path, has_checksums, start, [&](Json&& value) {
     read.events.push_back(std::move(value));
     return true;
   });

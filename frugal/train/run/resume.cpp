@@ -24,8 +24,9 @@ FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const RunIdentity& r
         found.notes.push_back("left out " + path.string() + ": it belongs to another run or step");
         continue;
       }
-      if (!info.settings_sha256.empty() && !run.settings_sha256.empty() &&
-          info.settings_sha256 != run.settings_sha256) {
+      const auto& known = run.settings_sha256;
+      if (!info.settings_sha256.empty() && !known.empty() &&
+          std::find(known.begin(), known.end(), info.settings_sha256) == known.end()) {
         other = path.string();
         break;
       }
@@ -54,6 +55,11 @@ std::int64_t last_step(const ReadEvents& read) {
 
 }  // namespace
 
+ReadEvents events_of_run(const std::filesystem::path& run) {
+  const Json record = RunFolder::read_untrusted(run);
+  return read_events(run / "events.jsonl", record.contains("checksum"), RunFolder::chain_start(record));
+}
+
 void require_events(const ReadEvents& read, const RunFolder& folder, std::int64_t taken, std::int64_t snapshot,
                     Damage damage) {
   const std::int64_t last = last_step(read);
@@ -71,7 +77,7 @@ void require_events(const ReadEvents& read, const RunFolder& folder, std::int64_
 }
 
 ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots,
-                              const std::string& settings_sha256, const ReadEvents* events) {
+                              const std::vector<std::string>& settings_sha256, const ReadEvents* events) {
   ResumePoint point{read_trajectory(trajectory), 0, {}, {}};
   if (point.trajectory.bad_bytes > 0) {
     point.notes.push_back("left out " + std::to_string(point.trajectory.bad_bytes) + " damaged bytes behind step " +

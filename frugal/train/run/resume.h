@@ -26,7 +26,7 @@ struct ResumePoint {
 // What the snapshots of a run say of it.
 struct RunIdentity {
   std::string base_sha256;
-  std::string settings_sha256{};  // empty: any
+  std::vector<std::string> settings_sha256{};  // one of these; none: any
 };
 
 // The newest whole snapshot of this run, of at most `most` steps; what was left out goes to the notes.
@@ -38,6 +38,7 @@ struct FoundSnapshot {
 };
 FoundSnapshot find_snapshot(const SnapshotStore& snapshots, const RunIdentity& run, std::uint64_t most);
 
+ReadEvents events_of_run(const std::filesystem::path& run);  // by its record
 // Whether these are the events of a run that has taken so many steps, and has a snapshot of `snapshot` steps. Lines
 // behind a damaged one may be missing, with a warning, where they are of later steps, which are taken again, or
 // `damage` is trusted. Error(Exit::input), with the line: they are of others, or end before the snapshot, which was
@@ -48,6 +49,6 @@ void require_events(const ReadEvents& read, const RunFolder& folder, std::int64_
 // settings_sha256: see RunIdentity. Steps of the log that are not among the events, behind which the run was killed,
 // are taken again. Error(Exit::input) when the log has no readable header.
 ResumePoint find_resume_point(const std::filesystem::path& trajectory, const SnapshotStore& snapshots,
-                              const std::string& settings_sha256 = "", const ReadEvents* events = nullptr);
+                              const std::vector<std::string>& settings_sha256 = {}, const ReadEvents* events = nullptr);
 
 }  // namespace frugal

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <random>
 #include <utility>
 
 #include "frugal/base/atomic_file.h"
@@ -18,6 +20,7 @@
 #include "frugal/base/leftovers.h"
 #include "frugal/base/sha256.h"
 #include "frugal/base/validate.h"
+#include "frugal/train/run/crc32.h"
 #include "frugal/train/run/machine.h"
 
 namespace frugal {
@@ -34,6 +37,14 @@ std::string utc_now() {
   ::gmtime_r(&now, &parts);
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+// A name that no other run has.
+std::string new_id() {
+  std::random_device device;
+  char text[17];
+  std::snprintf(text, sizeof text, "%08x%08x", device(), device());
   return text;
 }
 
@@ -66,7 +77,12 @@ std::string checksum_of(Json record) {
 void remove_unfinished(const std::filesystem::path& folder) {
   std::error_code missing;
   for (const auto& entry : std::filesystem::directory_iterator(folder, missing)) {
-    if (entry.path().filename().string().find(".tmp-") != std::string::npos) std::filesystem::remove(entry.path());
+    const std::string name = entry.path().filename().string();
+    const std::size_t mark = name.rfind(".tmp-");
+    if (mark == std::string::npos || name.find_first_not_of("0123456789", mark + 5) != std::string::npos) continue;
+    std::error_code kept;
+    if (entry.symlink_status().type() == std::filesystem::file_type::regular)
+      std::filesystem::remove(entry.path(), kept);
   }
 }
 
@@ -114,7 +130,7 @@ RunFolder RunFolder::create(const std::filesystem::path& path, const Json& descr
     run.on_trial_ = false;
     refuse_run();
   }
-  run.record_ = {{"format", kFormat}, {"checksum", ""}, {"created", utc_now()}};
+  run.record_ = {{"format", kFormat}, {"checksum", ""}, {"id", new_id()}, {"created", utc_now()}};
   run.record_.update(description);
   run.record_["machine"] = machine_record();
   run.set_status(RunStatus::running);
@@ -186,8 +202,20 @@ void RunFolder::require_files(const Json& record) {
   }
 }
 
+// A link in a run's folder would let it write elsewhere.
+void RunFolder::require_own_files(const std::filesystem::path& path) {
+  for (const char* part : {kRecord, kLock, "events.jsonl", "trajectory.bin", "reference.frugal", "teacher.bin",
+                           "snapshots", "report.html", "compare.html", "sweep.csv", "cells"}) {
+    std::error_code failed;
+    if (std::filesystem::is_symlink(path / part, failed))
+      throw Error(Exit::input, (path / part).string() + " is a link, and a run writes into its own folder alone",
+                  "put what it leads to in its place, or remove it");
+  }
+}
+
 RunFolder RunFolder::resume(const std::filesystem::path& path, Damage damage) {
   RunFolder run(path);
+  require_own_files(path);
   read_record(path, damage);  // so that a folder that is no run gets no lock file
   run.lock();
   remove_unfinished(run.path_);
@@ -216,7 +244,7 @@ RunFolder::~RunFolder() {
 
 void RunFolder::lock() {
   const auto path = path_ / kLock;
-  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (lock_ < 0) {
     throw Error(Exit::input, "cannot create " + path.string() + ": " + std::strerror(errno),
                 "check that you may write to the run's folder");
@@ -234,6 +262,13 @@ void RunFolder::lock() {
 }
 
 bool RunFolder::has_checksums() const { return record_.value("format", kFormat) != kWithoutChecksum; }
+
+std::uint32_t RunFolder::chain_start(const Json& record) {
+  const Json id = record.value("id", Json());  // runs of before have none
+  if (!id.is_string()) return 0;
+  const auto& text = id.get_ref<const std::string&>();
+  return crc32(text.data(), text.size());
+}
 
 void RunFolder::require_there() const {
   struct stat held {
@@ -255,6 +290,11 @@ void RunFolder::keep() { on_trial_ = false; }
 
 void RunFolder::set(std::string_view key, Json value) {
   record_[std::string(key)] = std::move(value);
+  write();
+}
+
+void RunFolder::set(const Json& values) {
+  record_.update(values);
   write();
 }
 

@@ -32,6 +32,8 @@ class RunFolder {
   static Json read_untrusted(const std::filesystem::path& path);
   // Whether what a record holds is what was written; a record of before there were checksums (format 1) is.
   static bool is_whole(const Json& record);
+  // Error(Exit::input): one of the files that a run and its page write there is a link.
+  static void require_own_files(const std::filesystem::path& path);
   // Every file that a record names is still what the run began with. Error(Exit::input): one is not, or cannot be read.
   static void require_files(const Json& record);
 
@@ -51,9 +53,12 @@ class RunFolder {
 
   // Lines of events.jsonl have checksums.
   bool has_checksums() const;
+  // Where their chain begins: with the run's name, so that the lines of another run are none of this one's.
+  static std::uint32_t chain_start(const Json& record);
   // run.json as it stands. set() writes the file anew, whole or not at all.
   const Json& record() const { return record_; }
   void set(std::string_view key, Json value);
+  void set(const Json& values);  // several at once
   void set_status(RunStatus status);
   // The end of a run: status, "results", and of a run that trained weights "weights_sha256" as the last key.
   void finish(RunStatus status, const Json& results, const std::string& weights_sha256);

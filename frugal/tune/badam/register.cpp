@@ -109,6 +109,7 @@ void register_tune_badam(MethodTable& table) {
     refuse_pairs(settings);
     refuse_unused_first_order_options(settings);
   };
+  method.dpo_lr = 1e-5;
   table.add(std::move(method));
 }
 

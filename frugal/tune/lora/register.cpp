@@ -28,6 +28,7 @@ void register_tune_lora(MethodTable& table) {
     refuse_pairs(settings);
     refuse_unused_first_order_options(settings);
   };
+  method.dpo_lr = 5e-5;
   table.add(std::move(method));
 }
 

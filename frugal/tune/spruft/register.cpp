@@ -78,6 +78,7 @@ void register_tune_spruft(MethodTable& table) {
     const std::string path = std::filesystem::absolute(adapter).lexically_normal().string();
     return std::vector<InputFile>{{"adapter", path, "adapter", path}};
   };
+  method.dpo_lr = 3e-5;
   table.add(std::move(method));
 }
 

@@ -52,7 +52,9 @@ Json step_settings(const Settings& settings, Json values, const BenchConfig& c) 
   refuse_flags(settings, {"length"}, "--data decides it");
   if (c.task.labels.empty()) values["max_length"] = sequence_config(settings).max_length;
   values["train_size"] = c.batch;
-  DataFiles files{.data = c.data, .train_size = c.batch};
+  values["sample"] = "front";
+  DataFiles files;
+  files.parts.data = {c.data, static_cast<std::size_t>(c.batch)};
   files.are_preferences = objective == "dpo";
   InspectedData found = inspect_data(c.model, c.task, sequence_config(settings), files, c.compute, c.memory);
   found.request.batch = c.batch;

@@ -1,6 +1,7 @@
 #include "frugal/verbs/common/tune_config.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 
 #include "frugal/base/log.h"
@@ -13,6 +14,7 @@
 #include "frugal/verbs/common/inspect.h"
 #include "frugal/verbs/common/inspect_data.h"
 #include "frugal/verbs/common/inspect_teacher.h"
+#include "frugal/verbs/common/labels.h"
 #include "frugal/verbs/common/plan_request.h"
 
 namespace frugal {
@@ -114,7 +116,7 @@ const PlanRow& require_room(const std::vector<PlanRow>& rows, const PlanRequest&
 
 // What the data is, and what a step on it takes: the request of a plan. Refuses data that does not serve.
 InspectedData inspected(const Settings& given, const TuneConfig& c, const Json& settings) {
-  DataFiles files{c.data, c.dev, c.test, c.train_size, c.dev_size, c.test_size};
+  DataFiles files{data_parts(c, static_cast<std::uint64_t>(c.seed))};
   if (needs_answers(c.dev_metric)) files.answers = c.answers;
   files.are_preferences = settings.value("objective", "") == "dpo";
   InspectedData found = inspect_data(c.model, c.task, sequence_config(given), files, c.compute, c.memory);
@@ -162,7 +164,8 @@ void validate(const TuneConfig& c) {
                                      {"--dev-size", c.dev_size},
                                      {"--test-size", c.test_size},
                                      {"--seed", c.seed},
-                                     {"--eval-every", c.eval_every}}) {
+                                     {"--eval-every", c.eval_every},
+                                     {"--patience", c.patience}}) {
     require_at_least(option, size, 0);
   }
   for (const auto& [option, size] :
@@ -170,6 +173,8 @@ void validate(const TuneConfig& c) {
     require_at_least(option, size, 1);
   }
   require_at_least("--max-new-tokens", c.answers.max_new_tokens, 1);
+  require_setting(c.epochs >= 0 && c.epochs <= 1e6, "--epochs", c.epochs, "0 to 1000000",
+                  "--epochs 1 takes every example once");
   validate(c.compute);
 }
 
@@ -179,20 +184,28 @@ void require_new_run(const TuneConfig& c) {
   require_given("--data", c.data, "--data train.jsonl");
   if (!c.dry_run) require_given("--out", c.out, "--out run");
   if (!c.out.empty()) require_new_folder(c.out);
-  for (const auto& [option, path] : {std::pair("--data", &c.data), {"--dev", &c.dev}, {"--test", &c.test}})
-    require_file(option, *path);
+  if (c.patience > 0 && c.dev.empty())
+    throw Error(Exit::usage, "--patience is given, but there is no --dev to be judged by", "give --dev");
+  for (const auto& [option, path] : {std::pair("--data", &c.data), {"--dev", &c.dev}, {"--test", &c.test}}) {
+    if (!is_share(*path)) require_file(option, *path);
+  }
 }
 
 }  // namespace
 
 Checked check_tune(const Settings& given) {
-  auto c = from_json<TuneConfig>(given.values());
+  Json settings = given.values();
+  settle_labels(settings);
+  if (settings["sample"] == "auto") settings["sample"] = "seeded";
+  auto c = from_json<TuneConfig>(settings);
   validate(c);
   require_new_run(c);
+  if (c.epochs > 0) refuse_flags(given, {"steps"}, "--epochs says how many there are");
   validate_data(given, c);
-  Json settings = given.values();
   if (c.method != kAuto) {
     const MethodInfo& method = methods().at(c.method);
+    if (settings.value("objective", "") == "dpo" && !given.is_given("lr") && method.dpo_lr > 0)
+      settings["lr"] = method.dpo_lr;
     validate_tune_settings(settings);
     require_changeable_weights(c.method, settings);
     method.refuse_unused(given);
@@ -200,6 +213,10 @@ Checked check_tune(const Settings& given) {
   }
   if (c.task.labels.empty()) settings["max_length"] = sequence_config(given).max_length;
   InspectedData found = inspected(given, c, settings);
+  if (c.epochs > 0) {
+    const double steps = std::ceil(c.epochs * static_cast<double>(found.examples) / static_cast<double>(c.batch));
+    settings["steps"] = c.steps = std::max<std::int64_t>(1, static_cast<std::int64_t>(steps));
+  }
   PlanRequest& request = found.request;
   if (settings.value("objective", "") == "distill") {
     plan_teacher(c, settings, request, [&](const PlanRequest& with) {

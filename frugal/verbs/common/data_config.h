@@ -21,6 +21,7 @@ struct DataConfig {
   PromptConfig task;
   SequenceConfig sequence;  // without labels; template, columns and max_length are those of `task`
   std::int64_t train_size = 0, dev_size = 0, test_size = 0;
+  std::string sample = "auto";
   bool balance = false;
   std::string dev_metric = "auto";
   AnswerConfig answers;
@@ -34,16 +35,24 @@ struct DataConfig {
   static void fields(Self& c, Visitor&& v) {
     v({.name = "data", .help = "training examples: .jsonl, .json, .csv, .tsv, or plain .txt", .group = "data"}, c.data);
     v({.name = "dev",
-       .help = "held-out examples; the best step on them by --dev-metric is the result; ties go to the lower loss",
+       .help = "held-out examples, or a share of --data that is split off, like 10%; the best step on them by "
+               "--dev-metric is the result; ties go to the lower loss",
        .group = "data"},
       c.dev);
-    v({.name = "test", .help = "held-out examples for the figures at the end", .group = "data"}, c.test);
+    v({.name = "test", .help = "held-out examples for the figures at the end, or a share of --data", .group = "data"},
+      c.test);
     PromptConfig::fields(c.task, v);
     SequenceConfig::own_fields(c.sequence, v);
-    v({.name = "train_size", .help = "at most so many training examples, from the front; 0: all", .group = "data"},
+    v({.name = "train_size", .help = "at most so many training examples, see --sample; 0: all", .group = "data"},
       c.train_size);
     v({.name = "dev_size", .help = "at most so many of --dev; 0: all", .group = "data"}, c.dev_size);
     v({.name = "test_size", .help = "at most so many of --test; 0: all", .group = "data"}, c.test_size);
+    v({.name = "sample",
+       .help = "which examples a size takes: seeded: drawn by --seed, as many of every label as there are; front: the "
+               "first ones; auto: seeded",
+       .group = "data",
+       .choices = {"auto", "seeded", "front"}},
+      c.sample);
     v({.name = "balance", .help = "batches with equal parts of every label", .group = "training"}, c.balance);
     v({.name = "dev_metric",
        .help =

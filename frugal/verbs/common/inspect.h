@@ -20,9 +20,9 @@ class InspectedTask {
   InspectedTask(const std::string& model, const PromptConfig& config);
 
   // guard: see PromptTask::load.
-  Dataset load(const std::string& path, std::size_t limit = 0,
+  Dataset load(const std::string& path, const RowChoice& choice = {},
                const std::function<void(std::uint64_t)>& guard = {}) const {
-    return task_->load(path, config_.columns, limit, guard);
+    return task_->load(path, config_.columns, choice, guard);
   }
   const PromptTask& task() const { return *task_; }
   const ModelSource& model() const { return *model_; }
@@ -38,9 +38,9 @@ class InspectedTask {
 class InspectedSequences {
  public:
   InspectedSequences(const std::string& model, const SequenceConfig& config);
-  SequenceDataset load(const std::string& path, std::int64_t limit,
+  SequenceDataset load(const std::string& path, const RowChoice& choice,
                        const std::function<void(std::uint64_t)>& guard = {}) const {
-    return task_->load(path, static_cast<std::size_t>(limit), guard);
+    return task_->load(path, choice, guard);
   }
   const SequenceTask& task() const { return *task_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }

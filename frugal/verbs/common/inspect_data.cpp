@@ -27,23 +27,21 @@ InspectedData inspect_labels(const std::string& model, const PromptConfig& confi
                              const ComputeConfig& compute, Bytes memory) {
   const InspectedTask task(model, config);
   std::uint64_t bytes = 0;
-  const auto load = [&](const std::string& path, std::int64_t limit) {
-    Dataset data = task.load(path, static_cast<std::size_t>(limit), data_guard(memory, path));
+  const auto load = [&](const DataPart& part) {
+    Dataset data = task.load(part.path, part.choice, data_guard(memory, part.path));
     bytes += kept_bytes(data, data.examples.size());
     return data;
   };
-  Dataset train = load(files.data, files.train_size);
+  Dataset train = load(files.parts.data);
   InspectedData found{
       .request = {}, .description = task.task().describe(train), .text = task.task().describe_text(train)};
   std::size_t longest = longest_prompt(train);
-  const auto measure = [&](const std::string& path, std::int64_t limit) {
-    if (path.empty()) return;
-    Dataset data = load(path, limit);
+  for (const DataPart* part : {&files.parts.dev, &files.parts.test}) {
+    if (part->path.empty()) continue;
+    Dataset data = load(*part);
     longest = std::max(longest, longest_prompt(data));
-    keep_examples(config, path, limit, std::move(data));
-  };
-  measure(files.dev, files.dev_size);
-  measure(files.test, files.test_size);
+    keep_examples(config, part->path, part->choice, std::move(data));
+  }
   found.request = plan_request(task, longest, compute, memory);
   found.request.example_bytes = bytes;
   std::vector<std::size_t> lengths;
@@ -55,7 +53,8 @@ InspectedData inspect_labels(const std::string& model, const PromptConfig& confi
   for (std::size_t i = 0; i < train.label_counts.size(); ++i) {
     if (train.label_counts[i] == 0) warn("no training example has the label '" + task.task().labels()[i].value + "'");
   }
-  keep_examples(config, files.data, files.train_size, std::move(train));
+  found.examples = train.examples.size();
+  keep_examples(config, files.parts.data.path, files.parts.data.choice, std::move(train));
   return found;
 }
 
@@ -65,8 +64,8 @@ InspectedData inspect_sequences(const std::string& path, const SequenceConfig& c
   InspectedData found{.request = plan_request(inspected.model(), compute, memory)};
   found.request.whole_head = found.request.all_tokens = true;
   std::size_t longest = 0;
-  const auto measure = [&](const std::string& file, std::int64_t limit, bool is_judge) {
-    SequenceDataset data = inspected.load(file, limit, data_guard(memory, file));
+  const auto measure = [&](const DataPart& part, bool is_judge) {
+    SequenceDataset data = inspected.load(part.path, part.choice, data_guard(memory, part.path));
     found.request.example_bytes += kept_bytes(data, data.sequences.size());
     longest = std::max(longest, longest_sequence(data));
     if (files.answers && is_judge) {
@@ -76,18 +75,19 @@ InspectedData inspect_sequences(const std::string& path, const SequenceConfig& c
     }
     return data;
   };
-  SequenceDataset train = measure(files.data, files.train_size, false);
+  SequenceDataset train = measure(files.parts.data, false);
   found.description = inspected.task().describe(train);
   found.text = inspected.task().describe_text(train);
-  for (const auto& [file, limit] : {std::pair(files.dev, files.dev_size), {files.test, files.test_size}}) {
-    if (!file.empty()) keep_examples(config, file, limit, measure(file, limit, true));
+  for (const DataPart* part : {&files.parts.dev, &files.parts.test}) {
+    if (!part->path.empty()) keep_examples(config, part->path, part->choice, measure(*part, true));
   }
   found.request.length = static_cast<std::int64_t>(longest);
-  found.request.evaluates = !files.dev.empty() || !files.test.empty();
+  found.request.evaluates = !files.parts.dev.path.empty() || !files.parts.test.path.empty();
   std::vector<std::size_t> lengths;
   for (const Sequence& sequence : train.sequences) lengths.push_back(sequence.tokens.size());
   set_lengths(found.request, lengths);
-  keep_examples(config, files.data, files.train_size, std::move(train));
+  found.examples = train.sequences.size();
+  keep_examples(config, files.parts.data.path, files.parts.data.choice, std::move(train));
   return found;
 }
 
@@ -101,24 +101,25 @@ InspectedData inspect_preferences(const std::string& path, const SequenceConfig&
   InspectedData found{.request = plan_request(*model, compute, memory)};
   found.request.whole_head = found.request.all_tokens = true;
   std::size_t longest = 0;
-  const auto measure = [&](const std::string& file, std::int64_t limit) {
-    PreferenceDataset data = task.load(file, static_cast<std::size_t>(limit), data_guard(memory, file));
+  const auto measure = [&](const DataPart& part) {
+    PreferenceDataset data = task.load(part.path, part.choice, data_guard(memory, part.path));
     found.request.example_bytes += kept_bytes(data, data.preferences.size());
     longest = std::max(longest, longest_preference(data));
     return data;
   };
-  PreferenceDataset train = measure(files.data, files.train_size);
+  PreferenceDataset train = measure(files.parts.data);
   found.description = task.describe(train);
   found.text = task.describe_text(train);
-  for (const auto& [file, limit] : {std::pair(files.dev, files.dev_size), {files.test, files.test_size}}) {
-    if (!file.empty()) keep_examples(config, file, limit, measure(file, limit));
+  for (const DataPart* part : {&files.parts.dev, &files.parts.test}) {
+    if (!part->path.empty()) keep_examples(config, part->path, part->choice, measure(*part));
   }
   found.request.length = static_cast<std::int64_t>(longest);
   found.request.evaluates = true;  // the reference model judges every pair before the first step
   std::vector<std::size_t> lengths;
   for (const Preference& pair : train.preferences) lengths.push_back(pair.packed_tokens());
   set_lengths(found.request, lengths);
-  keep_examples(config, files.data, files.train_size, std::move(train));
+  found.examples = train.preferences.size();
+  keep_examples(config, files.parts.data.path, files.parts.data.choice, std::move(train));
   return found;
 }
 

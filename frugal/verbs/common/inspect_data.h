@@ -10,22 +10,22 @@
 #include "frugal/data/prompt_task.h"
 #include "frugal/data/sequence_task.h"
 #include "frugal/plan/plan.h"
+#include "frugal/verbs/common/data_parts.h"
 #include "frugal/verbs/common/options.h"
 
 namespace frugal {
 
-// Files of examples; an empty path: none. At most so many examples of each; 0: all.
 struct DataFiles {
-  std::string data, dev, test;
-  std::int64_t train_size = 0, dev_size = 0, test_size = 0;
+  DataParts parts;
   std::optional<AnswerConfig> answers = std::nullopt;  // dev and test are judged by answers that the model writes
   bool are_preferences = false;                        // of --objective dpo
 };
 
 struct InspectedData {
-  PlanRequest request;  // but for the batch; its length is that of the longest example of any file
-  Json description;     // of the training examples, as `tune --dry-run --json` prints it
-  std::string text;     // the same to read, one rendered example with the scored part marked
+  PlanRequest request;       // but for the batch; its length is that of the longest example of any file
+  Json description;          // of the training examples, as `tune --dry-run --json` prints it
+  std::size_t examples = 0;  // that are trained on
+  std::string text;          // the same to read, one rendered example with the scored part marked
 };
 
 // max_length as sequences have it where none is given: they are longer than prompts, which have the same option.

@@ -11,7 +11,8 @@ struct TuneConfig : DataConfig {
   std::string model;
   std::string method = "auto";
   std::int64_t steps = 200, batch = 16, seed = 1;
-  std::int64_t eval_every = 0;
+  std::int64_t eval_every = 0, patience = 0;
+  double epochs = 0;
   Bytes memory;
   ComputeConfig compute;
   std::int64_t checkpoint_every = 50;
@@ -43,6 +44,14 @@ struct TuneConfig : DataConfig {
        .group = "budget"},
       c.memory);
     ComputeConfig::fields(c.compute, v);
+    v({.name = "epochs",
+       .help = "instead of --steps: as many steps as take every training example so often; 0: --steps",
+       .group = "training"},
+      c.epochs);
+    v({.name = "patience",
+       .help = "with --dev: end after so many evaluations that were no better than an earlier one; 0: after --steps",
+       .group = "training"},
+      c.patience);
     v({.name = "checkpoint_every", .help = "steps between snapshots of the weights, >= 1", .group = "output"},
       c.checkpoint_every);
     v({.name = "out", .help = "the run's folder; must not be there yet", .group = "output"}, c.out);

@@ -8,6 +8,7 @@
 #include "frugal/train/run/run_folder.h"
 #include "frugal/tune/registry.h"
 #include "frugal/verbs/common/data_config.h"
+#include "frugal/verbs/common/data_parts.h"
 #include "frugal/verbs/common/options.h"
 
 namespace frugal {
@@ -43,7 +44,8 @@ Json record_of_tuning(const std::string& run) {
 
 bool is_run(const std::string& path) {
   std::error_code failed;
-  return fs::is_regular_file(fs::path(path) / "run.json", failed);
+  const auto there = fs::symlink_status(fs::path(path) / "run.json", failed);
+  return there.type() != fs::file_type::not_found && fs::is_directory(path, failed);
 }
 
 bool is_adapter_alone(const std::string& path) { return is_rows_adapter(path) || is_peft_adapter(path); }
@@ -84,17 +86,22 @@ void take_data_of_run(const Settings& given, Json& settings) {
   for (const auto& info : describe_fields<DataConfig>()) {
     const std::string name(info.field.name);
     if (has_answers && name == "labels") continue;
-    if (name != "data" && settings.contains(name) && !given.is_given(name) && of_run.contains(name))
+    if (name != "data" && name != "sample" && settings.contains(name) && !given.is_given(name) && of_run.contains(name))
       settings[name] = of_run[name];
   }
+  if (settings.contains("objective") && !given.is_given("objective") && of_run.value("objective", "") == "dpo")
+    settings["objective"] = "dpo";
   if (!settings.contains("data") || settings["data"] != "" || settings.value("text", "") != "") return;
-  for (const char* held_out : {"test", "dev"}) {
-    if (of_run.value(held_out, "") == "") continue;
-    settings["data"] = of_run[held_out];
-    if (settings.contains("limit") && !given.is_given("limit"))
-      settings["limit"] = of_run.value(std::string(held_out) + "_size", 0);
-    return;
-  }
+  const auto config = from_json<DataConfig>(of_run);
+  const auto seed = of_run.value("seed", std::int64_t{1});
+  const DataParts parts = data_parts(config, static_cast<std::uint64_t>(seed));
+  const DataPart& part = config.test.empty() ? parts.dev : parts.test;
+  if (part.path.empty()) return;
+  settings["data"] = part.path;
+  if (!given.is_given("limit")) settings["limit"] = part.choice.limit;
+  if (!given.is_given("seed")) settings["seed"] = seed;
+  if (!given.is_given("sample")) settings["sample"] = part.choice.is_sample ? "seeded" : "front";
+  if (!part.choice.is_whole_file()) settings["share"] = {part.choice.from, part.choice.to};
 }
 
 std::uint64_t adapter_bytes(const Json& settings, const PlanRequest& request) {

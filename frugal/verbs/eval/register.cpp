@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "frugal/base/validate.h"
+#include "frugal/data/preference_task.h"
 #include "frugal/data/text_windows.h"
 #include "frugal/tune/registry.h"
 #include "frugal/verbs/common/compute.h"
 #include "frugal/verbs/common/inspect.h"
+#include "frugal/verbs/common/labels.h"
 #include "frugal/verbs/common/plan_request.h"
 #include "frugal/verbs/common/read_once.h"
 
@@ -15,10 +17,27 @@ namespace {
 
 // Refuses data or text that does not serve the model, and a budget that does not hold. Returns what the plan decides.
 PlanChoices prepare(const EvalConfig& c, const Json& settings) {
+  const RowChoice choice = choice_of(c, settings);
+  if (c.objective == "dpo") {
+    const auto config = from_json<SequenceConfig>(settings);
+    const auto model = ModelSource::open(c.model);
+    check_context(*model, "--max-length", config.max_length);
+    const auto tokenizer = model->tokenizer();
+    const PreferenceTask task(config, *tokenizer, model->chat_template(), model->shape().context);
+    PreferenceDataset data = task.load(c.data, choice, data_guard(c.memory, c.data));
+    PlanRequest request = plan_request(*model, c.compute, c.memory);
+    request.example_bytes = kept_bytes(data, data.preferences.size());
+    request.adapter_bytes = adapter_bytes(settings, request);
+    request.length = static_cast<std::int64_t>(longest_preference(data));
+    request.batch = c.batch;
+    request.whole_head = request.all_tokens = true;
+    keep_examples(config, c.data, choice, std::move(data));
+    return require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length").choices;
+  }
   if (!c.data.empty() && c.task.labels.empty()) {
     const auto config = from_json<SequenceConfig>(settings);
     const InspectedSequences inspected(c.model, config);
-    SequenceDataset data = inspected.load(c.data, c.limit, data_guard(c.memory, c.data));
+    SequenceDataset data = inspected.load(c.data, choice, data_guard(c.memory, c.data));
     PlanRequest request = plan_request(inspected.model(), c.compute, c.memory);
     request.example_bytes = kept_bytes(data, data.sequences.size());
     request.adapter_bytes = adapter_bytes(settings, request);
@@ -27,16 +46,16 @@ PlanChoices prepare(const EvalConfig& c, const Json& settings) {
     request.whole_head = request.all_tokens = true;
     if (c.generate)
       request.cached_tokens = cached_tokens(inspected.model(), data, inspected.tokenizer(), c.answers, c.batch);
-    keep_examples(config, c.data, c.limit, std::move(data));
+    keep_examples(config, c.data, choice, std::move(data));
     return require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length").choices;
   }
   if (!c.data.empty()) {
     const InspectedTask task(c.model, c.task);
-    Dataset data = task.load(c.data, static_cast<std::size_t>(c.limit), data_guard(c.memory, c.data));
+    Dataset data = task.load(c.data, choice, data_guard(c.memory, c.data));
     PlanRequest request = plan_request(task, longest_prompt(data), c.compute, c.memory);
     request.example_bytes = kept_bytes(data, data.examples.size());
     request.adapter_bytes = adapter_bytes(settings, request);
-    keep_examples(c.task, c.data, c.limit, std::move(data));
+    keep_examples(c.task, c.data, choice, std::move(data));
     request.batch = c.batch;
     return require_fit_as(plan_methods(planners(), request), request, "eval", "--max-length").choices;
   }
@@ -71,6 +90,7 @@ void validate(const EvalConfig& c) {
   }
   require_at_least("--max-new-tokens", c.answers.max_new_tokens, 1);
   require_at_least("--limit", c.limit, 0);
+  require_at_least("--seed", c.seed, 0);
   require_at_least("--batch", c.batch, 1);
   require_at_least("--length", c.length, 2);
   validate(c.compute);
@@ -81,6 +101,7 @@ namespace {
 int run(const Settings& settings) {
   Json values = with_adapter(settings);
   take_data_of_run(settings, values);
+  settle_labels(values);
   const auto config = from_json<EvalConfig>(values);
   validate(config);
   if (config.data.empty()) {
@@ -91,7 +112,15 @@ int run(const Settings& settings) {
   } else {
     refuse_flags(settings, {"length"}, "it is for --text; --max-length is that of --data");
   }
-  if (!config.task.labels.empty()) {
+  if (config.objective == "dpo") {
+    refuse_flags(settings, {"labels", "text", "generate", "data_format", "completion", "loss_on"},
+                 "--objective dpo reads pairs of answers");
+    if (config.data.empty())
+      throw Error(Exit::usage, "--objective dpo is given, but --data is missing", "--data preferences.jsonl");
+    validate(config.dpo);
+    if (!settings.is_given("max_length") && !is_run(config.adapter.adapter))
+      values["max_length"] = SequenceConfig().max_length;
+  } else if (!config.task.labels.empty()) {
     refuse_flags(settings, {"data_format", "completion", "loss_on", "overlong", "generate", "predictions"},
                  "with --labels label words are scored, not answers");
   } else if (!settings.is_given("max_length") && !is_run(config.adapter.adapter)) {

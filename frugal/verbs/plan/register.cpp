@@ -18,7 +18,8 @@ namespace {
 PlanRequest request_of(const Settings& settings, const PlanConfig& c, Json& description) {
   if (!c.data.empty()) {
     refuse_flags(settings, {"length", "all_tokens"}, "--data decides it");
-    DataFiles files{.data = c.data, .train_size = c.train_size};
+    DataFiles files;
+    files.parts.data = {c.data, static_cast<std::size_t>(c.train_size)};
     files.are_preferences = c.objective == "dpo";
     InspectedData found = inspect_data(c.model, c.task, sequence_config(settings), files, c.compute, c.memory);
     description = std::move(found.description);

@@ -40,10 +40,14 @@ Session::Session(const SessionConfig& config, bool has_tokenizer)
       decoder(store.shape(), threads, compute_of(config.compute)),
       base_(store) {
   if (config.file_window > 0) store.keep_resident(config.file_window);
-  if (config.adapter.adapter.empty()) return;
-  tuned_ = std::make_unique<TunedWeights>(*this, config.adapter.adapter, config.adapter.step);
+  lay(config.adapter);
+}
+
+void Session::lay(const AdapterConfig& adapter) {
+  if (adapter.adapter.empty()) return;
+  tuned_ = std::make_unique<TunedWeights>(*this, adapter.adapter, adapter.step);
   if (tuned_->is_run())
-    note("using " + config.adapter.adapter + " after step " + std::to_string(tuned_->step()) + " of " +
+    note("using " + adapter.adapter + " after step " + std::to_string(tuned_->step()) + " of " +
          std::to_string(tuned_->steps()));
   use(&tuned_->view());
 }

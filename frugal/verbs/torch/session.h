@@ -35,6 +35,7 @@ class Session {
 
   double seconds() const;  // since the session began
   const WeightView& view() const { return *view_; }
+  void lay(const AdapterConfig& adapter);  // over the model; an empty one: nothing. See TunedWeights
   void use(const WeightView* view) { view_ = view != nullptr ? view : &base_; }  // it outlives what reads it
   std::uint64_t floor_bytes;
   const WeightType weights;  // that were asked for

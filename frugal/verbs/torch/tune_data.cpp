@@ -10,7 +10,7 @@
 
 namespace frugal {
 
-TuneData::TuneData(const DataConfig& config, const std::string& objective, Session& session)
+TuneData::TuneData(const DataConfig& config, const std::string& objective, Session& session, std::uint64_t seed)
     : session_(session), config_(config) {
   if (objective == "dpo")
     preferences_.emplace(config.sequences(), *session.tokenizer, session.source->chat_template());
@@ -20,35 +20,33 @@ TuneData::TuneData(const DataConfig& config, const std::string& objective, Sessi
     prompts_.emplace(config.task, *session.tokenizer);
   if (objective == "distill" && !config.data.empty())
     teacher_ = std::make_unique<TeacherModel>(config.distill, session.threads, session.decoder.compute());
-  train_ = take("data", config.data, config.train_size);
-  dev_ = take("dev", config.dev, config.dev_size);
-  test_ = take("test", config.test, config.test_size);
+  const DataParts parts = data_parts(config, seed);
+  train_ = take("data", parts.data);
+  dev_ = take("dev", parts.dev);
+  test_ = take("test", parts.test);
 }
 
-std::unique_ptr<Objective> TuneData::open(const std::string& path, std::int64_t limit) {
-  return open(path, limit, false);
-}
+std::unique_ptr<Objective> TuneData::open(const DataPart& part) { return open(part, false); }
 
 Objective::Metric TuneData::metric() const {
   if (config_.dev_metric == "auto") return dev_->metric();
   return {config_.dev_metric, config_.dev_metric != "loss"};
 }
 
-std::unique_ptr<Objective> TuneData::open(const std::string& path, std::int64_t limit, bool is_judge) {
+std::unique_ptr<Objective> TuneData::open(const DataPart& part, bool is_judge) {
   Split& split = *splits_.emplace_back(std::make_unique<Split>());
   if (prompts_) {
-    split.labelled = take_examples(config_.task, path, limit, [&] {
-      return prompts_->load(path, config_.task.columns, static_cast<std::size_t>(limit));
-    });
+    split.labelled = take_examples(config_.task, part.path, part.choice,
+                                   [&] { return prompts_->load(part.path, config_.task.columns, part.choice); });
     return std::make_unique<LabelLoss>(session_.decoder, *prompts_, split.labelled, config_.balance);
   }
   if (preferences_) {
-    split.preferences = take_examples(config_.sequences(), path, limit,
-                                      [&] { return preferences_->load(path, static_cast<std::size_t>(limit)); });
+    split.preferences = take_examples(config_.sequences(), part.path, part.choice,
+                                      [&] { return preferences_->load(part.path, part.choice); });
     return std::make_unique<DpoLoss>(session_.decoder, split.preferences, config_.dpo);
   }
-  split.sequences = take_examples(config_.sequences(), path, limit,
-                                  [&] { return sequences_->load(path, static_cast<std::size_t>(limit)); });
+  split.sequences = take_examples(config_.sequences(), part.path, part.choice,
+                                  [&] { return sequences_->load(part.path, part.choice); });
   if (is_judge && needs_answers(config_.dev_metric)) {
     ManyOptions generation;
     generation.max_new_tokens = config_.answers.max_new_tokens;
@@ -64,11 +62,14 @@ std::unique_ptr<Objective> TuneData::open(const std::string& path, std::int64_t 
   return std::make_unique<SequenceLoss>(session_.decoder, split.sequences.sequences);
 }
 
-std::unique_ptr<Objective> TuneData::take(const std::string& name, const std::string& path, std::int64_t limit) {
-  if (path.empty()) return nullptr;
-  auto objective = open(path, limit, name != "data");
+std::unique_ptr<Objective> TuneData::take(const std::string& name, const DataPart& part) {
+  if (part.path.empty()) return nullptr;
+  auto objective = open(part, name != "data");
   if (auto* pairs = dynamic_cast<DpoLoss*>(objective.get())) references_.emplace_back("reference." + name, pairs);
-  record_[name] = {{"path", path}, {"sha256", sha256_file(path)}, {"examples", objective->size()}};
+  record_[name] = {{"path", part.path}, {"sha256", sha256_file(part.path)}, {"examples", objective->size()}};
+  const RowChoice& choice = part.choice;
+  if (!choice.is_whole_file()) record_[name]["share"] = {choice.from, choice.to};
+  if (choice.is_sample && choice.limit > 0) record_[name]["sample"] = {{"seed", choice.seed}, {"most", choice.limit}};
   return objective;
 }
 

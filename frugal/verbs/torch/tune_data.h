@@ -8,6 +8,7 @@
 #include "frugal/train/objective/dpo_loss.h"
 #include "frugal/train/run/snapshot.h"
 #include "frugal/verbs/common/data_config.h"
+#include "frugal/verbs/common/data_parts.h"
 #include "frugal/verbs/torch/session.h"
 #include "frugal/verbs/torch/teacher_model.h"
 
@@ -15,9 +16,10 @@ namespace frugal {
 
 class TuneData {
  public:
-  TuneData(const DataConfig& config, const std::string& objective, Session& session);
+  // seed: of samples that are drawn.
+  TuneData(const DataConfig& config, const std::string& objective, Session& session, std::uint64_t seed = 1);
   // Another file of the same kind.
-  std::unique_ptr<Objective> open(const std::string& path, std::int64_t limit);
+  std::unique_ptr<Objective> open(const DataPart& part);
 
   Objective& train() const { return *train_; }
   Objective* dev() const { return dev_.get(); }  // null: none
@@ -43,8 +45,8 @@ class TuneData {
     PreferenceDataset preferences;
   };
   // is_judge: an evaluation gives what --dev-metric names.
-  std::unique_ptr<Objective> open(const std::string& path, std::int64_t limit, bool is_judge);
-  std::unique_ptr<Objective> take(const std::string& name, const std::string& path, std::int64_t limit);
+  std::unique_ptr<Objective> open(const DataPart& part, bool is_judge);
+  std::unique_ptr<Objective> take(const std::string& name, const DataPart& part);
   Session& session_;
   DataConfig config_;
   std::optional<PromptTask> prompts_;

@@ -28,7 +28,8 @@ TuneJob::TuneJob(const Json& settings, const JobContext& context)
     : config_(from_json<TuneConfig>(settings)),
       step_(from_json<StepConfig>(settings)),
       session_({config_.model, config_.compute, config_.memory, choices_of(settings).file_window}),
-      data_(config_, from_json<ObjectiveConfig>(settings).objective, session_),
+      data_(config_, from_json<ObjectiveConfig>(settings).objective, session_,
+            static_cast<std::uint64_t>(config_.seed)),
       chosen_(context.record != nullptr ? context.record->value("chosen", Json()) : Json()),
       base_sha256_(base_sha256(session_)),
       guard_(config_.memory, kBudgetFix) {
@@ -60,7 +61,7 @@ std::string TuneJob::budget_fix() const { return kBudgetFix; }
 // Paths become absolute, so that a run goes on from any folder; every file it reads is named with its hash.
 Json TuneJob::describe(Json& settings) {
   for (const char* file : {"model", "data", "dev", "test", "teacher"}) {
-    if (!settings.contains(file) || settings[file] == "") continue;
+    if (!settings.contains(file) || settings[file] == "" || is_share(settings[file].get<std::string>())) continue;
     settings[file] = fs::absolute(settings[file].get<std::string>()).lexically_normal().string();
   }
   Json files = data_.record();
@@ -126,16 +127,37 @@ double TuneJob::choose_lr(RunFolder& folder) {
   return race["lr"].get<double>();
 }
 
+void TuneJob::started(const RunFolder& folder) {
+  data_.train().take_details();  // of what came before the steps
+  for (const Json& leg : folder.record().value("legs", Json::array())) {
+    if (leg["settings"].contains("schedule")) schedule_from_ = leg["from"].get<std::int64_t>();
+  }
+}
+
 StepResult TuneJob::step(std::int64_t index) {
-  const double lr =
-      static_cast<double>(static_cast<float>(learning_rate(step_.schedule, lr_, step_.warmup, config_.steps, index)));
+  const double lr = static_cast<double>(static_cast<float>(
+      learning_rate(step_.schedule, lr_, step_.warmup, config_.steps - schedule_from_, index - schedule_from_)));
   TuningStep taken = tuner_->step(static_cast<std::uint64_t>(index), lr, batch(index));
   StepResult result{.value = taken.loss, .skipped = taken.skipped, .event = {{"loss", taken.loss}, {"lr", lr}}};
   result.details = std::move(taken.details);
   result.details.update(data_.train().take_details());
+  watch_rewards(result.details);
   if (replay() != nullptr)
     result.record = {static_cast<std::uint32_t>(index), taken.skipped, static_cast<float>(lr), std::move(taken.record)};
   return result;
+}
+
+// Preferences that are learnt by making both answers unlikely: the model forgets how to write. Said once.
+void TuneJob::watch_rewards(const Json& details) {
+  constexpr double kFallen = -1;  // nats, times --dpo-beta
+  const auto found = details.find("rewards/chosen");
+  if (found == details.end() || !found->is_number() || std::isinf(chosen_reward_)) return;
+  const auto reward = found->get<double>();
+  chosen_reward_ = std::isnan(chosen_reward_) ? reward : 0.8 * chosen_reward_ + 0.2 * reward;
+  if (chosen_reward_ > kFallen) return;
+  warn("the chosen answers have become less likely than they were (rewards/chosen " + Json(reward).dump().substr(0, 6) +
+       "): a smaller --lr, or a larger --dpo-beta, keeps the model closer to what it was");
+  chosen_reward_ = INFINITY;
 }
 
 Json TuneJob::evaluate(std::int64_t, Figures&) {

@@ -32,7 +32,8 @@ class TuneJob : public Job, private Replay {
   }
   Json describe(Json& settings) override;
   void begin(RunFolder& folder, bool is_resumed) override;
-  void started() override { data_.train().take_details(); }  // of what came before the steps
+  void started(const RunFolder& folder) override;
+  std::int64_t patience() const override { return config_.patience; }
   std::string identity() override { return base_sha256_; }
   std::string snapshot_type() const override { return config_.compute.weights; }
   bool restarts() const override { return true; }
@@ -81,7 +82,10 @@ class TuneJob : public Job, private Replay {
   BudgetGuard guard_;
   std::unique_ptr<Tuner> tuner_;
   std::unique_ptr<Batcher> batcher_;
+  void watch_rewards(const Json& details);
   double lr_ = 0;
+  double chosen_reward_ = NAN;      // of dpo: the mean of the last steps; infinite: it was warned of
+  std::int64_t schedule_from_ = 0;  // the step where the schedule began: a leg may have one of its own
 };
 
 }  // namespace frugal

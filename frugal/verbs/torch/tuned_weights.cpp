@@ -1,9 +1,13 @@
 #include "frugal/verbs/torch/tuned_weights.h"
 
+#include <algorithm>
+
 #include "frugal/base/error.h"
 #include "frugal/base/interrupt.h"
+#include "frugal/base/json_text.h"
 #include "frugal/base/log.h"
 #include "frugal/base/progress.h"
+#include "frugal/train/loop/job.h"
 #include "frugal/train/parametrisation/low_rank.h"
 #include "frugal/train/parametrisation/selected_rows.h"
 #include "frugal/train/run/run_folder.h"
@@ -95,8 +99,12 @@ TunedWeights::TunedWeights(Session& session, const fs::path& from, std::int64_t 
   const Json settings = record_.value("settings", Json::object());
   TunerContext context{session.store, session.threads, nullptr, chosen_, run_settings(settings)};
   const std::string method = settings.value("method", "");
-  // A log of steps says what its engine was; a run's record says which method it had.
-  tuner_ = trajectory_ ? tuners.replay_of(method)(trajectory_->header, context) : tuners.at(method)(settings, context);
+  // A log of steps alone says what its engine was; beside a record it must be what the record leads to.
+  tuner_ = is_folder ? tuners.at(method)(settings, context) : tuners.replay_of(method)(trajectory_->header, context);
+  if (is_folder && trajectory_) trajectory_->require_header(json_of(tuner_->trajectory_header().dump()));
+  if (is_folder && !trajectory_ && tuner_->record_size() > 0 && step_ > 0)
+    throw Error(Exit::input, (from / "trajectory.bin").string() + ", the log of the run's steps, is not there",
+                "copy the run again");
   reach(from);
   if (const std::string expected = record_.value("weights_sha256", "");
       step_ == steps_ && !expected.empty() && expected != sha256()) {
@@ -124,7 +132,13 @@ void TunedWeights::reach(const fs::path& run) {
                   there.empty() ? "this method does not replay and has kept no snapshot: tune again"
                                 : "this method does not replay; give --step with one of " + there);
     }
-    read_snapshot(snapshots.path_of(at), tuner_->state(at));
+    const SnapshotInfo found = read_snapshot(snapshots.path_of(at), tuner_->state(at));
+    const auto known = settings_of_legs(record_.value("action", "tune"), record_);
+    const bool is_of_run =
+        found.settings_sha256.empty() || std::find(known.begin(), known.end(), found.settings_sha256) != known.end();
+    if (found.step != at || !is_of_run || found.base_sha256 != record_["base"].value("sha256", ""))
+      throw Error(Exit::input, snapshots.path_of(at).string() + " belongs to another run or step",
+                  "copy the run again");
     return;
   }
   Progress progress(static_cast<std::uint64_t>(step_), "steps");

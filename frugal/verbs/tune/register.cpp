@@ -9,6 +9,7 @@ void register_verbs_tune(SystemTable& table) {
   tune.is_run = true;
   tune.plans_memory = true;
   tune.check = check_tune;
+  tune.leg_options = {"steps", "lr", "schedule", "warmup", "eval_every", "checkpoint_every", "patience"};
   table.add(
       {.name = "tune",
        .summary = "fine-tune a model on labelled examples, completions, chats, preferences or text",

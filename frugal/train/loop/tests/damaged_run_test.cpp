@@ -56,11 +56,11 @@ TEST_F(LoopTest, TakesAStepAgainThatHasNoEvent) {
   write_file(events, text);
   fs::remove_all(folder_ / "r/snapshots");  // a kill writes none
   ASSERT_EQ(read_trajectory(folder_ / "r/trajectory.bin").steps.size(), 8u);
-  ASSERT_EQ(read_events(events, true).events.back()["step"], 7);
+  ASSERT_EQ(events_of_run(folder_ / "r").events.back()["step"], 7);
   ASSERT_EQ(run({{"resume", at("r")}}), 0) << said_;
   for (const char* key : {"end", "best", "mean", "state_sha256"})
     EXPECT_EQ(record("r")["results"][key], record("whole")["results"][key]) << key;
-  EXPECT_EQ(read_events(events, true).events.size(), read_events(folder_ / "whole/events.jsonl", true).events.size());
+  EXPECT_EQ(events_of_run(folder_ / "r").events.size(), events_of_run(folder_ / "whole").events.size());
 }
 
 // A number in its record that no run begins with is refused, believed or not.

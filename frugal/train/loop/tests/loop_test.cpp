@@ -27,12 +27,47 @@ TEST_F(LoopTest, StoppedAtEachStepAndResumedEndsWithTheSameBits) {
   }
 }
 
+// A run that goes on with more steps is the run that had them from the beginning, wherever it stood.
+TEST_F(LoopTest, ALegGoesOnWithMoreSteps) {
+  for (const bool replays : {false, true}) {
+    const std::string whole = replays ? "whole-r" : "whole", name = replays ? "r" : "n";
+    ASSERT_EQ(run({{"out", at(whole)}, {"replays", replays}}), 0);
+    ASSERT_EQ(run({{"out", at(name)}, {"replays", replays}, {"steps", 5}}), 0);
+    Walk::stop_after = 9;
+    ASSERT_EQ(run({{"resume", at(name)}}, {{"steps", 10}}), 130) << said_;
+    Walk::stop_after = -1;
+    reset_interrupt();
+    ASSERT_EQ(run({{"resume", at(name)}}), 0) << said_;
+    ASSERT_EQ(run({{"resume", at(name)}}, {{"steps", 12}}), 0) << said_;
+    const Json found = record(name);
+    for (const char* key : {"end", "state_sha256", "steps", "mean"})
+      EXPECT_EQ(found["results"][key], record(whole)["results"][key]) << key;
+    ASSERT_EQ(found["legs"].size(), 2u);
+    EXPECT_EQ(found["legs"][0]["from"], 5);
+    EXPECT_EQ(found["legs"][1]["from"], 10);
+    EXPECT_EQ(found["settings"]["steps"], 12);
+    EXPECT_EQ(run({{"resume", at(name)}}, {{"steps", 3}}), 2) << "fewer than it has taken";
+    EXPECT_EQ(record(name), found) << "a refused leg changes nothing";
+  }
+}
+
+TEST_F(LoopTest, EndsWhereNoEvaluationIsBetterAnyMore) {
+  ASSERT_EQ(run({{"out", at("r")}, {"falls", true}, {"eval_every", 2}, {"patience", 2}}), 0);
+  const Json results = record("r")["results"];
+  EXPECT_EQ(results["steps"], 4) << "it only falls: the first evaluation is the best, two more are not";
+  EXPECT_EQ(results["stopped_early"], true);
+  EXPECT_EQ(results["best"]["step"], 0);
+  ASSERT_EQ(run({{"resume", at("r")}}, {{"patience", 0}}), 0) << said_;
+  EXPECT_EQ(record("r")["results"]["steps"], 12);
+  EXPECT_FALSE(record("r")["results"].contains("stopped_early"));
+}
+
 // The best step is that of the highest metric, and its state is what is put back.
 TEST_F(LoopTest, PutsTheBestStepBack) {
   ASSERT_EQ(run({{"out", at("r")}, {"eval_every", 1}}), 0);
   double highest = -1;
   std::int64_t step = 0;
-  for (const Json& event : read_events(folder_ / "r/events.jsonl", true).events) {
+  for (const Json& event : events_of_run(folder_ / "r").events) {
     if (event["event"] == "eval" && event["height"] > highest) highest = event["height"], step = event["step"];
   }
   const Json results = record("r")["results"];
@@ -148,7 +183,7 @@ TEST_F(LoopTest, RefusesAnotherActionsRun) {
 TEST_F(LoopTest, KeepsItsFiguresInTheLog) {
   ASSERT_EQ(run({{"out", at("r")}}), 0);
   std::size_t figures = 0;
-  for (const Json& event : read_events(folder_ / "r/events.jsonl", true).events) {
+  for (const Json& event : events_of_run(folder_ / "r").events) {
     if (event["event"] != "figure") continue;
     ++figures;
     EXPECT_EQ(event["series"][0]["y"].size(), event["step"].get<std::size_t>());

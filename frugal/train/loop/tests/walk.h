@@ -15,18 +15,20 @@
 #include "frugal/base/validate.h"
 #include "frugal/train/loop/loop.h"
 #include "frugal/train/run/events.h"
+#include "frugal/train/run/resume.h"
 #include "frugal/train/run/snapshot_store.h"
 #include "frugal/train/run/tests/temporary_folder.h"
 
 namespace frugal {
 struct WalkConfig {
-  std::int64_t steps = 12, seed = 1, fails_at = -1;
+  std::int64_t steps = 12, seed = 1, fails_at = -1, patience = 0;
   bool replays = false, falls = false, restarts = false;
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
     v({.name = "steps", .help = "steps"}, c.steps);
     v({.name = "seed", .help = "seed"}, c.seed);
+    v({.name = "patience", .help = "evaluations that are no better"}, c.patience);
     v({.name = "fails_at", .help = "from this step on nothing is finite"}, c.fails_at);
     v({.name = "replays", .help = "steps repeat from a log"}, c.replays);
     v({.name = "falls", .help = "every step goes down"}, c.falls);
@@ -80,6 +82,7 @@ class Walk : public Job, private Replay {
   bool restarts() const override { return config_.restarts || config_.replays; }
   void restart() override { at_ = 0, path_.clear(); }
 
+  std::int64_t patience() const override { return config_.patience; }
   StepUnit step_unit() const override { return unit; }
 
   static inline std::int64_t stop_after = -1, throws_after = -1;
@@ -113,13 +116,14 @@ class LoopTest : public testing::Test {
     Walk::stop_after = Walk::throws_after = -1;
   }
   void TearDown() override { reset_interrupt(); }
-  int run(const Json& more) const {
+  // leg: see RunRequest.
+  int run(const Json& more, const Json& leg = Json::object()) const {
     testing::internal::CaptureStdout();
     Json settings = {{"json", true}, {"checkpoint_every", 3}};
     settings.update(more);
     int code = 0;
     try {
-      code = run_job(*table().find_job("walk"), {"walk", settings});
+      code = run_job(*table().find_job("walk"), {"walk", settings, Json::object(), leg});
     } catch (const Error& error) {
       code = static_cast<int>(error.code());
       said_ = error.what();

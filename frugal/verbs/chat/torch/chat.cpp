@@ -54,13 +54,26 @@ class Adapters {
   std::vector<std::pair<std::string, std::unique_ptr<TunedWeights>>> all_;
 };
 
-// One conversation as tune reads it.
-void save(const std::string& path, const std::vector<Message>& messages) {
-  if (path.empty()) return;
-  Json all = Json::array();
-  for (const Message& each : messages) all.push_back({{"role", each.role}, {"content", each.content}});
-  write_file(path, Json{{"messages", all}}.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
-}
+// One conversation as tune reads it, in a file that this process alone changes.
+class History {
+ public:
+  explicit History(const std::string& path) : path_(path), known_(content()) {}
+  void save(const std::vector<Message>& messages) {
+    if (path_.empty()) return;
+    if (content() != known_)
+      throw Error(Exit::input, path_ + " was changed meanwhile, by another chat it may be",
+                  "give every chat a --history of its own");
+    Json all = Json::array();
+    for (const Message& each : messages) all.push_back({{"role", each.role}, {"content", each.content}});
+    known_ = Json{{"messages", all}}.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    write_file(path_, known_);
+  }
+
+ private:
+  std::string content() const { return !path_.empty() && std::filesystem::exists(path_) ? read_file(path_) : ""; }
+  const std::string path_;
+  std::string known_;
+};
 
 int run_chat(const ChatConfig& config) {
   Session session({config.model, config.compute, config.memory, 0});
@@ -69,6 +82,7 @@ int run_chat(const ChatConfig& config) {
   const ChatRenderer renderer(session.source->chat_template(), *session.tokenizer);
   const bool json = config.output.json;
   GenerationOptions options = generation_options(config.sampling, session);
+  History history(config.history);
   auto messages = handed().take<std::vector<Message>>("history").value_or(std::vector<Message>());
   if (!messages.empty()) say("going on with " + std::to_string(messages.size()) + " messages of " + config.history);
   if (!config.system.empty()) {
@@ -118,7 +132,7 @@ int run_chat(const ChatConfig& config) {
     held.resize(std::min(held.size(), static_cast<std::size_t>(cache.length)));
     ++options.sampling.seed;  // another turn, other numbers
     messages.push_back({"assistant", out.text});
-    save(config.history, messages);
+    history.save(messages);
     if (json)
       print_line(
           Json{{"role", "assistant"}, {"content", out.text}}.dump(-1, ' ', false, Json::error_handler_t::replace));

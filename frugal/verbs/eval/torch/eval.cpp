@@ -12,6 +12,7 @@
 #include "frugal/data/text_windows.h"
 #include "frugal/plan/choices.h"
 #include "frugal/train/loop/job_table.h"
+#include "frugal/train/objective/dpo_loss.h"
 #include "frugal/train/objective/generated_answers.h"
 #include "frugal/train/objective/window_loss.h"
 #include "frugal/verbs/common/read_once.h"
@@ -21,11 +22,10 @@
 namespace frugal {
 namespace {
 
-Json classify(Session& session, const EvalConfig& config, BudgetGuard& guard) {
+Json classify(Session& session, const EvalConfig& config, const RowChoice& choice, BudgetGuard& guard) {
   const PromptTask task(config.task, *session.tokenizer);
-  const Dataset data = take_examples(config.task, config.data, config.limit, [&] {
-    return task.load(config.data, config.task.columns, static_cast<std::size_t>(config.limit));
-  });
+  const Dataset data = take_examples(config.task, config.data, choice,
+                                     [&] { return task.load(config.data, config.task.columns, choice); });
   const Evaluation found = evaluate(session.decoder, session.view(), task, data.examples, "examples", config.batch,
                                     [&] { guard.check("a batch"); });
   Json result = {{"accuracy", found.metrics.accuracy},
@@ -51,11 +51,10 @@ void write_predictions(const std::string& path, const std::vector<WrittenAnswer>
   file.commit();
 }
 
-Json complete(Session& session, const EvalConfig& config, BudgetGuard& guard) {
+Json complete(Session& session, const EvalConfig& config, const RowChoice& choice, BudgetGuard& guard) {
   const SequenceTask task(config.sequences(), *session.tokenizer, session.source->chat_template());
-  const SequenceDataset data = take_examples(config.sequences(), config.data, config.limit, [&] {
-    return task.load(config.data, static_cast<std::size_t>(config.limit));
-  });
+  const SequenceDataset data =
+      take_examples(config.sequences(), config.data, choice, [&] { return task.load(config.data, choice); });
   const std::int64_t together = config.batch;
   const auto evaluate = [&](SequenceLoss& objective) {
     objective.set_together(static_cast<std::size_t>(together));
@@ -87,6 +86,27 @@ Json complete(Session& session, const EvalConfig& config, BudgetGuard& guard) {
   return result;
 }
 
+// Rewards of what was tuned against the model that it lies over, which judges first; of a model alone against nothing.
+Json prefer(Session& session, const EvalConfig& config, const RowChoice& choice, BudgetGuard& guard) {
+  const PreferenceTask task(config.sequences(), *session.tokenizer, session.source->chat_template());
+  const PreferenceDataset data =
+      take_examples(config.sequences(), config.data, choice, [&] { return task.load(config.data, choice); });
+  DpoLoss loss(session.decoder, data, config.dpo);
+  loss.set_guard([&] { guard.check("a forward"); });
+  const bool has_reference = !config.adapter.adapter.empty();
+  if (has_reference) {
+    loss.set_reference(loss.reference_of(session.view(), "reference pairs"));
+    session.lay(config.adapter);
+  } else {
+    loss.set_reference(std::vector<double>(2 * data.preferences.size(), 0.0));
+  }
+  Json result = loss.evaluate(session.view(), "pairs");
+  result["examples"] = data.preferences.size();
+  result["dropped"] = data.dropped;
+  result["reference"] = has_reference ? Json(config.model) : Json();
+  return result;
+}
+
 Json perplexity(Session& session, const EvalConfig& config, BudgetGuard& guard) {
   const auto windows = handed().take<std::vector<std::vector<std::int32_t>>>("windows").value();  // the check made them
   Progress progress(windows.size(), "windows");
@@ -107,15 +127,12 @@ std::string metrics_line(const Json& result) {
   struct Shown {
     const char *key, *format;
   };
-  constexpr Shown kShown[] = {{"accuracy", "accuracy %.4f"},
-                              {"balanced_accuracy", "balanced %.4f"},
-                              {"exact_match", "exact match %.4f"},
-                              {"f1", "F1 %.4f"},
-                              {"rougeL", "ROUGE-L %.4f"},
-                              {"perplexity", "perplexity %.3f"},
-                              {"loss", "loss %.4f"},
-                              {"examples", "examples %.0f"},
-                              {"tokens", "tokens %.0f"},
+  constexpr Shown kShown[] = {{"accuracy", "accuracy %.4f"},       {"balanced_accuracy", "balanced %.4f"},
+                              {"exact_match", "exact match %.4f"}, {"f1", "F1 %.4f"},
+                              {"rougeL", "ROUGE-L %.4f"},          {"rewards/accuracies", "rewards: accuracy %.4f"},
+                              {"rewards/margins", "margin %.4f"},  {"rewards/chosen", "chosen %.4f"},
+                              {"perplexity", "perplexity %.3f"},   {"loss", "loss %.4f"},
+                              {"examples", "examples %.0f"},       {"tokens", "tokens %.0f"},
                               {"new_tokens", "new tokens %.0f"}};
   std::string line;
   for (const auto& [key, format] : kShown) {
@@ -152,15 +169,17 @@ std::string confusion_text(const Json& result) {
   return table(rows, numbers);
 }
 
-int run_eval(const EvalConfig& config, const PlanChoices& choices) {
-  Session session({config.model, config.compute, config.memory, choices.file_window, config.adapter});
+int run_eval(const EvalConfig& config, const RowChoice& choice, const PlanChoices& choices) {
+  Session session({config.model, config.compute, config.memory, choices.file_window,
+                   config.objective == "dpo" ? AdapterConfig() : config.adapter});
   const bool is_text = !config.text.empty();
   BudgetGuard guard(config.memory, std::string("give more --memory, or a smaller --batch or ") +
                                        (is_text ? "--length" : "--max-length") + "; see frugal plan");
   guard.check("the model");
-  Json result = is_text                       ? perplexity(session, config, guard)
-                : !config.task.labels.empty() ? classify(session, config, guard)
-                                              : complete(session, config, guard);
+  Json result = config.objective == "dpo"     ? prefer(session, config, choice, guard)
+                : is_text                     ? perplexity(session, config, guard)
+                : !config.task.labels.empty() ? classify(session, config, choice, guard)
+                                              : complete(session, config, choice, guard);
   result["seconds"] = session.seconds();
   result["peak_rss_bytes"] = peak_rss_bytes();
   result["floor_rss_bytes"] = session.floor_bytes;
@@ -179,8 +198,10 @@ int run_eval(const EvalConfig& config, const PlanChoices& choices) {
 }  // namespace
 
 void register_torch_job_verbs_eval(JobTable& table) {
-  table.raw_action(
-      "eval", [](const Json& settings) { return run_eval(from_json<EvalConfig>(settings), choices_of(settings)); });
+  table.raw_action("eval", [](const Json& settings) {
+    const auto config = from_json<EvalConfig>(settings);
+    return run_eval(config, choice_of(config, settings), choices_of(settings));
+  });
 }
 
 }  // namespace frugal

@@ -28,21 +28,21 @@ Json measure(const MergeConfig& c, const Json& record, const fs::path& out) {
   if (run.empty() && c.task.prompt_template.empty()) return nullptr;
   auto task = from_json<DataConfig>(run);
   if (!c.task.prompt_template.empty() || !c.task.labels.empty()) task.task = c.task;
-  std::string data = c.data;
-  std::int64_t size = 0;
-  if (data.empty()) data = task.test, size = task.test_size;
-  if (data.empty()) data = task.dev, size = task.dev_size;
-  if (data.empty()) return nullptr;
-  if (!fs::exists(data)) {
-    note("the run's examples " + data + " are not there any more, so the model is not measured; --data names others");
+  const auto seed = static_cast<std::uint64_t>(run.value("seed", std::int64_t{1}));
+  const DataParts parts = data_parts(task, seed);
+  const DataPart part = !c.data.empty() ? DataPart{c.data} : task.test.empty() ? parts.dev : parts.test;
+  if (part.path.empty()) return nullptr;
+  if (!fs::exists(part.path)) {
+    note("the run's examples " + part.path +
+         " are not there any more, so the model is not measured; --data names others");
     return nullptr;
   }
   const std::string weights = c.target.dtype == "f32" ? "f32" : "bf16";
   Session session({out.string(), {.weights = weights, .threads = c.threads}});
   task.data = task.dev = task.test = "";
   TuneData tasks(task, objective, session);
-  Json found = tasks.open(data, size)->evaluate(session.view(), "examples");
-  found["data"] = data;
+  Json found = tasks.open(part)->evaluate(session.view(), "examples");
+  found["data"] = part.path;
   return found;
 }
 

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "frugal/data/answer_metrics.h"
-#include "frugal/train/run/events.h"
+#include "frugal/train/run/resume.h"
 #include "frugal/verbs/torch/tests/on_model.h"
 
 namespace frugal {
@@ -54,7 +54,7 @@ TEST_F(AnswersRun, PreferencesResumeToTheSameBits) {
       "--steps 6 --batch 2 --checkpoint-every 2 --seed 3 --dev-metric rewards/margins --out FOLDER/";
   ASSERT_EQ(code_of(start + "whole"), 0) << said();
   const Json whole = record("whole");
-  const auto events = read_events(folder_ / "whole" / "events.jsonl", true).events;
+  const auto events = events_of_run(folder_ / "whole").events;
   ASSERT_FALSE(events.empty());
   EXPECT_EQ(events[0]["event"], "eval");  // of the model itself: no reward yet
   EXPECT_NEAR(events[0]["loss"].get<double>(), std::log(2.0), 1e-6);
@@ -93,7 +93,7 @@ TEST_F(AnswersRun, PreferencesWorkWithForwardPassesAlone) {
           " --data FOLDER/pairs.jsonl --objective dpo --method mezo --lr 1e-6 --steps 2 --batch 2 --out FOLDER/run"),
       0)
       << said();
-  for (const Json& event : read_events(folder_ / "run" / "events.jsonl", true).events) {
+  for (const Json& event : events_of_run(folder_ / "run").events) {
     EXPECT_NEAR(event["loss"].get<double>(), std::log(2.0), 0.1);
     EXPECT_TRUE(event.contains("rewards/margins"));
   }
@@ -149,7 +149,7 @@ TEST_F(AnswersRun, TheBestStepIsThatOfTheAskedMetric) {
   const Json best = record("run")["results"]["best"];
   EXPECT_EQ(best["metric_name"], "exact_match");
   double most = -1, loss = 0, step = 0;
-  for (const Json& event : read_events(folder_ / "run" / "events.jsonl", true).events) {
+  for (const Json& event : events_of_run(folder_ / "run").events) {
     if (event["event"] != "eval") continue;
     const double value = event["exact_match"], at_loss = event["loss"];
     EXPECT_TRUE(event.contains("rougeL"));

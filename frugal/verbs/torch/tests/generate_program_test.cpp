@@ -52,7 +52,7 @@ TEST_F(Talk, AConversationThatIsTooLongSaysSo) {
   const Outcome o = run("chat " + kModel + " --greedy --quiet --max-new-tokens 2", "", words);
   EXPECT_EQ(o.code, 3);
   EXPECT_EQ(o.err.substr(0, 27), "error: the conversation has") << o.err;
-  EXPECT_NE(o.err.find("context is 8192\nfix: begin a new chat"), std::string::npos) << o.err;
+  EXPECT_NE(o.err.find("there is room for 8192\nfix: begin a new chat"), std::string::npos) << o.err;
   EXPECT_FALSE(o.out.empty()) << "the first answer is printed";
 }
 

@@ -257,45 +257,37 @@ TEST_F(Prune, OnATaskMasksAreJudgedByItsMetric) {
 // Masked models write the answers that they are judged by; what is measured is what eval says.
 TEST_F(Prune, OnATaskMasksAreJudgedByWhatTheyWrite) {
   std::string lines, last;
-  for (int i = 0; i < 20; ++i) {
-    const std::string line = Json({{"q", std::string(1, static_cast<char>('a' + i * 7 % 26))},
-                                   {"a", std::string(1, static_cast<char>('a' + i * 3 % 26)) + " b"}})
-                                 .dump() +
-                             "\n";
-    (i < 16 ? lines : last) += line;
-  }
+  for (int i = 0; i < 20; ++i)
+    (i < 16 ? lines : last) +=
+        Json({{"q", std::string(1, static_cast<char>('a' + i * 7 % 26))}, {"a", "c b"}}).dump() + "\n";
   write_file(folder_ / "qa.jsonl", lines);
-  write_file(folder_ / "model" / "tokenizer_config.json", R"({"eos_token": "no60"})");
   write_file(folder_ / "last.jsonl", last);
-  const std::string how = " --template '{q} :' --completion a --match contains --max-new-tokens 8 --max-length 32 ",
-                    task = "prune " + at("model") + " --data " + at("qa.jsonl") + " --eval " + at("last.jsonl") + how +
-                           "--windows 2 --window-length 16 --min-neurons 8 --neuron-multiple 8 --weights f32 "
-                           "--threads 1 --quiet --json --masks 8 --step 0.2 --sparsity 0.4 --dtype f32 ";
-  const auto eval = [&](const std::string& model, const std::string& more = "") {
-    return run("eval " + model + " --data " + at("last.jsonl") + how + "--generate --weights f32 --json" + more).line();
+  write_file(folder_ / "model" / "tokenizer_config.json", R"({"eos_token": "no60"})");
+  const std::string task = " --template '{q} :' --completion a --max-length 32 ",
+                    how = task + "--match contains --max-new-tokens 8 ", taught = at("taught");
+  // A model that has learnt the answer: what it writes has points to lose.
+  ASSERT_EQ(run("tune " + at("model") + " --data " + at("qa.jsonl") + task +
+                "--method full --lr 1e-2 --steps 40 --batch 8 --weights f32 --threads 1 --quiet --out " + at("tuned"))
+                .code,
+            0);
+  ASSERT_EQ(run("convert " + at("tuned") + " --dtype f32 --quiet --out " + taught).code, 0);
+  const std::string prune = "prune " + taught + " --data " + at("qa.jsonl") + " --eval " + at("last.jsonl") + how +
+                            "--windows 2 --window-length 16 --min-neurons 8 --neuron-multiple 8 --weights f32 "
+                            "--threads 1 --quiet --json --masks 8 --step 0.2 --sparsity 0.4 --dtype f32 ";
+  const auto eval = [&](const std::string& model) {
+    return run("eval " + model + " --data " + at("last.jsonl") + how + "--generate --weights f32 --json").line();
   };
-  // The reference answers are what the whole model writes, but for one: it begins with most of the points.
-  eval(at("model"), " --predictions " + at("written.jsonl"));
-  std::istringstream written(read_file(folder_ / "written.jsonl"));
-  std::string references = last.substr(0, last.find('\n') + 1);
-  std::size_t row = 0;
-  for (std::string line; std::getline(written, line); ++row) {
-    const Json answer = json_of(line), record = json_of(last.substr(row * last.size() / 4, last.size() / 4));
-    if (row > 0) references += Json({{"q", record["q"]}, {"a", answer["prediction"]}}).dump() + "\n";
-  }
-  ASSERT_EQ(row, 4u);
-  write_file(folder_ / "last.jsonl", references);
-  const Json as_eval = eval(at("model"));
-  EXPECT_GT(as_eval["rougeL"].get<double>(), 0.7);
+  const Json as_eval = eval(taught);
+  EXPECT_GT(as_eval["rougeL"].get<double>(), 0.4);
   for (const std::string utility : {"rougeL", "f1", "exact_match"}) {
-    const Outcome found = run(task + "--utility " + utility + " --out " + at(utility));
+    const Outcome found = run(prune + "--utility " + utility + " --out " + at(utility));
     ASSERT_EQ(found.code, 0) << utility << found.out << found.err;
     EXPECT_EQ(found.line()["metric"], utility);
     EXPECT_EQ(found.line()["metric_before"], as_eval[utility]) << as_eval;
     EXPECT_EQ(found.line()["metric_after"], eval(at(utility))[utility]) << "masked as it is written";
   }
   for (const std::string wrong : {"--loss-on all --utility rougeL", "--labels b,c --utility rougeL", "--utility nll"}) {
-    const Outcome refused = run(task + wrong + " --out " + at("no"));
+    const Outcome refused = run(prune + wrong + " --out " + at("no"));
     EXPECT_EQ(refused.code, 2) << wrong << refused.out;
   }
 }

@@ -91,6 +91,102 @@ TEST_F(UseTuned, PairsLieOverWeightsAsStoredToo) {
   EXPECT_NE(run["loss"], line("eval " + at("model") + task)["loss"]);
 }
 
+// More steps at a constant rate are the bits of a run that had them from the beginning; other settings are another leg.
+TEST_F(UseTuned, ARunGoesOnWithMoreSteps) {
+  const auto record = [&](const std::string& name) { return json_of(read_file(folder_ / name / "run.json")); };
+  for (const std::string how : {"--method lora --rank 4", "--method mezo --lr 1e-3", "--method full --lr 1e-4"}) {
+    const std::string name = how.substr(9, 4), all = name + "-all";
+    ASSERT_NO_FATAL_FAILURE(tune(name, how + " --warmup 2"));
+    const std::string resume = "tune --resume " + at(name) + " --quiet --json";
+    ASSERT_EQ(run(resume + " --steps 12").code, 0);
+    EXPECT_EQ(run(resume).code, 0) << "it is done again";
+    const Outcome whole = run("tune " + at("model") + " --data " + at("train.jsonl") + " --dev " + at("dev.jsonl") +
+                              " --template '{text} :' --labels N,Y --max-length 16 --batch 4 --steps 12 --eval-every 4 "
+                              "--checkpoint-every 4 --threads 1 --quiet --json --warmup 2 --out " +
+                              at(all) + " " + how);
+    ASSERT_EQ(whole.code, 0) << whole.out;
+    EXPECT_EQ(record(name)["weights_sha256"], record(all)["weights_sha256"]) << how;
+    EXPECT_EQ(record(name)["results"]["best"], record(all)["results"]["best"]);
+    EXPECT_EQ(record(name)["legs"].size(), 1u);
+    EXPECT_EQ(run("rerun " + at(name) + " --out " + at(name + "-again") + " --quiet").code, 0);
+    const Outcome other = run(resume + " --steps 16 --lr 2e-3 --schedule linear --eval-every 2");
+    ASSERT_EQ(other.code, 0) << other.out << other.err;
+    EXPECT_NE(record(name)["weights_sha256"], record(all)["weights_sha256"]);
+    EXPECT_EQ(run("rerun " + at(name) + " --out " + at(name + "-no") + " --quiet").code, 2) << "legs with other rates";
+    const std::string events = read_file(folder_ / name / "events.jsonl");
+    EXPECT_NE(events.find(R"("step":13,"loss")"), std::string::npos);
+    EXPECT_NE(events.find(R"("lr":0.0020000000949949026)"), std::string::npos) << "the schedule begins with its leg";
+    expect_refused("tune --resume " + at(name) + " --steps 20", 2, "--schedule is linear");
+    expect_refused("tune --resume " + at(name) + " --steps 5 --schedule constant", 2, "has taken 16 steps");
+    expect_refused("tune --resume " + at(name) + " --batch 8", 2, "takes --batch from the run");
+    line("eval " + at(name));
+  }
+}
+
+// What is held out can be split off the data, labels and steps be found in it; the run's own examples are found again.
+TEST_F(UseTuned, DataIsSplitSampledAndCounted) {
+  const std::string common = "tune " + at("model") +
+                             " --template '{text} :' --max-length 16 --batch 4 --method lora "
+                             "--lr 1e-2 --threads 1 --quiet --data " +
+                             at("train.jsonl");
+  ASSERT_EQ(run(common + " --labels auto --dev 25% --test 20% --epochs 1 --out " + at("split")).code, 0);
+  const Json record = json_of(read_file(folder_ / "split/run.json"));
+  EXPECT_EQ(record["settings"]["labels"], Json({"N", "Y"}));
+  EXPECT_EQ(record["settings"]["sample"], "seeded");
+  EXPECT_EQ(record["files"]["dev"]["share"], Json({0.0, 0.25}));
+  const auto of = [&](const char* part) { return record["files"][part]["examples"].get<int>(); };
+  EXPECT_EQ(of("data") + of("dev") + of("test"), 24);
+  EXPECT_EQ(record["settings"]["steps"], (of("data") + 3) / 4);
+  const Json again = line("eval " + at("split"));
+  EXPECT_EQ(again["examples"], of("test")) << "its own share of the data";
+  EXPECT_NEAR(again["loss"].get<double>(), record["results"]["test"]["loss"].get<double>(), 1e-6);
+  EXPECT_EQ(run("rerun " + at("split") + " --out " + at("again") + " --quiet").code, 0);
+
+  write_file(folder_ / "labels.txt", "N\nY\n\n");
+  ASSERT_EQ(run(common + " --labels @" + at("labels.txt") + " --train-size 8 --steps 2 --out " + at("few")).code, 0);
+  const Json few = json_of(read_file(folder_ / "few/run.json"));
+  EXPECT_EQ(few["files"]["data"]["sample"]["most"], 8);
+  EXPECT_EQ(few["files"]["data"]["examples"], 8);
+  expect_refused(common + " --labels auto --epochs 1 --steps 3 --out " + at("no"), 2, "--epochs says");
+  expect_refused(common + " --labels auto --dev 60% --test 40% --out " + at("no"), 2, "nothing to be trained on");
+  expect_refused(common + " --labels auto --dev 0% --out " + at("no"), 2, "a share like 10%");
+  expect_refused(common + " --labels auto --label-column text --patience 2 --out " + at("no"), 2, "");
+  EXPECT_FALSE(fs::exists(folder_ / "no"));
+}
+
+// Preferences are judged against the model that they were learnt over.
+TEST_F(UseTuned, PreferencesAreEvaluated) {
+  std::string lines;
+  for (int i = 0; i < 8; ++i) {
+    const auto said = [](const char* role, const std::string& text) { return Json{{"role", role}, {"content", text}}; };
+    lines += Json{{"prompt", {said("user", "ab")}},
+                  {"chosen", {said("assistant", "yes " + std::to_string(i))}},
+                  {"rejected", {said("assistant", "no")}}}
+                 .dump() +
+             "\n";
+  }
+  write_file(folder_ / "pairs.jsonl", lines);
+  for (const std::string method : {"lora --lr 1e-2", "full --lr 1e-3"}) {
+    const std::string out = method.substr(0, 4) + "-dpo";
+    ASSERT_EQ(run("tune " + at("model") + " --data " + at("pairs.jsonl") + " --dev " + at("pairs.jsonl") +
+                  " --objective dpo --method " + method +
+                  " --steps 6 --batch 4 --max-length 32 --weights f32 --threads 1 "
+                  "--quiet --out " +
+                  at(out))
+                  .code,
+              0);
+    const Json best = json_of(read_file(folder_ / out / "run.json"))["results"]["best"],
+               found = line("eval " + at(out));
+    EXPECT_NEAR(found["loss"].get<double>(), best["loss"].get<double>(), 1e-5);
+    EXPECT_EQ(found["examples"], 8);
+    EXPECT_GT(found["rewards/margins"].get<double>(), 0);
+    EXPECT_NEAR(line("eval " + at(out) + " --step 0")["rewards/margins"].get<double>(), 0, 1e-6);
+  }
+  const Json alone = line("eval " + at("model") + " --objective dpo --max-length 32 --data " + at("pairs.jsonl"));
+  EXPECT_TRUE(alone["reference"].is_null());
+  EXPECT_LT(alone["rewards/chosen"].get<double>(), 0);
+}
+
 TEST_F(UseTuned, AConversationChangesItsAdapterAndIsKept) {
   for (const char* name : {"one", "two"})
     ASSERT_NO_FATAL_FAILURE(
@@ -119,6 +215,39 @@ TEST_F(UseTuned, AConversationChangesItsAdapterAndIsKept) {
   const Outcome full = run(chat + "--context 8 " + kept, "", "ef\n");
   EXPECT_EQ(full.code, 3) << full.out;
   EXPECT_NE(full.out.find("there is room for 8"), std::string::npos) << full.out;
+}
+
+// Parts of another run are no parts of this one, however whole they are.
+TEST_F(UseTuned, PartsOfAnotherRunAreRefused) {
+  for (const std::string how : {"--method mezo --lr 1e-3", "--method full --lr 1e-3"}) {
+    const std::string name = how.substr(9, 4);
+    ASSERT_NO_FATAL_FAILURE(tune(name, how + " --seed 1"));
+    ASSERT_NO_FATAL_FAILURE(tune(name + "-other", how + " --seed 2"));
+    const bool replays = name == "mezo";
+    const fs::path part = replays ? "trajectory.bin" : "snapshots/step-000004.frugal";
+    fs::copy_file(folder_ / (name + "-other") / part, folder_ / name / part, fs::copy_options::overwrite_existing);
+    expect_refused("eval " + at(name) + " --step 4", 3, replays ? "seed" : "belongs to another run");
+    expect_refused("merge " + at("model") + " " + at(name) + " --step 4 --out " + at("written"), 3, "");
+    EXPECT_FALSE(fs::exists(folder_ / "written"));
+  }
+  // The chain of events begins with the run's name.
+  fs::copy_file(folder_ / "full-other/events.jsonl", folder_ / "full/events.jsonl",
+                fs::copy_options::overwrite_existing);
+  expect_refused("tune --resume " + at("full") + " --steps 12", 3, "line 1 of");
+}
+
+// A run writes into its own folder alone.
+TEST_F(UseTuned, LinksInARunAreRefused) {
+  ASSERT_NO_FATAL_FAILURE(tune("run", "--method lora"));
+  for (const std::string part : {"lock", "report.html", "events.jsonl"}) {
+    write_file(folder_ / "victim", "mine");
+    fs::remove(folder_ / "run" / part);
+    fs::create_symlink(folder_ / "victim", folder_ / "run" / part);
+    expect_refused("tune --resume " + at("run") + " --steps 12", 3, part + " is a link");
+    EXPECT_EQ(run("report " + at("run")).code, 3) << part;
+    EXPECT_EQ(read_file(folder_ / "victim"), "mine");
+    fs::remove(folder_ / "run" / part);
+  }
 }
 
 TEST_F(UseTuned, WhatCannotBeUsedIsRefused) {
