@@ -88,16 +88,23 @@ def size(text):
     return int(found[1]) << SIZES[found[2]]
 
 
+def fix_of(text):
+    try:
+        return json.loads(text.strip().splitlines()[-1])["fix"]
+    except (ValueError, KeyError, IndexError):
+        return ""
+
+
 def measure(frugal, command, is_run, folder):
     out = f"--out {folder}/out" if is_run else ""
     call = lambda more: subprocess.run(f"{frugal} {command} {more} --quiet --json {out}", shell=True,  # noqa: E731
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     subprocess.run(f"rm -rf {folder}/out {folder}/out.run", shell=True, check=True)
     refused = call("--memory 1MiB")
-    asked = re.findall(r"--memory (\d+[KMG]iB)", refused.stdout)
+    asked = re.search(r"(?:^|; or |^or )--memory (\d+[KMG]iB)", fix_of(refused.stdout))
     if refused.returncode != 4 or not asked:
         return {"error": f"--memory 1MiB is not refused with another: {refused.stdout}{refused.stderr}"[-600:]}
-    memory = min(asked, key=size)
+    memory = asked[1]
     began = time.time()
     done = call(f"--memory {memory}")
     row = {"memory": memory, "seconds": round(time.time() - began, 1), "exit": done.returncode}

@@ -79,13 +79,19 @@ std::string groups(const std::vector<FieldInfo>& fields, const std::string& titl
 }
 
 // The options of an action's choices: one that several plug-ins have is shown once for each default.
-std::string choice_groups(const Action& action) {
+std::string choice_groups(const Action& action, const std::map<std::string, std::string>& chosen) {
   std::string text;
   std::vector<std::pair<std::string_view, Json>> shown;
   for (const FieldInfo& info : own_fields(action)) shown.emplace_back(info.field.name, info.initial);
   for (const Choice& choice : action.choices) {
     bool is_first = true;
+    const auto wanted = chosen.find(std::string(choice.field));
+    std::string others;
     for (const Plugin& plugin : choice.all()) {
+      if (wanted != chosen.end() && plugin.name != wanted->second) {
+        others += (others.empty() ? "" : ", ") + std::string(plugin.name);
+        continue;
+      }
       std::vector<FieldInfo> fresh;
       for (const auto& info : plugin.fields) {
         const std::pair key(info.field.name, info.initial);
@@ -102,6 +108,7 @@ std::string choice_groups(const Action& action) {
                               : " (an option that it shares with one above, at the same default, is listed there)"));
       is_first = is_first && fresh.empty();
     }
+    if (!others.empty()) text += "\n" + flag_name(choice.field) + " may also be " + others + "\n";
   }
   return text;
 }
@@ -158,7 +165,7 @@ std::string overview() {
          "exit codes: 0 done, 1 a bug, 2 usage, 3 input, 4 memory budget, 5 diverged, 130 interrupted\n";
 }
 
-std::string help_of(const SystemInfo& system, const Action* action) {
+std::string help_of(const SystemInfo& system, const Action* action, const std::map<std::string, std::string>& chosen) {
   std::string text = head_of(system);
   if (action == nullptr || (action->name.empty() && system.actions.size() > 1)) {
     text += "\nactions:\n";
@@ -178,7 +185,7 @@ std::string help_of(const SystemInfo& system, const Action* action) {
       arguments += wrapped("  " + upper(info.field.name), std::string(info.field.help) + default_text(info));
   }
   if (!arguments.empty()) text += "\narguments:\n" + arguments;
-  text += groups(fields, "") + choice_groups(*action) + listings(*action);
+  text += groups(fields, "") + choice_groups(*action, chosen) + listings(*action);
   return text + "\n" + wrapped("  --config FILE.toml", "settings from a file") + wrapped("  --help", "this text");
 }
 

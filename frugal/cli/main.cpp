@@ -44,7 +44,7 @@ int run(const std::vector<std::string>& words) {
   const bool wants_help = asks_help || asked.action == nullptr;
   Parsed parsed = wants_help ? Parsed{true, Settings({})} : parse_arguments(asked);
   if (parsed.wants_help) {
-    std::cout << help_of(*asked.system, asked.action);
+    std::cout << help_of(*asked.system, asked.action, parsed.chosen);
     return 0;
   }
   set_quiet(parsed.settings.has("quiet") && parsed.settings.at("quiet").value.get<bool>());

@@ -340,7 +340,15 @@ std::vector<GivenValue> choices_of_run(const Action& action, const Flags& flags)
 
 Parsed parse_arguments(const Asked& asked) {
   const Flags flags = read_flags(asked, all_fields(*asked.action));
-  if (flags.wants_help) return {true, Settings({})};
+  if (flags.wants_help) {
+    Parsed help{true, Settings({})};
+    for (const Choice& choice : asked.action->choices) {
+      for (const GivenValue& given : flags.given) {
+        if (given.name == choice.field) help.chosen[given.name] = given.value.get<std::string>();
+      }
+    }
+    return help;
+  }
   check_environment();
   std::vector<GivenValue> values = choices_of_run(*asked.action, flags);
   const Json file = flags.config.empty() ? Json::object() : read_settings_file(flags.config);

@@ -1,5 +1,6 @@
 // From the command line to settings: default < --config file < environment FRUGAL_* < flag.
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ struct Asked {
 
 struct Parsed {
   bool wants_help = false;
-  Settings settings;  // the action's, those every run has, then those of what is chosen
+  Settings settings;                               // the action's, those every run has, then those of what is chosen
+  std::map<std::string, std::string> chosen = {};  // with wants_help: what is given of the action's choices
 };
 
 // words: the verb, perhaps an action's name, arguments. The name of an action wins over a file of that name.

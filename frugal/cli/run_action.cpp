@@ -29,7 +29,7 @@ namespace {
 
 // Settings of a process, not of the run: they may differ when it goes on. A sweep's threads are runs side by side.
 std::vector<std::string_view> resumable(const Action& action, bool is_of_sweep) {
-  std::vector<std::string_view> names = {"resume", "trust_damaged", "memory", "json", "quiet"};
+  std::vector<std::string_view> names = {"resume", "trust_damaged", "keep", "memory", "json", "quiet"};
   if (!action.depends_on_threads || is_of_sweep) names.push_back("threads");
   return names;
 }
@@ -40,8 +40,12 @@ Json leg_of(const Asked& asked, const Settings& settings, const Json& record) {
   for (const std::string_view option : asked.action->leg_options) {
     const std::string name(option);
     if (!settings.is_given(name)) continue;
-    if (record["settings"].value(name, Json()) != settings.at(name).value) leg[name] = settings.at(name).value;
+    const bool begins_anew = name == "schedule" || name == "warmup";  // the same one again, from there on
+    if (begins_anew || record["settings"].value(name, Json()) != settings.at(name).value)
+      leg[name] = settings.at(name).value;
   }
+  if (leg.value("lr", Json()) == "auto")
+    throw Error(Exit::usage, "--lr is auto, but a run that goes on has no race of step sizes", "give --lr a number");
   const std::string schedule = record["settings"].value("schedule", "constant");
   if (leg.contains("steps") && !leg.contains("schedule") && schedule != "constant")
     throw Error(Exit::usage, "--steps is given, but the run's --schedule is " + schedule + ", which has ended by then",
@@ -62,7 +66,7 @@ Json resume_settings(const Asked& asked, const Settings& settings) {
     const std::string name(info.field.name);
     if (!settings.is_given(name)) continue;
     const auto& legs = asked.action->leg_options;
-    if (std::find(legs.begin(), legs.end(), name) != legs.end()) continue;
+    if (!is_swept(run) && std::find(legs.begin(), legs.end(), name) != legs.end()) continue;
     if (std::find(may_differ.begin(), may_differ.end(), name) == may_differ.end()) {
       throw Error(
           Exit::usage,
@@ -262,6 +266,11 @@ int repeat_run(const std::string& run, const std::string& out, bool json, bool q
     throw Error(Exit::input, run + " has not ended: its status is " + record.value("status", "unknown"),
                 "frugal " + record.value("action", "tune") + " --resume " + run + " goes on with it");
   for (const Json& leg : record.value("legs", Json::array())) {
+    if (record["settings"].value("patience", 0) > 0)
+      throw Error(Exit::usage,
+                  run + " went on after step " + leg["from"].dump() +
+                      " with --patience, which a repeated run would lose elsewhere",
+                  "start a run with its settings");
     for (const auto& [name, value] : leg["settings"].items()) {
       if (name != "steps" && name != "eval_every" && name != "checkpoint_every")
         throw Error(

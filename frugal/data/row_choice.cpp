@@ -22,7 +22,8 @@ double share_of(std::uint64_t hash) { return static_cast<double>(philox_key(hash
 }  // namespace
 
 std::string RowChoice::name() const {
-  return Json{{"limit", limit}, {"sample", is_sample}, {"seed", seed}, {"share", {from, to}}}.dump();
+  const bool is_drawn = is_sample && limit > 0;
+  return Json{{"limit", limit}, {"sample", is_drawn}, {"seed", is_drawn ? seed : 0}, {"share", {from, to}}}.dump();
 }
 
 std::uint64_t record_hash(const Records& records, std::size_t row) {
@@ -61,26 +62,34 @@ ChosenRows::ChosenRows(const RowChoice& choice, const std::string& file, const s
     bool operator<(const Candidate& other) const { return key != other.key ? key < other.key : row < other.row; }
   };
   std::map<std::string, std::vector<Candidate>, std::less<>> by_label;
+  const bool is_drawn = choice.is_sample && choice.limit > 0;
   std::uint32_t row = 0;
   each([&](std::uint64_t hash, std::string_view label) {
     const std::uint32_t number = row++;
     const double share = share_of(hash);
     if (share < choice.from || share >= choice.to) return;
-    if (!choice.is_sample && choice.limit > 0 && rows_.size() == choice.limit) return;
-    rows_.push_back(number);
-    if (!choice.is_sample || choice.limit == 0) return;
+    if (!is_drawn && choice.limit > 0 && rows_.size() == choice.limit) return;
+    if (!is_drawn) return rows_.push_back(number);
     auto found = by_label.find(label);
     if (found == by_label.end()) found = by_label.emplace(std::string(label), std::vector<Candidate>()).first;
-    found->second.push_back({philox_key(choice.seed, hash), number});
+    std::vector<Candidate>& least = found->second;  // a heap of at most `limit`
+    least.push_back({philox_key(choice.seed, hash), number});
+    std::push_heap(least.begin(), least.end());
+    if (least.size() <= choice.limit) return;
+    std::pop_heap(least.begin(), least.end());
+    least.pop_back();
   });
-  if (rows_.empty())
+  if (rows_.empty() && by_label.empty())
     throw Error(Exit::input,
                 file + " has " + std::to_string(row) + " records, of which none is in the share that is asked for",
                 "a larger share, or another file");
-  if (!choice.is_sample || choice.limit == 0 || rows_.size() <= choice.limit) return;
-  for (auto& [label, candidates] : by_label) std::sort(candidates.begin(), candidates.end());
-  rows_.clear();
-  for (std::size_t turn = 0; rows_.size() < choice.limit; ++turn) {
+  if (!is_drawn) return;
+  std::size_t there = 0;
+  for (auto& [label, candidates] : by_label) {
+    std::sort_heap(candidates.begin(), candidates.end());
+    there += candidates.size();
+  }
+  for (std::size_t turn = 0; rows_.size() < std::min(choice.limit, there); ++turn) {
     for (const auto& [label, candidates] : by_label) {
       if (turn < candidates.size() && rows_.size() < choice.limit) rows_.push_back(candidates[turn].row);
     }

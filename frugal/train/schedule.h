@@ -1,5 +1,6 @@
 // The step size over a run.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numbers>
@@ -11,6 +12,7 @@ namespace frugal {
 // a cosine, "constant" stays.
 inline double learning_rate(const std::string& schedule, double peak, std::int64_t warmup, std::int64_t steps,
                             std::int64_t step) {
+  step = std::max<std::int64_t>(step, 0);
   if (step < warmup) return peak * static_cast<double>(step + 1) / static_cast<double>(warmup);
   if (schedule == "constant" || steps <= warmup) return peak;
   const double left = static_cast<double>(steps - step) / static_cast<double>(steps - warmup);

@@ -62,7 +62,10 @@ double seconds_of(const std::string& utc) {
   return ::strptime(utc.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr ? 0 : static_cast<double>(::timegm(&parts));
 }
 
-bool is_number_of_run(const std::string& key) { return key != "step" && key != "event"; }
+bool is_number_of_run(const std::string& key) {  // and no column of the rows
+  constexpr std::string_view kOwn[] = {"step", "event", "run", "kind", "data"};
+  return std::find(std::begin(kOwn), std::end(kOwn), key) == std::end(kOwn);
+}
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <iostream>
+#include <set>
 
 #include "frugal/base/atomic_file.h"
 #include "frugal/base/print.h"
@@ -21,8 +22,12 @@ namespace fs = std::filesystem;
 int write_numbers(const ReportConfig& config, const std::vector<fs::path>& runs) {
   std::vector<Json> rows;
   std::vector<std::string> written;
+  std::set<std::string> names;
   for (const fs::path& path : runs) {
-    const report::RunRecord run = report::read_run(path);
+    report::RunRecord run = report::read_run(path);
+    if (names.contains(run.name)) run.name = fs::absolute(path).parent_path().filename().string() + "-" + run.name;
+    if (!names.insert(run.name).second)
+      throw Error(Exit::usage, "two runs have the name " + run.name, "write them one at a time, or rename a folder");
     if (!config.csv.empty()) {
       for (Json& row : report::rows_of(run)) rows.push_back(std::move(row));
       continue;

@@ -264,6 +264,18 @@ TEST(Help, ShowsExamplesFirstAndEveryOption) {
   }
 }
 
+// With a method given the help has its options alone.
+TEST(Help, OfOneMethod) {
+  const Asked asked = asked_for({"tune", "--method", "mezo", "--help"});
+  const Parsed parsed = parse_arguments(asked);
+  ASSERT_TRUE(parsed.wants_help);
+  const std::string text = help_of(*asked.system, asked.action, parsed.chosen);
+  for (const char* there : {"--eps NUMBER", "--samples N", "--method may also be auto, "})
+    EXPECT_NE(text.find(there), std::string::npos) << there;
+  for (const char* absent : {"--sparsity", "--switch-every", "--rows N"})
+    EXPECT_EQ(text.find(absent), std::string::npos) << absent;
+}
+
 TEST(Help, ExplainsWhatAListOfNamesMayHold) {
   const Asked asked = asked_for({"bandit", "run"});
   const std::string text = help_of(*asked.system, asked.action);

@@ -27,7 +27,8 @@ int Loop::start(const fs::path& out) {
   {
     State state;
     job_.state(state, 0);
-    require_free_space(out, most_snapshot_bytes(snapshot_bytes(state.parts()) + job_.growth_bytes(job_.steps())));
+    require_free_space(out, most_snapshot_bytes(snapshot_bytes(state.parts()) + job_.growth_bytes(job_.steps()),
+                                                static_cast<std::size_t>(run_.keep)));
   }
   const Json own = job_.describe(settings_);
   identify();

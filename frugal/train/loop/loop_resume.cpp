@@ -8,12 +8,29 @@ namespace frugal {
 
 namespace fs = std::filesystem;
 
-void Loop::take(const std::vector<Json>& events, std::int64_t taken) {
+namespace {
+
+// Before anything of the run is left out.
+[[noreturn]] void refuse_leg(const fs::path& run) {
+  throw Error(Exit::input, run.string() + " has neither a whole snapshot nor a log of steps to go on from",
+              "copy the run again");
+}
+
+}  // namespace
+
+// Where the settings of now began.
+std::int64_t Loop::leg_from(const Json& record) {
+  const Json legs = record.value("legs", Json::array());
+  return legs.empty() ? 0 : legs.back()["from"].get<std::int64_t>();
+}
+
+void Loop::take(const std::vector<Json>& events, std::int64_t taken, std::int64_t leg_from) {
   for (const Json& event : events) {
     if (event.value("step", std::int64_t{0}) > taken) break;
     if (event.value("event", "") == "eval") {
       evaluated_ = event["step"].get<std::int64_t>();
       offer(event, evaluated_);
+      if (evaluated_ <= leg_from) best_.since = 0;
     }
     if (event.value("event", "") != "step") continue;
     seconds_before_ = event.value("seconds", seconds_before_);
@@ -43,7 +60,8 @@ void Loop::begin_leg(RunFolder& folder, std::int64_t from) {
       {{"from", from}, {"settings", leg_}, {"settings_sha256", settings_sha256(action_, folder.record()["settings"])}});
   Json settings = folder.record()["settings"];
   settings.update(leg_);
-  folder.set({{"settings", settings}, {"legs", legs}});
+  folder.begin_leg(settings, legs);
+  best_.since = 0;  // its patience begins anew
   say("a new leg begins after " + job_.step_unit().text(from));
 }
 
@@ -53,7 +71,7 @@ int Loop::resume(RunFolder folder) {
   if (folder.record().contains("base")) folder.require_base(identity_);
   RunFolder::require_files(folder.record());
   job_.begin(folder, true);
-  SnapshotStore snapshots(folder.snapshots());
+  SnapshotStore snapshots(folder.snapshots(), static_cast<std::size_t>(run_.keep));
   std::optional<TrajectoryWriter> log;
   ReadEvents read = read_events(folder.events(), folder.has_checksums(), RunFolder::chain_start(folder.record()));
   std::int64_t taken = 0, restored = 0;
@@ -61,15 +79,16 @@ int Loop::resume(RunFolder folder) {
   // A leg may have fewer steps than there are, which is refused before anything is left out.
   const auto most = leg_.empty() ? static_cast<std::uint64_t>(job_.steps()) : std::numeric_limits<std::uint64_t>::max();
   if (replay == nullptr) {
-    const FoundSnapshot found =
-        find_snapshot(snapshots, {identity_, expected_settings}, most);
+    const FoundSnapshot found = find_snapshot(snapshots, {identity_, expected_settings}, most);
     for (const std::string& text : found.notes) warn(text);
     taken = static_cast<std::int64_t>(found.step);
+    if (found.path.empty() && !leg_.empty()) refuse_leg(folder.path());
     if (found.path.empty())  // all is done again, what was evaluated before the first step, too
       fs::remove(folder.events()), read = {};
     else
       restore(found.path, restored = taken);
   } else if (!fs::exists(folder.trajectory())) {  // killed before the first step
+    if (!leg_.empty()) refuse_leg(folder.path());
     log.emplace(new_log(folder));
   } else {
     const ResumePoint point = find_resume_point(folder.trajectory(), snapshots, expected_settings, &read);
@@ -84,16 +103,24 @@ int Loop::resume(RunFolder folder) {
     }
     log.emplace(TrajectoryWriter::resume(folder.trajectory(), point.trajectory, point.steps()));
   }
+  if (const std::int64_t from = leg_from(folder.record()); taken < from)
+    throw Error(Exit::input,
+                "the newest whole snapshot is of step " + std::to_string(taken) +
+                    ", but the run's settings changed after "
+                    "step " +
+                    std::to_string(from) + ", from which it can go on no more",
+                "copy the run again, or start a new run");
+  if (!leg_.empty()) begin_leg(folder, taken);
   snapshots.forget_after(static_cast<std::uint64_t>(taken));
   require_events(read, folder, taken, restored, run_.trust_damaged ? Damage::trusted : Damage::refused);
-  take(read.events, taken);
+  take(read.events, taken, leg_from(folder.record()));
+  if (run_.trust_damaged) folder.set("trusted", true);
   if (run_.trust_damaged && taken > 0) {  // what is believed from now on is in a snapshot, too
     if (best_.step >= 0) snapshots.protect(static_cast<std::uint64_t>(best_.step));
     State state;
     job_.state(state, taken);
     snapshots.write(info(taken), state.parts());
   }
-  if (!leg_.empty()) begin_leg(folder, taken);
   folder.set_status(RunStatus::running);
   const std::string all = job_.step_unit().text(job_.steps());
   say("going on after " + job_.step_unit().text(taken) + " of" + all.substr(all.rfind(' ')));

@@ -44,7 +44,8 @@ class Loop {
                                     static_cast<std::uint32_t>(job_.replay()->record_size()));
   }
   void restore(const std::filesystem::path& snapshot, std::int64_t step);
-  void take(const std::vector<Json>& events, std::int64_t taken);
+  static std::int64_t leg_from(const Json& record);
+  void take(const std::vector<Json>& events, std::int64_t taken, std::int64_t leg_from);
   std::vector<std::string> known_settings(const RunFolder& folder) const;
   void begin_leg(RunFolder& folder, std::int64_t from);
   bool offer(const Json& evaluation, std::int64_t step);

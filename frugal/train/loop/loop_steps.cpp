@@ -25,6 +25,7 @@ bool Loop::offer(const Json& evaluation, std::int64_t step) {
   const std::optional<Judge> judge = job_.judge();
   if (!judge || !evaluation.contains(judge->name) || !evaluation[judge->name].is_number()) return false;
   const double value = evaluation[judge->name].get<double>();
+  if (!std::isfinite(value)) return false;  // as it is on record: null
   return best_.offer(step, judge->is_higher_better ? value : -value, evaluation.value("loss", 0.0));
 }
 
@@ -39,7 +40,7 @@ int Loop::steps(RunFolder& folder, std::optional<TrajectoryWriter> log, std::int
   const std::int64_t eval_every = run_.eval_every > 0 ? run_.eval_every : checkpoint_every;
   EventLog events(folder.events(), static_cast<std::uint64_t>(first), folder.has_checksums(),
                   RunFolder::chain_start(folder.record()));
-  SnapshotStore snapshots(folder.snapshots());
+  SnapshotStore snapshots(folder.snapshots(), static_cast<std::size_t>(run_.keep));
   if (!log && best_.step >= 0) snapshots.protect(static_cast<std::uint64_t>(best_.step));
   Progress progress(static_cast<std::uint64_t>(job_.steps()), "it", static_cast<std::uint64_t>(first));
   std::int64_t taken = first;

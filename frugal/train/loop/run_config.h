@@ -11,7 +11,7 @@ struct RunConfig {
   std::string out, resume;
   std::int64_t seed = 1, seeds = 1, threads = 0;
   std::vector<std::string> sweep;
-  std::int64_t checkpoint_every = 50, eval_every = 0;
+  std::int64_t checkpoint_every = 50, eval_every = 0, keep = 2;
   Bytes memory;
   bool trust_damaged = false, dry_run = false, json = false, quiet = false;
 
@@ -37,6 +37,7 @@ struct RunConfig {
        .group = "budget"},
       c.threads);
     v({.name = "checkpoint_every", .help = "steps between snapshots, >= 1", .group = "output"}, c.checkpoint_every);
+    v({.name = "keep", .help = "snapshots that stay beside the best one, the newest, >= 1", .group = "output"}, c.keep);
     v({.name = "out", .help = "the run's folder; must not be there yet", .group = "output"}, c.out);
     v({.name = "resume", .help = "a run's folder to go on with; needs nothing else", .group = "output"}, c.resume);
     v({.name = "trust_damaged",
@@ -58,6 +59,7 @@ inline void validate(const RunConfig& c) {
                   "--threads 0 leaves it to the job");
   require_setting(c.checkpoint_every >= 1, "--checkpoint-every", c.checkpoint_every, "at least 1",
                   "--checkpoint-every 1 is the least");
+  require_setting(c.keep >= 1 && c.keep <= 1000000, "--keep", c.keep, "1 to 1000000", "--keep 2 is safe");
   require_setting(c.eval_every >= 0, "--eval-every", c.eval_every, "at least 0", "--eval-every 0 is as checkpoints");
 }
 

@@ -182,6 +182,14 @@ Json RunFolder::read_record(const std::filesystem::path& path, Damage damage) {
     for (const auto* key : {"path", "sha256"}) require_kind(path, file, key, Json::value_t::string, name + ".");
   };
   if (record.contains("base")) require_texts("base", record["base"]);
+  require_kind(path, record, "legs", Json::value_t::array);
+  for (const Json& leg : record.value("legs", Json::array())) {
+    const bool is_leg = leg.is_object() && leg.contains("from") && leg["from"].is_number_unsigned() &&
+                        leg["from"] < std::uint64_t{1} << 40 && leg.contains("settings") &&
+                        leg["settings"].is_object() && leg.contains("settings_sha256") &&
+                        leg["settings_sha256"].is_string();
+    if (!is_leg) refuse(path, "one of its \"legs\" is " + leg.dump().substr(0, 80));
+  }
   if (record.contains("files")) {
     for (const auto& [name, file] : record["files"].items()) {
       require_kind(path, record["files"], name, Json::value_t::object, "files.");
@@ -293,9 +301,10 @@ void RunFolder::set(std::string_view key, Json value) {
   write();
 }
 
-void RunFolder::set(const Json& values) {
-  record_.update(values);
-  write();
+void RunFolder::begin_leg(const Json& settings, const Json& legs) {
+  record_["settings"] = settings;
+  record_["legs"] = legs;
+  set_status(RunStatus::running);
 }
 
 void RunFolder::set_status(RunStatus status) {

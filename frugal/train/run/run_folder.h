@@ -58,7 +58,8 @@ class RunFolder {
   // run.json as it stands. set() writes the file anew, whole or not at all.
   const Json& record() const { return record_; }
   void set(std::string_view key, Json value);
-  void set(const Json& values);  // several at once
+  // The run is running again, with these settings, whatever it ended with.
+  void begin_leg(const Json& settings, const Json& legs);
   void set_status(RunStatus status);
   // The end of a run: status, "results", and of a run that trained weights "weights_sha256" as the last key.
   void finish(RunStatus status, const Json& results, const std::string& weights_sha256);

@@ -15,7 +15,6 @@ namespace frugal {
 namespace {
 
 constexpr std::string_view kPrefix = "step-", kSuffix = ".frugal";
-constexpr std::size_t kNewest = 2;
 
 std::optional<std::uint64_t> step_of(const std::string& name) {
   if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix) || name.size() <= kPrefix.size() + kSuffix.size())
@@ -58,7 +57,7 @@ void SnapshotStore::forget_after(std::uint64_t last) {
 
 void SnapshotStore::prune() const {
   const std::vector<std::uint64_t> all = steps();
-  for (std::size_t i = 0; i + kNewest < all.size(); ++i) {
+  for (std::size_t i = 0; i + keep_ < all.size(); ++i) {
     if (all[i] != protected_) std::filesystem::remove(path_of(all[i]));
   }
 }

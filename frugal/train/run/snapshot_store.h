@@ -1,4 +1,4 @@
-// The snapshots of a run: snapshots/step-000050.frugal, the newest two and the best one of a method that does not
+// The snapshots of a run: snapshots/step-000050.frugal, the newest ones and the best one of a method that does not
 // replay.
 #pragma once
 #include <cstdint>
@@ -13,13 +13,15 @@ namespace frugal {
 
 class SnapshotStore {
  public:
-  explicit SnapshotStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  // keep: so many of the newest, >= 1: with one alone a damaged snapshot is the run's only one.
+  explicit SnapshotStore(std::filesystem::path folder, std::size_t keep = 2)
+      : folder_(std::move(folder)), keep_(keep) {}
 
   std::filesystem::path path_of(std::uint64_t step) const;
   std::vector<std::uint64_t> steps() const;  // of the files there are, rising; they may be damaged
 
   void protect(std::uint64_t step) { protected_ = step; }  // this one stays, another that was protected does not
-  // Writes one and removes those that are neither of the newest two nor protected.
+  // Writes one and removes those that are neither of the newest nor protected.
   void write(const SnapshotInfo& info, std::span<const NamedBytes> tensors);
 
   // Removes snapshots after `steps`: what a cut log of steps does not lead to.
@@ -28,6 +30,7 @@ class SnapshotStore {
  private:
   void prune() const;
   std::filesystem::path folder_;
+  std::size_t keep_;
   std::optional<std::uint64_t> protected_;
 };
 
@@ -35,7 +38,7 @@ class SnapshotStore {
 // `bytes` free.
 void require_free_space(const std::filesystem::path& path, std::uint64_t bytes);
 
-// What the snapshots of a run take at most: the newest two and the one being written.
-inline std::uint64_t most_snapshot_bytes(std::uint64_t one) { return 3 * one; }
+// What the snapshots of a run take at most: the newest and the one being written.
+inline std::uint64_t most_snapshot_bytes(std::uint64_t one, std::size_t keep = 2) { return (keep + 1) * one; }
 
 }  // namespace frugal

@@ -6,6 +6,7 @@
 #include "frugal/verbs/common/compute.h"
 #include "frugal/verbs/common/inspect.h"
 #include "frugal/verbs/common/inspect_data.h"
+#include "frugal/verbs/common/labels.h"
 #include "frugal/verbs/common/plan_request.h"
 #include "frugal/verbs/common/tuned_model.h"
 
@@ -90,6 +91,7 @@ namespace {
 int run_step(const Settings& settings) {
   const bool is_forward = settings.values()["method"] == kForward;
   Json values = is_forward ? with_adapter(settings) : settings.values();
+  settle_labels(values);
   const auto config = from_json<BenchConfig>(values);
   validate(config);
   if (config.method != kForward) {

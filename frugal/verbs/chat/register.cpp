@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "frugal/base/atomic_file.h"
 #include "frugal/base/handed.h"
 #include "frugal/base/log.h"
 #include "frugal/base/validate.h"
 #include "frugal/data/chat_records.h"
 #include "frugal/data/data_format.h"
 #include "frugal/formats/model_source.h"
-#include "frugal/plan/cuts.h"
 #include "frugal/verbs/chat/config.h"
 #include "frugal/verbs/common/compute.h"
 #include "frugal/verbs/common/plan_request.h"
@@ -51,6 +51,11 @@ std::uint64_t settle_adapters(const Settings& given, Json& settings, const std::
     Json one = settings;
     one["adapter"] = each.path;
     settle_adapter(given, one);
+    if (&each != &adapters.front() && settings["weights"] != one["weights"])
+      throw Error(Exit::usage,
+                  each.path + " trained over " + one["weights"].get<std::string>() + " weights, the others over " +
+                      settings["weights"].get<std::string>(),
+                  "say which to use: --weights " + settings["weights"].get<std::string>());
     settings["weights"] = one["weights"];
     bytes += adapter_bytes(one, request(one));
   }
@@ -68,7 +73,7 @@ std::int64_t context_of(const ChatConfig& c, PlanRequest request, std::int64_t m
   request.batch = 1;
   request.whole_head = true;
   const auto peak = [&](std::int64_t context) {
-    request.length = std::min(context, std::max(kPackedTokens, context));
+    request.length = context;
     request.cached_tokens = context;
     return peak_of(plan_forward(request));
   };
@@ -135,6 +140,8 @@ int run(const Settings& given) {
   PlanRequest request = request_of(settings);
   request.adapter_bytes = adapter_bytes;
   settings["context"] = context_of(config, request, config.context > 0 ? config.context : whole);
+  const bool is_there = !config.history.empty() && fs::exists(config.history);
+  handed().keep("text of history", is_there ? read_file(config.history) : std::string());  // before it is parsed
   handed().keep("history", read_history(config.history));
   return compute("chat", settings);
 }

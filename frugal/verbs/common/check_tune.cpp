@@ -143,6 +143,12 @@ void plan_teacher(const TuneConfig& c, Json& settings, PlanRequest& request,
     add_teacher(*teacher, c.distill, false, request);
 }
 
+// Preferences are learnt in smaller steps, where none are given.
+void settle_rate(const Settings& given, const MethodInfo& method, Json& settings) {
+  if (settings.value("objective", "") == "dpo" && !given.is_given("lr") && method.dpo_lr > 0)
+    settings["lr"] = method.dpo_lr;
+}
+
 // The method that `auto` takes, with its options at their defaults.
 void choose(const Settings& given, TuneConfig& c, PlanRequest& request, Json& settings) {
   const AutoMethod chosen = choose_method(request, given.is_given("weights"), settings.value("objective", "ce"));
@@ -156,6 +162,7 @@ void choose(const Settings& given, TuneConfig& c, PlanRequest& request, Json& se
     const std::string name(info.field.name);
     if (!settings.contains(name)) settings[name] = info.initial;
   }
+  settle_rate(given, methods().at(chosen.method), settings);
 }
 
 void validate(const TuneConfig& c) {
@@ -204,8 +211,7 @@ Checked check_tune(const Settings& given) {
   validate_data(given, c);
   if (c.method != kAuto) {
     const MethodInfo& method = methods().at(c.method);
-    if (settings.value("objective", "") == "dpo" && !given.is_given("lr") && method.dpo_lr > 0)
-      settings["lr"] = method.dpo_lr;
+    settle_rate(given, method, settings);
     validate_tune_settings(settings);
     require_changeable_weights(c.method, settings);
     method.refuse_unused(given);

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kMostLabels = 1000;
 
 std::string without_blanks(const std::string& text) {
-  const std::size_t first = text.find_first_not_of(" \t\r"), last = text.find_last_not_of(" \t\r");
+  const std::size_t first = text.find_first_not_of(" \t\r\n"), last = text.find_last_not_of(" \t\r\n");
   return first == std::string::npos ? "" : text.substr(first, last - first + 1);
 }
 
@@ -45,9 +45,19 @@ void settle_labels(Json& settings) {
                     "name another --label-column, or give the text to learn with --completion");
     });
     words.assign(found.begin(), found.end());
+    for (const std::string& word : words) {
+      if (word.find('=') != std::string::npos)
+        throw Error(Exit::usage, "--labels is auto, but the value '" + word + "' has a =, which parts value and word",
+                    "write them out: --labels value=word,...");
+    }
   } else {
     return;
   }
+  if (words.size() > kMostLabels)
+    throw Error(Exit::usage,
+                "--labels " + labels[0] + " has " + std::to_string(words.size()) + " labels, at most " +
+                    std::to_string(kMostLabels) + " are scored",
+                "give the text to learn with --completion");
   settings["labels"] = words;
 }
 

@@ -3,6 +3,8 @@
 #include <filesystem>
 
 #include "frugal/base/error.h"
+#include "frugal/base/sha256.h"
+#include "frugal/base/validate.h"
 #include "frugal/formats/adapter/lora_adapter.h"
 #include "frugal/formats/adapter/rows_adapter.h"
 #include "frugal/train/run/run_folder.h"
@@ -57,7 +59,7 @@ void settle_adapter(const Settings& given, Json& settings) {
     if (!adapter.empty())
       throw Error(Exit::usage, "MODEL is the run " + model + ", but --adapter is given, too", "give one of them");
     adapter = model;
-    model = record_of_tuning(adapter)["base"].value("path", "");
+    model = record_of_tuning(adapter).value("base", Json::object()).value("path", "");
     std::error_code failed;
     if (!fs::exists(model, failed))
       throw Error(Exit::input, "the model that " + adapter + " began with is not at " + model + " any more",
@@ -97,6 +99,12 @@ void take_data_of_run(const Settings& given, Json& settings) {
   const DataParts parts = data_parts(config, static_cast<std::uint64_t>(seed));
   const DataPart& part = config.test.empty() ? parts.dev : parts.test;
   if (part.path.empty()) return;
+  const Json known = RunFolder::read_record(adapter).value("files", Json::object());
+  const std::string began = known.value(config.test.empty() ? "dev" : "test", Json::object()).value("sha256", "");
+  require_file("the run's examples", part.path);
+  if (!began.empty() && sha256_file(part.path) != began)
+    throw Error(Exit::input, part.path + " is not as it was when " + adapter + " began",
+                "put it back, or name examples with --data");
   settings["data"] = part.path;
   if (!given.is_given("limit")) settings["limit"] = part.choice.limit;
   if (!given.is_given("seed")) settings["seed"] = seed;

@@ -8,6 +8,7 @@
 #include "frugal/train/run/run_folder.h"
 #include "frugal/verbs/common/compute.h"
 #include "frugal/verbs/common/inspect.h"
+#include "frugal/verbs/common/labels.h"
 #include "frugal/verbs/common/tuned_model.h"
 
 namespace frugal {
@@ -85,7 +86,8 @@ namespace {
 
 int run(const Settings& settings) {
   validate(from_json<MergeConfig>(settings.values()));
-  const Json values = with_run_task(settings);
+  Json values = with_run_task(settings);
+  if (!values["data"].get<std::string>().empty()) settle_labels(values);
   const auto config = from_json<MergeConfig>(values);
   ModelSource::open(config.model);
   check_data(settings, config);

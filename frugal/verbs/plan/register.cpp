@@ -9,6 +9,7 @@
 #include "frugal/verbs/common/compute.h"
 #include "frugal/verbs/common/inspect.h"
 #include "frugal/verbs/common/inspect_data.h"
+#include "frugal/verbs/common/labels.h"
 #include "frugal/verbs/common/plan_request.h"
 
 namespace frugal {
@@ -36,7 +37,9 @@ PlanRequest request_of(const Settings& settings, const PlanConfig& c, Json& desc
 }
 
 int plan(const Settings& settings) {
-  const auto c = from_json<PlanConfig>(settings.values());
+  Json values = settings.values();
+  settle_labels(values);
+  const auto c = from_json<PlanConfig>(values);
   validate(c);
   Json description;
   PlanRequest request = request_of(settings, c, description);

@@ -16,6 +16,7 @@
 #include "frugal/verbs/common/inspect.h"
 #include "frugal/verbs/common/inspect_data.h"
 #include "frugal/verbs/common/kept_vocabulary.h"
+#include "frugal/verbs/common/labels.h"
 #include "frugal/verbs/common/model_out.h"
 #include "frugal/verbs/common/plan_request.h"
 #include "frugal/verbs/prune/config.h"
@@ -116,6 +117,7 @@ void refuse_unread(const Settings& given, const PruneVerbConfig& c) {
 // What --budget leaves to be said, and where the model and its run go.
 Checked check(const Settings& given) {
   Json settings = given.values();
+  settle_labels(settings);
   auto c = from_json<PruneVerbConfig>(settings);
   require_model(c.model);
   require_given("--data", c.data, "--data text.txt");

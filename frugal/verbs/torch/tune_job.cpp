@@ -109,18 +109,19 @@ std::vector<bool> TuneJob::needed(const RunFolder& folder) const {
 // The step size: as given, or by a race whose outcome is recorded and taken again on resume.
 double TuneJob::choose_lr(RunFolder& folder) {
   const Json& record = folder.record();
+  if (!step_.lr.is_automatic) return step_.lr.value;  // of a leg, too, whatever a race said before
   if (const auto race = record.find("lr_race"); race != record.end()) return (*race)["lr"].get<double>();
-  if (!step_.lr.is_automatic) return step_.lr.value;
   constexpr std::size_t kJudges = 48;
+  constexpr std::int64_t kNoStep = 1'000'000'000;
   std::vector<std::uint32_t> judges;
   for (std::int64_t i = 0; judges.size() < kJudges; ++i) {
-    const auto part = batch(config_.steps + 1000 + i);  // batches that no step takes
+    const auto part = batch(kNoStep + i);  // batches that no step takes
     judges.insert(judges.end(), part.begin(), part.end());
   }
   const auto judge = [&] { return data_.train().loss_sums(tuner_->view(), judges)[0] / data_.train().terms(judges); };
   say("looking for a step size");
   const Json race = race_learning_rates(
-      {.rates = tuner_->likely_rates()}, *tuner_, [&](std::int64_t step) { return batch(config_.steps + 2000 + step); },
+      {.rates = tuner_->likely_rates()}, *tuner_, [&](std::int64_t step) { return batch(kNoStep + 1000 + step); },
       judge);
   folder.set("lr_race", race);
   note("--lr auto chose " + race["lr"].dump());
@@ -130,7 +131,8 @@ double TuneJob::choose_lr(RunFolder& folder) {
 void TuneJob::started(const RunFolder& folder) {
   data_.train().take_details();  // of what came before the steps
   for (const Json& leg : folder.record().value("legs", Json::array())) {
-    if (leg["settings"].contains("schedule")) schedule_from_ = leg["from"].get<std::int64_t>();
+    if (leg["settings"].contains("schedule") || leg["settings"].contains("warmup"))
+      schedule_from_ = leg["from"].get<std::int64_t>();
   }
 }
 

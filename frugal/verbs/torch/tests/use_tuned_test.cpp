@@ -2,49 +2,12 @@
 // writes of them.
 #include <gtest/gtest.h>
 
-#include "frugal/base/json_text.h"
-#include "frugal/verbs/torch/tests/on_model.h"
+#include "frugal/verbs/torch/tests/tuned_letters.h"
 
 namespace frugal {
 namespace {
 
-class UseTuned : public OnLetters {
- protected:
-  void SetUp() override {
-    OnLetters::SetUp();
-    write_file(
-        folder_ / "model/tokenizer_config.json",
-        Json{{"eos_token", "no60"}, {"chat_template", "{% for m in messages %}{{ m['content'] }} : {% endfor %}"}}
-            .dump());
-    for (const char* name : {"train", "dev"}) {
-      std::string lines;
-      for (int i = 0; i < 24; ++i) {
-        const bool is_yes = i % 3 == 0;
-        const std::string text = std::string(is_yes ? "ab" : "cd") + static_cast<char>('e' + i % 12);
-        lines += Json{{"text", text}, {"label", is_yes ? "Y" : "N"}}.dump() + "\n";
-      }
-      write_file(folder_ / (std::string(name) + ".jsonl"), lines);
-    }
-  }
-  void tune(const std::string& out, const std::string& how) const {
-    const Outcome done = run("tune " + at("model") + " --data " + at("train.jsonl") + " --dev " + at("dev.jsonl") +
-                             " --template '{text} :' --labels N,Y --max-length 16 --batch 4 --steps 8 --eval-every 4 "
-                             "--checkpoint-every 4 --threads 1 --quiet --json --out " +
-                             at(out) + " " + how);
-    ASSERT_EQ(done.code, 0) << done.out << done.err;
-  }
-  Json line(const std::string& arguments) const {
-    const Outcome done = run(arguments + (arguments.starts_with("convert") ? "" : " --threads 1") + " --quiet --json");
-    EXPECT_EQ(done.code, 0) << arguments << "\n" << done.out << done.err;
-    return done.line();
-  }
-  void expect_refused(const std::string& arguments, int code, const std::string& said) const {
-    const Outcome done = run(arguments);
-    EXPECT_EQ(done.code, code) << arguments << "\n" << done.err;
-    EXPECT_NE(done.err.find(said), std::string::npos) << done.err;
-    EXPECT_NE(done.err.find("fix: "), std::string::npos);
-  }
-};
+using UseTuned = TunedLetters;
 
 TEST_F(UseTuned, ARunIsTheModelThatMergeWritesOfIt) {
   struct Method {
@@ -89,38 +52,6 @@ TEST_F(UseTuned, PairsLieOverWeightsAsStoredToo) {
              pairs = line("eval " + at("model") + " --adapter " + at("pairs") + task);
   EXPECT_EQ(run["loss"], pairs["loss"]);
   EXPECT_NE(run["loss"], line("eval " + at("model") + task)["loss"]);
-}
-
-// More steps at a constant rate are the bits of a run that had them from the beginning; other settings are another leg.
-TEST_F(UseTuned, ARunGoesOnWithMoreSteps) {
-  const auto record = [&](const std::string& name) { return json_of(read_file(folder_ / name / "run.json")); };
-  for (const std::string how : {"--method lora --rank 4", "--method mezo --lr 1e-3", "--method full --lr 1e-4"}) {
-    const std::string name = how.substr(9, 4), all = name + "-all";
-    ASSERT_NO_FATAL_FAILURE(tune(name, how + " --warmup 2"));
-    const std::string resume = "tune --resume " + at(name) + " --quiet --json";
-    ASSERT_EQ(run(resume + " --steps 12").code, 0);
-    EXPECT_EQ(run(resume).code, 0) << "it is done again";
-    const Outcome whole = run("tune " + at("model") + " --data " + at("train.jsonl") + " --dev " + at("dev.jsonl") +
-                              " --template '{text} :' --labels N,Y --max-length 16 --batch 4 --steps 12 --eval-every 4 "
-                              "--checkpoint-every 4 --threads 1 --quiet --json --warmup 2 --out " +
-                              at(all) + " " + how);
-    ASSERT_EQ(whole.code, 0) << whole.out;
-    EXPECT_EQ(record(name)["weights_sha256"], record(all)["weights_sha256"]) << how;
-    EXPECT_EQ(record(name)["results"]["best"], record(all)["results"]["best"]);
-    EXPECT_EQ(record(name)["legs"].size(), 1u);
-    EXPECT_EQ(run("rerun " + at(name) + " --out " + at(name + "-again") + " --quiet").code, 0);
-    const Outcome other = run(resume + " --steps 16 --lr 2e-3 --schedule linear --eval-every 2");
-    ASSERT_EQ(other.code, 0) << other.out << other.err;
-    EXPECT_NE(record(name)["weights_sha256"], record(all)["weights_sha256"]);
-    EXPECT_EQ(run("rerun " + at(name) + " --out " + at(name + "-no") + " --quiet").code, 2) << "legs with other rates";
-    const std::string events = read_file(folder_ / name / "events.jsonl");
-    EXPECT_NE(events.find(R"("step":13,"loss")"), std::string::npos);
-    EXPECT_NE(events.find(R"("lr":0.0020000000949949026)"), std::string::npos) << "the schedule begins with its leg";
-    expect_refused("tune --resume " + at(name) + " --steps 20", 2, "--schedule is linear");
-    expect_refused("tune --resume " + at(name) + " --steps 5 --schedule constant", 2, "has taken 16 steps");
-    expect_refused("tune --resume " + at(name) + " --batch 8", 2, "takes --batch from the run");
-    line("eval " + at(name));
-  }
 }
 
 // What is held out can be split off the data, labels and steps be found in it; the run's own examples are found again.
@@ -182,6 +113,24 @@ TEST_F(UseTuned, PreferencesAreEvaluated) {
     EXPECT_GT(found["rewards/margins"].get<double>(), 0);
     EXPECT_NEAR(line("eval " + at(out) + " --step 0")["rewards/margins"].get<double>(), 0, 1e-6);
   }
+  // The rate is one for preferences, of the method that is chosen, too; what a run went on from is its reference.
+  ASSERT_EQ(
+      run("tune " + at("model") + " --data " + at("pairs.jsonl") + " --dev " + at("pairs.jsonl") +
+          " --objective dpo --steps 2 --batch 4 --max-length 32 --weights f32 --threads 1 --quiet --out " + at("auto"))
+          .code,
+      0);
+  EXPECT_LT(json_of(read_file(folder_ / "auto/run.json"))["results"]["lr"].get<double>(), 1e-4);
+  ASSERT_NO_FATAL_FAILURE(tune("first", "--method lora --lr 5e-2 --weights f32"));
+  line("merge " + at("model") + " " + at("first") + " --adapter --dtype f32 --out " + at("start"));
+  ASSERT_EQ(
+      run("tune " + at("model") + " --data " + at("pairs.jsonl") + " --dev " + at("pairs.jsonl") +
+          " --objective dpo --method lora --lr 1e-2 --steps 4 --batch 4 --max-length 32 --weights f32 --threads 1 "
+          "--quiet --adapter " +
+          at("start") + " --out " + at("second"))
+          .code,
+      0);
+  const Json second = json_of(read_file(folder_ / "second/run.json"))["results"]["best"];
+  EXPECT_NEAR(line("eval " + at("second"))["loss"].get<double>(), second["loss"].get<double>(), 1e-5);
   const Json alone = line("eval " + at("model") + " --objective dpo --max-length 32 --data " + at("pairs.jsonl"));
   EXPECT_TRUE(alone["reference"].is_null());
   EXPECT_LT(alone["rewards/chosen"].get<double>(), 0);
