@@ -2,6 +2,7 @@
 #include "frugal/data/row_choice.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <algorithm>
 #include <map>
@@ -16,8 +17,9 @@ namespace {
 class Chosen : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = testing::TempDir() + "row-choice";
-    std::filesystem::create_directories(folder_);
+    std::string name = testing::TempDir() + "frugal-rows-XXXXXX";  // tests run side by side
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
     std::string lines;
     for (int i = 0; i < 400; ++i) lines += line(i);
     write_file(folder_ / "all.jsonl", lines);
