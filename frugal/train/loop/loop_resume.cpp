@@ -76,19 +76,20 @@ int Loop::resume(RunFolder folder) {
   ReadEvents read = read_events(folder.events(), folder.has_checksums(), RunFolder::chain_start(folder.record()));
   std::int64_t taken = 0, restored = 0;
   Replay* const replay = job_.replay();
+  const bool has_legs = !leg_.empty() || leg_from(folder.record()) > 0;  // there is something to lose
   // A leg may have fewer steps than there are, which is refused before anything is left out.
   const auto most = leg_.empty() ? static_cast<std::uint64_t>(job_.steps()) : std::numeric_limits<std::uint64_t>::max();
   if (replay == nullptr) {
     const FoundSnapshot found = find_snapshot(snapshots, {identity_, expected_settings}, most);
     for (const std::string& text : found.notes) warn(text);
     taken = static_cast<std::int64_t>(found.step);
-    if (found.path.empty() && !leg_.empty()) refuse_leg(folder.path());
+    if (found.path.empty() && has_legs) refuse_leg(folder.path());
     if (found.path.empty())  // all is done again, what was evaluated before the first step, too
       fs::remove(folder.events()), read = {};
     else
       restore(found.path, restored = taken);
   } else if (!fs::exists(folder.trajectory())) {  // killed before the first step
-    if (!leg_.empty()) refuse_leg(folder.path());
+    if (has_legs) refuse_leg(folder.path());
     log.emplace(new_log(folder));
   } else {
     const ResumePoint point = find_resume_point(folder.trajectory(), snapshots, expected_settings, &read);
@@ -106,13 +107,11 @@ int Loop::resume(RunFolder folder) {
   if (const std::int64_t from = leg_from(folder.record()); taken < from)
     throw Error(Exit::input,
                 "the newest whole snapshot is of step " + std::to_string(taken) +
-                    ", but the run's settings changed after "
-                    "step " +
-                    std::to_string(from) + ", from which it can go on no more",
+                    ", but the run's settings changed after step " + std::to_string(from),
                 "copy the run again, or start a new run");
-  if (!leg_.empty()) begin_leg(folder, taken);
-  snapshots.forget_after(static_cast<std::uint64_t>(taken));
   require_events(read, folder, taken, restored, run_.trust_damaged ? Damage::trusted : Damage::refused);
+  if (!leg_.empty()) begin_leg(folder, taken);  // what refuses it comes before
+  snapshots.forget_after(static_cast<std::uint64_t>(taken));
   take(read.events, taken, leg_from(folder.record()));
   if (run_.trust_damaged) folder.set("trusted", true);
   if (run_.trust_damaged && taken > 0) {  // what is believed from now on is in a snapshot, too

@@ -43,9 +43,13 @@ void validate(const ChatConfig& c) {
 
 namespace {
 
+PlanRequest request_of(const Json& settings) {
+  return plan_request(*ModelSource::open(settings["model"].get<std::string>()), from_json<ComputeConfig>(settings),
+                      Bytes{settings["memory"].get<std::uint64_t>()});
+}
+
 // MODEL and every adapter settled; the adapters' bytes in memory.
-std::uint64_t settle_adapters(const Settings& given, Json& settings, const std::vector<NamedAdapter>& adapters,
-                              PlanRequest (*request)(const Json&)) {
+std::uint64_t settle_adapters(const Settings& given, Json& settings, const std::vector<NamedAdapter>& adapters) {
   std::uint64_t bytes = 0;
   for (const NamedAdapter& each : adapters) {
     Json one = settings;
@@ -57,25 +61,23 @@ std::uint64_t settle_adapters(const Settings& given, Json& settings, const std::
                       settings["weights"].get<std::string>(),
                   "say which to use: --weights " + settings["weights"].get<std::string>());
     settings["weights"] = one["weights"];
-    bytes += adapter_bytes(one, request(one));
+    bytes += adapter_bytes(one, request_of(one));
   }
   return bytes;
 }
 
-PlanRequest request_of(const Json& settings) {
-  return plan_request(*ModelSource::open(settings["model"].get<std::string>()), from_json<ComputeConfig>(settings),
-                      Bytes{settings["memory"].get<std::uint64_t>()});
-}
-
-// The longest conversation that fits --memory; of a question and an answer at least.
-std::int64_t context_of(const ChatConfig& c, PlanRequest request, std::int64_t most) {
+// The longest conversation that fits --memory; of a question and an answer at least. choices: what the plan of it
+// decides.
+std::int64_t context_of(const ChatConfig& c, PlanRequest request, std::int64_t most, PlanChoices& choices) {
   constexpr std::int64_t kLeast = 256;
   request.batch = 1;
   request.whole_head = true;
   const auto peak = [&](std::int64_t context) {
     request.length = context;
     request.cached_tokens = context;
-    return peak_of(plan_forward(request));
+    const MethodPlan plan = plan_forward(request);
+    choices = plan.choices;
+    return peak_of(plan);
   };
   if (c.memory.count == 0 || peak(most) <= c.memory.count) return most;
   const std::int64_t least = std::min(most, kLeast);
@@ -85,12 +87,14 @@ std::int64_t context_of(const ChatConfig& c, PlanRequest request, std::int64_t m
                 "chat needs " + format_bytes(peak(asked)) + " for a conversation of " + std::to_string(asked) +
                     " tokens, but --memory is " + format_bytes(c.memory.count),
                 "--memory " + format_budget(smallest_budget(peak(asked))) +
-                    (c.context > 0 ? ", or a smaller --context" : "") + ", or --weights stored");
+                    (c.context > 0 ? ", or a smaller --context" : "") +
+                    (request.weights == WeightType::stored ? "" : ", or --weights stored"));
   }
   std::int64_t fits = least;
   for (std::int64_t context = least; context <= most; context += 64) {
     if (peak(context) <= c.memory.count) fits = context;
   }
+  peak(fits);
   note("--memory holds a conversation of " + std::to_string(fits) + " of the model's " + std::to_string(most) +
        " tokens");
   return fits;
@@ -124,7 +128,7 @@ int run(const Settings& given) {
     settings["model"] = one["model"];
     settings["adapter"] = {model};
   }
-  const std::uint64_t adapter_bytes = settle_adapters(given, settings, adapters, request_of);
+  const std::uint64_t adapter_bytes = settle_adapters(given, settings, adapters);
   const auto config = from_json<ChatConfig>(settings);
   validate(config);
   refuse_unused_sampling(given, config.sampling);
@@ -139,7 +143,9 @@ int run(const Settings& given) {
                 "--context " + std::to_string(whole));
   PlanRequest request = request_of(settings);
   request.adapter_bytes = adapter_bytes;
-  settings["context"] = context_of(config, request, config.context > 0 ? config.context : whole);
+  PlanChoices choices;
+  settings["context"] = context_of(config, request, config.context > 0 ? config.context : whole, choices);
+  settings["choices"] = choices;
   const bool is_there = !config.history.empty() && fs::exists(config.history);
   handed().keep("text of history", is_there ? read_file(config.history) : std::string());  // before it is parsed
   handed().keep("history", read_history(config.history));

@@ -45,6 +45,8 @@ Session::Session(const SessionConfig& config, bool has_tokenizer)
 
 void Session::lay(const AdapterConfig& adapter) {
   if (adapter.adapter.empty()) return;
+  use(nullptr);
+  tuned_.reset();  // one at a time is in memory
   tuned_ = std::make_unique<TunedWeights>(*this, adapter.adapter, adapter.step);
   if (tuned_->is_run())
     note("using " + adapter.adapter + " after step " + std::to_string(tuned_->step()) + " of " +

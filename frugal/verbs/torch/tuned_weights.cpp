@@ -119,7 +119,10 @@ TunedWeights::TunedWeights(Session& session, const fs::path& from, std::int64_t 
 
 TunedWeights::~TunedWeights() = default;
 
-std::string TunedWeights::sha256() const { return weights_sha256(tuner_ ? tuner_->result() : parts_->state()); }
+const std::string& TunedWeights::sha256() const {
+  if (sha256_.empty()) sha256_ = weights_sha256(tuner_ ? tuner_->result() : parts_->state());
+  return sha256_;
+}
 
 // The run's weights after step_ steps: replayed from its log, or read from the snapshot of that step.
 void TunedWeights::reach(const fs::path& run) {

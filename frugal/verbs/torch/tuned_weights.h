@@ -33,7 +33,7 @@ class TunedWeights {
   bool is_run() const { return tuner_ != nullptr; }
   std::int64_t step() const { return step_; }    // of a run
   std::int64_t steps() const { return steps_; }  // that it took
-  std::string sha256() const;                    // of what the run trained
+  const std::string& sha256() const;             // of what the run trained
 
  private:
   void reach(const std::filesystem::path& run);
@@ -43,6 +43,7 @@ class TunedWeights {
   std::unique_ptr<Trajectory> trajectory_;  // of a run whose steps repeat
   std::unique_ptr<Tuner> tuner_;
   std::int64_t step_ = 0, steps_ = 0;
+  mutable std::string sha256_;  // once it was asked for: all weights may go through it
 };
 
 // The type of weights that a run trained with; of an adapter alone "stored": any.

@@ -10,6 +10,7 @@
 #include "frugal/base/interrupt.h"
 #include "frugal/base/log.h"
 #include "frugal/data/chat_renderer.h"
+#include "frugal/plan/choices.h"
 #include "frugal/train/loop/job_table.h"
 #include "frugal/verbs/chat/config.h"
 #include "frugal/verbs/torch/generation.h"
@@ -76,8 +77,8 @@ class History {
   std::string known_;
 };
 
-int run_chat(const ChatConfig& config) {
-  Session session({config.model, config.compute, config.memory, 0});
+int run_chat(const ChatConfig& config, const PlanChoices& choices) {
+  Session session({config.model, config.compute, config.memory, choices.file_window});
   throw_if_interrupted();
   Adapters adapters(session, named_adapters(config.adapters));
   const ChatRenderer renderer(session.source->chat_template(), *session.tokenizer);
@@ -146,6 +147,9 @@ int run_chat(const ChatConfig& config) {
 
 }  // namespace
 
-void register_torch_job_verbs_chat(JobTable& table) { table.action<ChatConfig>("chat", run_chat); }
+void register_torch_job_verbs_chat(JobTable& table) {
+  table.raw_action(
+      "chat", [](const Json& settings) { return run_chat(from_json<ChatConfig>(settings), choices_of(settings)); });
+}
 
 }  // namespace frugal
