@@ -30,7 +30,8 @@ struct Choice {
   std::function<std::vector<Plugin>()> all;  // in the order of the help
 };
 
-// What one does with a run of an action that is done; RUN in the command stands for its folder.
+// What one does with a run of an action that is done; RUN in the command stands for its folder, {out} for its setting
+// of that name.
 struct NextCommand {
   std::string_view command, why;
 };
@@ -61,6 +62,7 @@ struct Action {
   std::string_view trial = {};    // options of a run of a second or two, which the suite over all jobs runs
   std::string_view run_end = {};  // --out is the result, and with this behind it the run's folder; empty: --out is that
   std::string_view sweeps = {};   // the action whose run is repeated over the values of the field "over"
+  bool is_last_best = false;      // of a run: what its last step leaves is the result, whatever was measured before
   std::vector<NextCommand> next = {};
   std::vector<Listed> listed = {};
   // Of any other action: what it does; returns the exit code.

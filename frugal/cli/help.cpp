@@ -62,7 +62,7 @@ std::string option_line(const FieldInfo& info) {
   return wrapped(head, std::string(info.field.help) + default_text(info));
 }
 
-std::string groups(const std::vector<FieldInfo>& fields, const std::string& title) {
+std::string groups(const std::vector<FieldInfo>& fields) {
   std::vector<std::string_view> order;
   for (const auto& info : fields) {
     if (info.field.group != "arguments" && std::find(order.begin(), order.end(), info.field.group) == order.end())
@@ -70,7 +70,7 @@ std::string groups(const std::vector<FieldInfo>& fields, const std::string& titl
   }
   std::string text;
   for (const auto group : order) {
-    text.append("\n").append(title.empty() ? std::string(group) : title).append(":\n");
+    text.append("\n").append(group).append(":\n");
     for (const auto& info : fields) {
       if (info.field.group == group) text += option_line(info);
     }
@@ -78,13 +78,14 @@ std::string groups(const std::vector<FieldInfo>& fields, const std::string& titl
   return text;
 }
 
-// The options of an action's choices: one that several plug-ins have is shown once for each default.
+// The options of an action's choices: one that several plug-ins have with the same default is described once, and named
+// with the others.
 std::string choice_groups(const Action& action, const std::map<std::string, std::string>& chosen) {
   std::string text;
   std::vector<std::pair<std::string_view, Json>> shown;
   for (const FieldInfo& info : own_fields(action)) shown.emplace_back(info.field.name, info.initial);
+  const std::size_t of_all = shown.size();
   for (const Choice& choice : action.choices) {
-    bool is_first = true;
     const auto wanted = chosen.find(std::string(choice.field));
     std::string others;
     for (const Plugin& plugin : choice.all()) {
@@ -92,21 +93,21 @@ std::string choice_groups(const Action& action, const std::map<std::string, std:
         others += (others.empty() ? "" : ", ") + std::string(plugin.name);
         continue;
       }
-      std::vector<FieldInfo> fresh;
+      std::string own, shared;
       for (const auto& info : plugin.fields) {
         const std::pair key(info.field.name, info.initial);
-        if (std::find(shown.begin(), shown.end(), key) != shown.end()) continue;
-        shown.push_back(key);
-        fresh.push_back(info);
+        const auto before = std::find(shown.begin(), shown.end(), key);
+        if (before == shown.end()) {
+          shown.push_back(key);
+          own += option_line(info);
+        } else if (before >= shown.begin() + static_cast<std::ptrdiff_t>(of_all)) {
+          shared += (shared.empty() ? "" : ", ") + flag_name(info.field.name);
+        }
       }
-      const std::string title = flag_name(choice.field) + " " + std::string(plugin.name);
-      if (fresh.empty() && !plugin.fields.empty() && !is_first)
-        text += "\n" + title + ": options that it shares with those above\n";
-      text += groups(
-          fresh, title + (is_first || fresh.empty()
-                              ? ""
-                              : " (an option that it shares with one above, at the same default, is listed there)"));
-      is_first = is_first && fresh.empty();
+      text += "\n" +
+              wrapped(flag_name(choice.field) + " " + std::string(plugin.name) + ":", std::string(plugin.summary), 2);
+      text += own;
+      if (!shared.empty()) text += wrapped(own.empty() ? "  as above" : "  and, as above", shared);
     }
     if (!others.empty()) text += "\n" + flag_name(choice.field) + " may also be " + others + "\n";
   }
@@ -185,7 +186,7 @@ std::string help_of(const SystemInfo& system, const Action* action, const std::m
       arguments += wrapped("  " + upper(info.field.name), std::string(info.field.help) + default_text(info));
   }
   if (!arguments.empty()) text += "\narguments:\n" + arguments;
-  text += groups(fields, "") + choice_groups(*action, chosen) + listings(*action);
+  text += groups(fields) + choice_groups(*action, chosen) + listings(*action);
   return text + "\n" + wrapped("  --config FILE.toml", "settings from a file") + wrapped("  --help", "this text");
 }
 

@@ -16,6 +16,7 @@ struct PruneNeeds {
 
 struct PruneMethodInfo : Plugin {
   bool takes_layers = false;  // whole ones; minima of heads and neurons do not matter
+  bool compensates = false;   // its scores leave out what a unit gives on average, which a bias then gives
   bool has_masks = false;     // evaluates masked models, several at a time where the budget has room
   // settings: with what --budget says filled in. Null: nothing of note.
   std::function<PruneNeeds(const Json& settings, const ModelShape& shape)> needs;

@@ -89,6 +89,10 @@ Plot loss_plot(const Runs& runs) {
   return plot;
 }
 
+std::string mark_text(const RunRecord& run, const Best& best, double value) {
+  return (run.kind.is_last_best ? "at the end: " : "best: ") + place(run, best.step) + ", " + metric(value);
+}
+
 void mark_best(Plot& plot, const RunRecord& run, std::size_t color, std::string_view data, std::string_view key) {
   if (data != judged_data(run)) return;
   const auto best = best_of(run, judge_of(run));
@@ -97,8 +101,7 @@ void mark_best(Plot& plot, const RunRecord& run, std::size_t color, std::string_
   if (curve.empty()) return;
   const std::size_t i = nearest(curve, best->step);
   if (curve.x[i] == best->step)
-    plot.marks.push_back(
-        {best->step, curve.y[i], "best: " + place(run, best->step) + ", " + metric(curve.y[i]), color});
+    plot.marks.push_back({best->step, curve.y[i], mark_text(run, *best, curve.y[i]), color});
 }
 
 // A number that each step has, too, is drawn once: "validation_loss" of steps is "loss" on validation.
@@ -114,8 +117,7 @@ void mark_best_step(Plot& plot, const RunRecord& run, const std::string& key) {
   const Curve& curve = run.curve(key);
   if (!best || curve.empty() || !key.starts_with(judged_data(run) + "_")) return;
   const std::size_t i = nearest(curve, best->step);
-  if (curve.x[i] == best->step)
-    plot.marks.push_back({best->step, curve.y[i], "best: " + place(run, best->step) + ", " + metric(curve.y[i]), 0});
+  if (curve.x[i] == best->step) plot.marks.push_back({best->step, curve.y[i], mark_text(run, *best, curve.y[i]), 0});
 }
 
 std::vector<std::string> data_names(const Runs& runs) {
@@ -299,7 +301,8 @@ Plot race_plot(const Runs& runs) {
 void add_others(std::vector<Plot>& plots, const Runs& runs) {
   std::vector<std::string> keys;
   for (const RunRecord& run : runs) {
-    for (const auto& [key, curve] : run.steps) {
+    for (const auto& step : run.steps) {
+      const std::string& key = step.first;
       const bool is_drawn = contains(kKnownSteps, key) || contains(kPlaces, key) || contains(keys, key) ||
                             std::any_of(run.figures.begin(), run.figures.end(),  // by a figure of the run's own
                                         [&](const FigureRecord& figure) {

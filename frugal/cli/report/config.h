@@ -12,7 +12,11 @@ struct ReportConfig {
 
   template <class Self, class Visitor>
   static void fields(Self& c, Visitor&& v) {
-    v({.name = "run", .help = "the folder that --out of a run made", .group = "arguments", .is_path = true}, c.run);
+    v({.name = "run",
+       .help = "the folder that --out of a run made; or a folder of such, which are listed",
+       .group = "arguments",
+       .is_path = true},
+      c.run);
     v({.name = "compare",
        .help = "other runs, set beside RUN in the same plots and one table",
        .group = "runs",

@@ -67,6 +67,13 @@ std::optional<Best> best_of(const RunRecord& run, const Judge& judge) {
     }
     if (best.metric) return best;
   }
+  if (run.kind.is_last_best) {
+    for (auto each = run.evaluations.rbegin(); each != run.evaluations.rend(); ++each) {
+      if (each->data == data && each->value(judge.key))
+        return Best{each->step, each->value(judge.key), each->value("loss")};
+    }
+    return {};
+  }
   BestEvaluation best;
   for (const Evaluation& each : run.evaluations) {
     const auto value = each.data == data ? each.value(judge.key) : std::nullopt;

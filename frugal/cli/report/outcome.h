@@ -19,7 +19,8 @@ struct Judge {
 };
 Judge judge_of(const RunRecord& run);
 
-// The best evaluation: what the record's results name, or else the best recorded so far.
+// The best evaluation: what the record's results name, or else the best recorded so far; the last one of an action
+// whose last step leaves the result.
 struct Best {
   double step = 0;
   std::optional<double> metric, loss;

@@ -146,6 +146,26 @@ std::string unplaced_facts(const Json& record) {
   return out;
 }
 
+// A command of an action with the run's folder for RUN, and for {out} what that setting was. What was filled in is not
+// looked at again.
+std::string filled_in(std::string_view command, const RunRecord& run, const std::string& path) {
+  std::string text;
+  while (!command.empty()) {
+    const std::size_t end = command.front() == '{' ? command.find('}') : command.npos;
+    if (command.starts_with("RUN")) {
+      text += path;
+      command.remove_prefix(3);
+    } else if (end != command.npos) {
+      text += shell_word(setting_text(run, command.substr(1, end - 1)));
+      command.remove_prefix(end + 1);
+    } else {
+      text += command.front();
+      command.remove_prefix(1);
+    }
+  }
+  return text;
+}
+
 // What a run of tune ends in: a model.
 template <class Add>
 void tune_commands(const RunRecord& run, const std::string& path, const std::string& of, bool is_alone,
@@ -258,9 +278,7 @@ std::string next_commands(const std::vector<RunRecord>& runs) {
     if (run.kind.is_tune()) tune_commands(run, path, of, runs.size() == 1, add);
     if (status == "done") {
       for (const NextCommand& next : run.kind.next) {
-        std::string command(next.command);
-        if (const std::size_t at = command.find("RUN"); at != command.npos) command.replace(at, 3, path);
-        add(command, std::string(next.why) + of);
+        add(filled_in(next.command, run, path), std::string(next.why) + of);
       }
     }
     if (runs.size() == 1) add("frugal report " + path + " --compare OTHER_RUN", "set it beside another run");

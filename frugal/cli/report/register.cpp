@@ -10,6 +10,7 @@
 #include "frugal/base/validate.h"
 #include "frugal/cli/report/numbers.h"
 #include "frugal/cli/report/report.h"
+#include "frugal/cli/run_rows.h"
 #include "frugal/cli/sweep_rows.h"
 #include "frugal/train/run/run_folder.h"
 
@@ -49,7 +50,26 @@ int write_numbers(const ReportConfig& config, const std::vector<fs::path>& runs)
   return 0;
 }
 
+// A folder that is no run itself: those below it, a line each.
+int list_runs(const ReportConfig& config, const std::vector<RunRow>& rows) {
+  if (!config.output.json) {
+    std::cout << table_of_runs(rows) << "\nnext        frugal report RUN, or frugal report RUN --compare OTHER\n";
+    return 0;
+  }
+  Json runs = Json::array();
+  for (const RunRow& row : rows) runs.push_back(to_json(row));
+  print_json({{"runs", runs}});
+  return 0;
+}
+
 int run_report(const ReportConfig& config) {
+  std::error_code failed;
+  if (config.compare.empty() && config.out.empty() && config.csv.empty() && config.tensorboard.empty() &&
+      fs::is_directory(config.run, failed) &&
+      !fs::exists(fs::symlink_status(fs::path(config.run) / "run.json", failed))) {
+    constexpr int kDepth = 3;
+    if (const std::vector<RunRow> rows = find_runs(config.run, kDepth); !rows.empty()) return list_runs(config, rows);
+  }
   std::vector<fs::path> runs = {config.run};
   runs.insert(runs.end(), config.compare.begin(), config.compare.end());
   if (!config.csv.empty() || !config.tensorboard.empty()) return write_numbers(config, runs);
@@ -92,6 +112,7 @@ void register_cli_report(SystemTable& table) {
              .summary = "a run as one page: curves, results, settings; or several runs compared",
              .group = "frugal",
              .examples = {"frugal report run", "frugal report run --compare other,third --out compared.html",
+                          "frugal report runs    (a folder of runs: a line each)",
                           "frugal report run --csv run.csv    (or --tensorboard logs)", "frugal report run --json"},
              .actions = {describe_action<ReportConfig>("", "the page", run_report)}});
 }

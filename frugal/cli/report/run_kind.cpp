@@ -64,6 +64,7 @@ RunKind kind_of(const Json& record, const SystemTable& table) {
   kind.fields = own_fields(action == nullptr ? Action{.is_run = true} : *action);
   if (action == nullptr) return kind;
   kind.next = action->next;
+  kind.is_last_best = action->is_last_best;
   for (const Choice& choice : action->choices) take_plugin(kind, choice, text_at(record, {"settings", choice.field}));
   return kind;
 }

@@ -15,6 +15,7 @@ struct RunKind {
   std::vector<FieldInfo> fields = {};     // the action's, those every run has, those of the plug-ins it chose
   std::vector<std::string> choices = {};  // the plug-ins' names: {"cnn"}
   std::vector<NextCommand> next = {};     // what one does with a run that is done
+  bool is_last_best = false;              // what its last step leaves is the result
 
   bool is_tune() const { return action == "tune"; }
   const FieldInfo* field(std::string_view name) const;  // null: unknown

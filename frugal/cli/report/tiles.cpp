@@ -31,7 +31,7 @@ std::string best_tile(const RunRecord& run) {
   const Curve curve = run.evaluation_curve(data, judge.key);
   if (!curve.empty() && curve.x.front() == 0)
     more.push_back((run.kind.is_tune() ? "base " : "at the start ") + metric(curve.y.front()));
-  return tile("Best on " + data, metric(*best->metric), joined(more));
+  return tile((run.kind.is_last_best ? "At the end on " : "Best on ") + data, metric(*best->metric), joined(more));
 }
 
 std::string test_tile(const RunRecord& run) {

@@ -287,7 +287,8 @@ class Interpreter {
     for (const auto& [name, otherwise] : definition.parameters) names.push_back(name);
     given.check(definition.names[0], names.size(), names, context_);
     for (std::size_t i = 0; i < names.size(); ++i) {
-      const auto& [name, otherwise] = definition.parameters[i];
+      const std::string& name = definition.parameters[i].first;
+      const auto& otherwise = definition.parameters[i].second;
       const bool is_given = i < given.values.size() || std::any_of(given.named.begin(), given.named.end(),
                                                                    [&](const auto& n) { return n.first == name; });
       inner.set(name, is_given || !otherwise ? given.get(i, name) : evaluate(*otherwise, inner));

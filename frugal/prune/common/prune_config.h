@@ -95,7 +95,7 @@ inline std::vector<std::string> PruneConfig::marks() const {
 inline void validate(const PruneConfig& c) {
   const bool is_of_words = c.sparsity == 0 && !c.vocabulary_from.empty();
   require_setting(is_of_words || (c.sparsity > 0 && c.sparsity < 1), "--sparsity", c.sparsity, "a number in (0, 1)",
-                  "--sparsity 0.5 removes half");
+                  "--sparsity 0.5 removes half; 0 goes with --vocabulary-from");
   c.goals();
   require_setting(c.windows >= 0, "--windows", c.windows, "at least 0", "--windows 32 is usual");
   require_setting(c.window_length == 0 || c.window_length >= 8, "--window-length", c.window_length, "0 or at least 8",

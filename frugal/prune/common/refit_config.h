@@ -18,7 +18,8 @@ struct RefitConfig {
        .group = "pruning"},
       c.reconstruct);
     v({.name = "compensate",
-       .help = "at the end give it biases: what has gone with the units on average (FLAP)",
+       .help = "at the end give it biases: what has gone with the units on average; flap does unless --reconstruct or "
+               "--no-compensate is given",
        .group = "pruning"},
       c.compensate);
     v({.name = "reconstruct_windows",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <tuple>
 #include <utility>
@@ -77,7 +78,9 @@ void take(std::vector<Group>& groups, std::int64_t budget, const std::vector<Uni
 }
 
 // What goes in every layer or in none: the k-th group of a kind of each. transformers asks that heads divide the hidden
-// size, even where their width is given: those that only together leave such a number go together.
+// size, even where their width is given: those that only together leave such a number go together. Heads go when there
+// are no more neurons: among as many heads as there are layers is always one that a model cannot spare (SmolLM2 without
+// 30 %: perplexity 18,700 where a head of each layer goes, 77 with neurons alone).
 std::vector<Group> ranks_of(const ModelShape& shape, const std::vector<Unit>& units,
                             const std::vector<std::vector<Group>>& layers) {
   std::vector<Group> ranks;
@@ -107,6 +110,7 @@ std::vector<Group> ranks_of(const ModelShape& shape, const std::vector<Unit>& un
       together.score.tie += (score.tie - together.score.tie) / static_cast<double>(merged);
       if (kind == UnitKind::head && shape.hidden % (left * (layer.heads / layer.kv_heads)) != 0) continue;
       together.order = ranks.size();
+      if (kind == UnitKind::head) together.score.of = std::numeric_limits<double>::infinity();
       ranks.push_back(std::exchange(together, {}));
       merged = 0;
     }

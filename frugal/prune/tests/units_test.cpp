@@ -114,6 +114,26 @@ TEST(Select, UniformTakesTheSameNumberOfEveryLayer) {
   EXPECT_GT(left.sparsity(), 0.2);
 }
 
+// A head of every layer takes one along that the model cannot spare: they go when the neurons are gone.
+TEST(Select, UniformTakesNeuronsBeforeHeads) {
+  const ModelShape shape = shape_of({{8, 4, 96}, {8, 4, 96}, {8, 4, 96}});
+  const std::vector<Unit> units = units_of(shape);
+  std::vector<double> scores = random_scores(units.size(), 3);
+  std::int64_t neurons = 0, head = 0;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (units[i].kind == UnitKind::head) scores[i] = -1, head = units[i].cost;
+    if (units[i].kind == UnitKind::neuron) neurons += units[i].cost * 64 / 96;  // 32 of 96 stay
+  }
+  for (const auto& [budget, heads] : {std::pair(neurons, 8), {neurons + 3 * 2 * head, 4}}) {
+    SelectOptions options{.budget = budget, .neuron_multiple = 32};
+    options.is_uniform = true;
+    Survivors left(shape);
+    left.remove(select(shape, units, scores, options));
+    EXPECT_EQ(left.shape().layers.front().ffn, 32);
+    EXPECT_EQ(left.shape().layers.front().heads, heads);
+  }
+}
+
 // transformers asks that heads divide the hidden size: of 8 in pairs, 64 leaves 8, 4 or 2; never a layer of nothing.
 TEST(Select, UniformLeavesWhatLoads) {
   const ModelShape shape = shape_of({{8, 4, 96}, {8, 4, 96}, {8, 4, 96}});

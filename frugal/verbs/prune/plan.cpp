@@ -89,10 +89,19 @@ std::uint64_t peak_of_refit(const PlanRequest& request, const MethodPlan& forwar
   return (peak + std::max(request.largest_tensor, request.file_bytes / request.shape.layers.size())).count();
 }
 
+// forward: of so many rows.
+double mask_seconds(const Json& settings, const PruneNeeds& needs, const MethodPlan& forward, double rows) {
+  if (settings.value("regression", "none") == "none") return 0;
+  const auto number = [&](const char* name) { return settings[name].get<double>(); };
+  const double of_run =
+      static_cast<double>(needs.models) * number("masks") * number("windows") * number("window_length");
+  return of_run / rows * forward.seconds_per_step;
+}
+
 }  // namespace
 
-std::uint64_t plan_prune(const PruneVerbConfig& c, Json& settings, const ModelSource& model, std::int64_t vocab,
-                         const ExampleSizes& examples, Bytes memory) {
+PrunePlan plan_prune(const PruneVerbConfig& c, Json& settings, const ModelSource& model, std::int64_t vocab,
+                     const ExampleSizes& examples, Bytes memory) {
   PlanRequest request = plan_request(model, c.compute, memory);
   request.all_tokens = true;
   request.cached_tokens = examples.cached;
@@ -117,13 +126,17 @@ std::uint64_t plan_prune(const PruneVerbConfig& c, Json& settings, const ModelSo
   settings["choices"] = plan.choices;
   settings["choices"]["as_given"] = first.choices;
   std::uint64_t peak = peak_of(plan);
+  double seconds = 0;
+  if (has_masks && !c.has_examples())
+    seconds = mask_seconds(settings, method.needs(settings, request.shape), plan,
+                           static_cast<double>(std::max(kPackedTokens, masks * window)));
   if (!c.prune.vocabulary_from.empty()) peak = std::max(peak, peak_of(first));
   if (c.refit.is_wanted()) peak = std::max(peak, peak_of_refit(request, plan, refit));
   if (request.memory > 0 && peak > request.memory)
     throw Error(Exit::budget,
                 "frugal prune needs " + format_bytes(peak) + " but --memory is " + format_bytes(request.memory),
                 "--memory " + format_budget(smallest_budget(peak)));
-  return peak;
+  return {peak, seconds};
 }
 
 }  // namespace frugal

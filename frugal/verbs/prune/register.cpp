@@ -2,6 +2,7 @@
 #include <iostream>
 #include <numeric>
 
+#include "frugal/base/log.h"
 #include "frugal/base/print.h"
 #include "frugal/base/units.h"
 #include "frugal/base/validate.h"
@@ -114,6 +115,14 @@ void refuse_unread(const Settings& given, const PruneVerbConfig& c) {
   if (c.prune.layout == "uniform") refuse_flags(given, {"scope"}, "--layout uniform takes the same from every layer");
 }
 
+// What the method leaves out of its scores goes into biases, unless something else is asked for.
+void settle_refit(const Settings& given, PruneVerbConfig& c, Json& settings) {
+  if (!prune_methods().at(c.method).compensates || c.prune.sparsity == 0 || c.refit.is_wanted() ||
+      given.is_given("compensate"))
+    return;
+  settings["compensate"] = c.refit.compensate = true;
+}
+
 // What --budget leaves to be said, and where the model and its run go.
 Checked check(const Settings& given) {
   Json settings = given.values();
@@ -126,6 +135,7 @@ Checked check(const Settings& given) {
   require_file("--vocabulary-from", c.prune.vocabulary_from);
   validate_prune_settings(settings);
   settle_data(given, c, settings);
+  settle_refit(given, c, settings);
   refuse_unread(given, c);
   const std::shared_ptr<const ModelSource> model = ModelSource::open(c.model);
   const auto tokenizer = model->tokenizer();
@@ -154,19 +164,24 @@ Checked check(const Settings& given) {
     const bool has_bos = tokenizer->model().add_bos && tokenizer->model().bos >= 0;
     constexpr std::uint64_t kToken = 2 * sizeof(std::int32_t);  // where windows are drawn from, and who draws them
     examples.bytes += static_cast<std::uint64_t>(tokens) * kToken;
-    require_windows(tokens, settings["windows"], window, has_bos, "--windows");
-    if (c.refit.windows > 0) require_windows(tokens, c.refit.windows, window, has_bos, "--reconstruct-windows");
+    require_windows(tokens, settings["windows"], window, has_bos, "--windows", c.eval.empty());
+    if (c.refit.windows > 0)
+      require_windows(tokens, c.refit.windows, window, has_bos, "--reconstruct-windows", c.eval.empty());
   }
   settle_model_out(settings, c.prune.marks());
-  const std::uint64_t peak =
+  const PrunePlan plan =
       plan_prune(c, settings, *model, smaller->shape().vocab, examples, from_json<RunConfig>(given.values()).memory);
   Checked checked{settings};
-  checked.facts["plan"] = {{"peak", peak}};
+  checked.facts["plan"] = {{"peak", plan.peak}};
+  constexpr double kLong = 600;
+  if (plan.mask_seconds > kLong)
+    note("forwards of masked models take about " + format_seconds(plan.mask_seconds) + " (--budget " + c.budget +
+         (c.budget == "quick" ? ")" : "; quick is shorter)"));
   checked.show = [=] {
     if (settings.value("json", false))
-      print_json({{"settings", settings}, {"peak", peak}});
+      print_json({{"settings", settings}, {"peak", plan.peak}, {"mask_seconds", plan.mask_seconds}});
     else
-      std::cout << "peak memory " << format_bytes(peak) << "\n";
+      std::cout << "peak memory " << format_bytes(plan.peak) << "\n";
     return 0;
   };
   return checked;
@@ -196,6 +211,10 @@ void register_verbs_prune(SystemTable& table) {
   prune.run_end = kRunEnd;
   prune.plans_memory = true;
   prune.check = check;
+  prune.is_last_best = true;
+  prune.next = {{"frugal adapt {out} --teacher {model} --data {data} --out repaired", "train what is left"},
+                {"frugal eval {out} --text test.txt", "measure it on another text"},
+                {"frugal convert {out} --out small.gguf --dtype q8_0", "write it as one file of fewer bits a weight"}};
   table.add(
       {.name = "prune",
        .summary = "remove heads and neurons by forward passes alone: a smaller, faster model",

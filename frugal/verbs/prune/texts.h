@@ -62,12 +62,14 @@ struct PruneTexts {
   double ratio = 1;  // tokens that the measured text takes for one of the larger tokenizer
 };
 
-// Error(Exit::input): `all` tokens are fewer than those of so many windows. option: that says how many.
+// Error(Exit::input): `all` tokens are fewer than those of so many windows. option: that says how many. is_measured:
+// the last tenth of --data is.
 inline void require_windows(std::int64_t all, std::int64_t count, std::int64_t length, bool has_bos,
-                            const std::string& option) {
+                            const std::string& option, bool is_measured) {
   const std::int64_t own = length - (has_bos ? 1 : 0);
   if (count <= all / own) return;
-  const std::string has = "the text that is pruned on has " + std::to_string(all) + " tokens, ";
+  const std::string has = "the text that is pruned on" + std::string(is_measured ? " (nine tenths of --data)" : "") +
+                          " has " + std::to_string(all) + " tokens, ";
   if (all < own)
     throw Error(Exit::input, has + "a window takes " + std::to_string(own),
                 "give a longer --data, or a smaller --window-length");

@@ -37,6 +37,41 @@ int call_verb(std::vector<std::string> arguments) {
   return asked.action->run(parse_arguments(asked).settings);
 }
 
+// A folder of runs: a line each, the best of those that were measured on the same data marked; what is no record is
+// left out.
+TEST_F(ReportVerb, ListsRunsBelowAFolder) {
+  const auto scored = [&](const std::string& name, double score, const std::string& sha256) {
+    fs::create_directories(folder_ / "runs" / name);
+    write_file(
+        folder_ / "runs" / name / "run.json",
+        Json{{"action", "tune"},
+             {"settings", {{"method", "lora"}}},
+             {"status", "done"},
+             {"files",
+              {{"data", {{"path", "/t.jsonl"}, {"sha256", "0"}}}, {"dev", {{"path", "/d.jsonl"}, {"sha256", sha256}}}}},
+             {"results", {{"best", {{"metric", score}, {"metric_name", "loss"}}}, {"peak_rss_bytes", 1 << 20}}}}
+            .dump());
+  };
+  scored("a", 0.5, "1"), scored("b", 0.25, "1"), scored("c", 0.125, "2");
+  fs::create_directories(folder_ / "runs/broken");
+  write_file(folder_ / "runs/broken/run.json", "[]");
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(call_verb({(folder_ / "runs").string(), "--json"}), 0);
+  const Json found = Json::parse(testing::internal::GetCapturedStdout());
+  ASSERT_EQ(found["runs"].size(), 3u);
+  for (const Json& row : found["runs"]) {
+    EXPECT_EQ(row["is_best"], fs::path(row["path"].get<std::string>()).filename() == "b") << row;
+    EXPECT_EQ(row["data"], "/d.jsonl");
+    EXPECT_EQ(row["method"], "lora");
+  }
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(call_verb({(folder_ / "runs").string()}), 0);
+  const std::string text = testing::internal::GetCapturedStdout();
+  EXPECT_TRUE(contains(text, "0.2500 *")) << text;
+  EXPECT_FALSE(contains(text, "0.1250 *")) << text;
+  EXPECT_FALSE(fs::exists(folder_ / "runs/report.html"));
+}
+
 Exit refusal(const std::vector<std::string>& arguments) {
   try {
     call_verb(arguments);

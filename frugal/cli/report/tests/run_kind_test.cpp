@@ -118,6 +118,23 @@ TEST_F(Caves, MetricsHaveTheirUnitsAndDirections) {
       "loss");
 }
 
+// What an action's last step leaves counts, whatever was better before; and a command is filled in from the settings.
+TEST_F(Caves, WhatTheLastStepLeavesCounts) {
+  SystemTable table("verb", "verbs");
+  Action caves = describe_run<DigConfig>("caves", "dig");
+  caves.is_last_best = true;
+  caves.next = {{"frugal fill {tool} --from RUN --not {nothing}", "close it"}};
+  table.add({.name = "explore", .summary = "caves", .actions = {caves}, .metrics = {{"error", "m", false}}});
+  const fs::path path = run("dig", {{"status", "done"}, {"settings", {{"tool", "{tool} RUN"}}}});
+  const report::RunRecord read = report::read_run(path, table);
+  EXPECT_EQ(report::best_of(read, report::judge_of(read))->step, 3);
+  const std::string page = report_html({path}, table);
+  EXPECT_EQ(malformed(page), "");
+  EXPECT_TRUE(has(page, "At the end on cave"));
+  EXPECT_FALSE(has(page, "Best on"));
+  EXPECT_TRUE(has(page, "frugal fill &#39;{tool} RUN&#39; --from " + path.string() + " --not "));
+}
+
 // Bold is set where the system says which way is better, and in results as in evaluations.
 TEST_F(Caves, TheBestResultIsBold) {
   const auto with = [](double gold, double error, double holes) {

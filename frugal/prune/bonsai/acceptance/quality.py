@@ -33,10 +33,15 @@ def adapted(runner, model, name, valid, texts):
 
 def rows_of(runner, given, method, seed, dense, texts):
     name = f"{method.replace(' ', '-')}-{given.budget}-{seed}"
-    results = runner.run("prune", name, runner.model, "--data", given.valid, "--eval", texts["test"], "--eval-windows", 0,
-                         *METHODS[method].split(), "--budget", given.budget, "--sparsity", SPARSITIES[-1], "--also",
-                         ",".join(SPARSITIES[:-1]), "--reconstruct", "--seed", seed)["results"]
-    plain = plain_losses(runner.work / f"{name}.run")
+    pruning = [runner.model, "--data", given.valid, "--eval", texts["test"], "--eval-windows", 0,
+               *METHODS[method].split(), "--budget", given.budget, "--sparsity", SPARSITIES[-1], "--also",
+               ",".join(SPARSITIES[:-1]), "--seed", seed]
+    results = runner.run("prune", name, *pruning, "--reconstruct")["results"]
+    if method == "flap":  # its biases are made at the end, and not where projections are refitted
+        alone = runner.run("prune", f"{name}-biases", *pruning)["results"]
+        plain = [math.log(found["perplexity_after"]) for found in [*alone["also"], alone]]
+    else:
+        plain = plain_losses(runner.work / f"{name}.run")
     for goal, loss, found in zip(SPARSITIES, plain, [*results["also"], results]):
         small = name if goal == SPARSITIES[-1] else f"{name}-{goal}"
         row = {"method": method, "budget": given.budget, "seed": int(seed), "goal": float(goal),

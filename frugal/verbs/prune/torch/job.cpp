@@ -96,9 +96,13 @@ class PruneJob : public Job {
     };
     const auto number = [&](const char* key) { return results[key].get<double>(); };
     const std::string model = results["model"];
+    const std::string asked = config_.prune.sparsity - number("sparsity") > 0.01
+                                  ? line(" (of %.1f %% that --sparsity asks for)", 100 * config_.prune.sparsity)
+                                  : "";
     std::string text =
-        line("removed     %.1f %% of the blocks' parameters; %.1f million are left, %s\n", 100 * number("sparsity"),
-             number("parameters") / 1e6, format_bytes(results["file_bytes"].get<std::uint64_t>()).c_str()) +
+        line("removed     %.1f %% of the blocks' parameters%s; %.1f million are left, %s\n", 100 * number("sparsity"),
+             asked.c_str(), number("parameters") / 1e6,
+             format_bytes(results["file_bytes"].get<std::uint64_t>()).c_str()) +
         line("perplexity  %.3f before, %.3f after\n", number("perplexity_before"), number("perplexity_after"));
     if (results.contains("metric") && results["metric"] != "perplexity")
       text += line("%-11s %.4f before, %.4f after\n", results["metric"].get<std::string>().c_str(),
@@ -112,8 +116,8 @@ class PruneJob : public Job {
           "also        " + other["model"].get<std::string>() +
           line(": %.1f %% removed, %s, perplexity %.3f\n", 100 * other["sparsity"].get<double>(),
                format_bytes(other["file_bytes"].get<std::uint64_t>()).c_str(), other["perplexity_after"].get<double>());
-    return text + "model       " + model + "\nrun         " + folder.path().string() + "\nnext: frugal tune " + model +
-           " --data train.jsonl --method lora --out tuned\n";
+    return text + "model       " + model + "\nrun         " + folder.path().string() + "\nnext        frugal adapt " +
+           model + " --teacher " + config_.model + " --data " + config_.data + " --out repaired\n";
   }
   std::string identity() override { return source_sha256_; }
   void require_inputs() override { given_->require_unchanged(); }
@@ -154,13 +158,6 @@ class PruneJob : public Job {
     require_refit();
     const fs::path run = ending.folder.path();
     Json results = write(run, std::isnan(after_.loss) ? measure() : after_, model_of_run(run));
-    const double sparsity = model_.survivors().sparsity(), missing = config_.prune.sparsity - sparsity;
-    if (missing > 0.01) {
-      char text[160];
-      std::snprintf(text, sizeof text, "--sparsity is %.4g, but %.4g of the blocks' parameters could go: %.4g less",
-                    config_.prune.sparsity, sparsity, missing);
-      warn(text);
-    }
     results["perplexity_before"] = std::exp(before_.loss);
     if (task_) {
       results["metric"] = task_->metric_name();

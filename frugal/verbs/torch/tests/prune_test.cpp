@@ -1,4 +1,5 @@
 // frugal prune from the command line: the same model however it is killed, and what is left of it.
+#include "frugal/formats/model_source.h"
 #include "frugal/verbs/torch/tests/pruning.h"
 
 namespace frugal {
@@ -39,6 +40,22 @@ TEST_F(Prune, IsSwept) {
     EXPECT_GT(row["perplexity_after"], 1);
     EXPECT_TRUE(fs::exists(folder_ / "swept" / row["run"].get<std::string>() / "run.json")) << row;
   }
+}
+
+// What flap's scores leave out goes into biases, which are in the model, unless something else is asked for.
+TEST_F(Prune, FlapCompensates) {
+  const auto biases = [&](const std::string& name, const std::string& options) {
+    const Outcome done = run(prune("--window-length 32 --sparsity 0.4 " + options + " --out " + at(name)));
+    EXPECT_EQ(done.code, 0) << done.err;
+    std::size_t count = 0;
+    const std::shared_ptr<const ModelSource> model = ModelSource::open(at(name));
+    for (const TensorSpec& tensor : model->tensors()) count += tensor.name.ends_with(".bias");
+    return count;
+  };
+  EXPECT_GT(biases("flap", "--method flap"), 0u);
+  EXPECT_EQ(biases("bare", "--method flap --no-compensate"), 0u);
+  EXPECT_EQ(biases("refitted", "--method flap --reconstruct"), 0u);
+  EXPECT_EQ(biases("wanda", "--method wanda"), 0u);
 }
 
 // Killed before, while and after projections are refitted, it makes them again, and measures what it writes.
