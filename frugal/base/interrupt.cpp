@@ -9,8 +9,10 @@
 #include <cstdlib>
 #include <ctime>
 #include <string>
+#include <string_view>
 
 #include "frugal/base/error.h"
+#include "frugal/base/log.h"
 
 namespace frugal {
 namespace {
@@ -53,9 +55,12 @@ void throw_if_interrupted() {
 
 void end_with_parent() {
   const char* parent = std::getenv("FRUGAL_PARENT");
-  if (parent == nullptr) return;
+  if (parent == nullptr || *parent == '\0') return;
   ::prctl(PR_SET_PDEATHSIG, SIGINT);
-  if (std::to_string(::getppid()) != parent) std::_Exit(static_cast<int>(Exit::interrupted));
+  if (std::to_string(::getppid()) == parent) return;
+  constexpr std::string_view kWhy = "interrupted: FRUGAL_PARENT is set, and that process did not start this one\n";
+  write_stderr(kWhy);
+  std::_Exit(static_cast<int>(Exit::interrupted));
 }
 
 void reset_interrupt() {

@@ -29,6 +29,9 @@ void* open_library(std::string_view library) {
       throw Error(
           Exit::budget, "cannot load " + path.string() + ": " + why,
           "ulimit -v unlimited: it needs half a gigabyte of address space and more; --memory limits what is used");
+    if (const char* given = std::getenv("FRUGAL_TORCH_LIBRARY"); given != nullptr && path == given)
+      throw Error(Exit::input, "cannot load " + path.string() + ": " + why,
+                  "unset FRUGAL_TORCH_LIBRARY, or set it to the libfrugal_torch.so that was built with the program");
     throw Error(Exit::internal, "cannot load " + path.string() + ": " + why,
                 "check that LibTorch is where it was at build time, or run make build");
   }

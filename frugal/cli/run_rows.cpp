@@ -29,6 +29,18 @@ std::string text_at(const Json* json, const char* key) {
   return found != json->end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+// On a line of a terminal: whatever a record holds, it is not obeyed.
+std::string shown(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  return text;
+}
+
+std::string shown_count(const std::optional<double>& count, std::string (*format)(double)) {
+  constexpr double kMost = 1e15;
+  return count && *count >= 0 && *count <= kMost ? format(*count) : std::string();
+}
+
 std::optional<double> number_at(const Json* json, const std::string& key) {
   if (json == nullptr) return {};
   const auto found = json->find(key);
@@ -156,11 +168,12 @@ std::string table_of_runs(const std::vector<RunRow>& rows) {
       {"run", "of", "method", "status", "measured on", "score", "", "peak", "time"}};
   for (const RunRow& row : rows) {
     char score[32] = "";
-    if (row.score) std::snprintf(score, sizeof score, "%.4f%s", *row.score, row.is_best ? " *" : "  ");
-    cells.push_back({row.path, row.action, row.method, row.status.empty() ? "unfinished" : row.status,
-                     short_name(row.data), score, row.metric,
-                     row.peak_bytes ? format_bytes(static_cast<std::uint64_t>(*row.peak_bytes)) : "",
-                     row.seconds ? format_seconds(*row.seconds) : ""});
+    if (row.score) std::snprintf(score, sizeof score, "%.4g%s", *row.score, row.is_best ? " *" : "  ");
+    cells.push_back(
+        {shown(row.path), shown(row.action), shown(row.method), row.status.empty() ? "unfinished" : shown(row.status),
+         shown(short_name(row.data)), score, shown(row.metric),
+         shown_count(row.peak_bytes, [](double bytes) { return format_bytes(static_cast<std::uint64_t>(bytes)); }),
+         shown_count(row.seconds, [](double seconds) { return format_seconds(seconds); })});
   }
   std::string text = table(cells, {5, 7, 8});
   if (std::any_of(rows.begin(), rows.end(), [](const RunRow& row) { return row.is_best; }))

@@ -108,7 +108,9 @@ bool SweepJob::has_ended(std::size_t index) {
   if (running_.contains(index)) return false;
   if (ended_.contains(index)) return true;
   const std::string status = record_of(path_of(index)).value("status", "");
-  if (status == "done" || status == "diverged") ended_[index] = status;
+  // One that is done and was killed before its page was there goes on to write it.
+  const bool is_done = status == "done" && fs::exists(path_of(index) / "report.html");
+  if (is_done || status == "diverged") ended_[index] = status;
   return ended_.contains(index);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -126,7 +127,13 @@ const PlanRow& require_fit(const std::vector<PlanRow>& rows, const PlanRequest& 
 std::uint64_t smallest_budget(std::uint64_t peak);
 std::string format_budget(std::uint64_t bytes);  // "700MiB", "2GiB": as --memory takes it
 
-std::string plan_table(const PlanRequest& request, const std::vector<PlanRow>& rows);
+struct PlanView {
+  bool has_parts = true;                            // a column for each purpose
+  std::string learned_name = {};                    // heading of `learned`; empty: there is no such column
+  std::map<std::string, std::string> learned = {};  // by method: what is known of what comes of it
+  std::string footer = {};                          // empty: the smallest budget that tunes
+};
+std::string plan_table(const PlanRequest& request, const std::vector<PlanRow>& rows, const PlanView& view = {});
 Json plan_json(const PlanRequest& request, const std::vector<PlanRow>& rows);
 
 }  // namespace frugal

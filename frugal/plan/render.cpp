@@ -71,22 +71,29 @@ const PlanRow& least(const std::vector<PlanRow>& rows) {
 
 }  // namespace
 
-std::string plan_table(const PlanRequest& request, const std::vector<PlanRow>& rows) {
+std::string plan_table(const PlanRequest& request, const std::vector<PlanRow>& rows, const PlanView& view) {
   if (rows.empty()) return {};
-  const std::vector<std::string> purposes = purposes_of(rows);
+  const std::vector<std::string> purposes = view.has_parts ? purposes_of(rows) : std::vector<std::string>();
+  const bool has_learned = !view.learned_name.empty();
   std::vector<Line> lines(1, {"method"});
   lines[0].insert(lines[0].end(), purposes.begin(), purposes.end());
-  lines[0].insert(lines[0].end(),
-                  {"peak", "a step", request.memory > 0 ? "fits " + format_bytes(request.memory) : "fits in"});
+  lines[0].insert(lines[0].end(), {"peak", "a step"});
+  if (has_learned) lines[0].push_back(view.learned_name);
+  lines[0].insert(lines[0].end(), {request.memory > 0 ? "fits " + format_bytes(request.memory) : "fits in"});
   for (const PlanRow& row : rows) {
     Line& line = lines.emplace_back(1, row.method);
     for (const std::string& purpose : purposes) line.push_back(bytes_for(row, purpose));
     line.insert(line.end(), {format_bytes(row.peak), step_time(row.seconds_per_step)});
+    if (has_learned) {
+      const auto found = view.learned.find(row.method);
+      line.push_back(found == view.learned.end() ? "" : found->second);
+    }
     const std::string budget = format_budget(smallest_budget(row.least));
     line.push_back(request.memory == 0 ? budget + (row.least < row.peak ? ", weights streamed" : "")
                    : row.fits          ? "yes" + streamed(request, row)
                                        : "no: " + row.what_gives);
   }
+  if (!view.footer.empty()) return align(lines) + view.footer;
   const PlanRow& best = least(rows);
   return align(lines) + "the smallest round budget for " + best.method + ": --memory " +
          format_budget(smallest_budget(best.least)) + "\n";

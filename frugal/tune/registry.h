@@ -24,6 +24,7 @@ struct MethodInfo : Plugin {
   std::function<MethodPlan(const PlanRequest&, const Json& settings)> plan = {};
   double dpo_lr = 0;     // the step size with --objective dpo where none is given; 0: the method's usual one
   int preference = 100;  // --method auto takes the lowest that fits; by what docs/choosing.md measured
+  double sst2 = 0;       // accuracy of the first table there, of the README where it is not there; 0: not measured
 
   // ---- what most methods do not need ----
   // Error(Exit::usage) for an option that is given and has no effect beside the others.

@@ -289,9 +289,9 @@ TEST(Program, EvalRefusesABudgetThatDoesNotHoldBeforeItLoads) {
     // What it says would fit gets as far as opening the library.
     const std::string fix = report["fix"];
     const std::string options = fix.substr(0, fix.find(" -> "));
-    EXPECT_EQ(run_program(start + " --memory 300MiB " + options, no_library).code, 1) << options;
-    EXPECT_EQ(run_program(start + " --memory 2GiB", no_library).code, 1);
-    EXPECT_EQ(run_program(start, no_library).code, 1);
+    EXPECT_EQ(run_program(start + " --memory 300MiB " + options, no_library).code, 3) << options;
+    EXPECT_EQ(run_program(start + " --memory 2GiB", no_library).code, 3);
+    EXPECT_EQ(run_program(start, no_library).code, 3);
   }
   EXPECT_EQ(run_program(data + " --memory lots").code, 2);
 }
@@ -318,7 +318,7 @@ TEST(Program, MergeChecksItsExamplesBeforeItLoads) {
              R"({"format": 1, "settings": {"template": "{no_such}", "labels": ["negative", "positive"]}})");
   const std::string told = "merge " + model_path() + " " + run.string() + " --out " + out + data;
   expect_refused(told, 3, (scratch() / "d.jsonl").string() + " has no column 'no_such'");
-  EXPECT_EQ(run_program(told + " --template '{text}'", "FRUGAL_TORCH_LIBRARY=/nowhere.so").code, 1);
+  EXPECT_EQ(run_program(told + " --template '{text}'", "FRUGAL_TORCH_LIBRARY=/nowhere.so").code, 3);
   write_file(run / "run.json", R"({"format": 1, "settings": {"objective": "dpo"}})");
   expect_refused(told, 2, "--data is given, but " + run.string() + " is a run of --objective dpo");
   EXPECT_FALSE(fs::exists(out));

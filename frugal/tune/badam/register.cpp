@@ -110,6 +110,7 @@ void register_tune_badam(MethodTable& table) {
     refuse_unused_first_order_options(settings);
   };
   method.dpo_lr = 1e-5;
+  method.sst2 = 0.861;
   table.add(std::move(method));
 }
 

@@ -20,6 +20,7 @@ void register_tune_full(MethodTable& table) {
       describe_method<FullConfig>("full", "all weights by backpropagation and AdamW", "arXiv:1711.05101", plan, 20);
   method.refuse_unused = refuse_unused_first_order_options;
   method.dpo_lr = 1e-6;
+  method.sst2 = 0.870;
   table.add(std::move(method));
 }
 

@@ -29,6 +29,7 @@ void register_tune_lora(MethodTable& table) {
     refuse_unused_first_order_options(settings);
   };
   method.dpo_lr = 5e-5;
+  method.sst2 = 0.873;
   table.add(std::move(method));
 }
 

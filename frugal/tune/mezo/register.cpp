@@ -17,6 +17,7 @@ void register_tune_mezo(MethodTable& table) {
                                                   "arXiv:2305.17333", plan, 50);
   method.leaves_weights = trains_pairs;
   add_pair_faces(method, false);
+  method.sst2 = 0.805;
   table.add(std::move(method));
 }
 

@@ -27,6 +27,7 @@ void register_tune_sparse_mezo(MethodTable& table) {
     }
     return files;
   };
+  method.sst2 = 0.803;
   table.add(std::move(method));
 }
 

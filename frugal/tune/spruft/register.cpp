@@ -79,6 +79,7 @@ void register_tune_spruft(MethodTable& table) {
     return std::vector<InputFile>{{"adapter", path, "adapter", path}};
   };
   method.dpo_lr = 3e-5;
+  method.sst2 = 0.873;
   table.add(std::move(method));
 }
 

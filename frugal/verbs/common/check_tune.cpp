@@ -69,13 +69,18 @@ void validate_data(const Settings& settings, const TuneConfig& c) {
     refuse_flags(settings, {"completion", "data_format", "loss_on", "overlong"}, "it is for data without --labels");
   else
     refuse_flags(settings, {"balance", "label_column"}, "it is for data with --labels");
+  if (!c.task.labels.empty() || is_dpo)
+    refuse_flags(settings, {"show"},
+                 is_dpo ? "it is for data with one answer" : "labels are scored, nothing is written");
   if (!c.task.labels.empty()) return require_metric(c, "label words", {"loss", "accuracy", "balanced_accuracy", "f1"});
   if (!is_dpo) {
     require_metric(c, "sequences", {"loss", "exact_match", "f1", "rougeL"});
-    if (needs_answers(c.dev_metric) && c.sequence.loss_on != "answers") {
+    if (c.writes_answers() && c.sequence.loss_on != "answers") {
+      const bool is_metric = needs_answers(c.dev_metric);
       throw Error(Exit::usage,
-                  "--dev-metric " + c.dev_metric + " writes the answers, but --loss-on is " + c.sequence.loss_on,
-                  "leave --loss-on out, or --dev-metric loss");
+                  (is_metric ? "--dev-metric " + c.dev_metric : "--show " + std::to_string(c.show)) +
+                      " writes the answers, but --loss-on is " + c.sequence.loss_on,
+                  std::string("leave --loss-on out, or ") + (is_metric ? "--dev-metric loss" : "--show"));
     }
     return;
   }
@@ -117,7 +122,7 @@ const PlanRow& require_room(const std::vector<PlanRow>& rows, const PlanRequest&
 // What the data is, and what a step on it takes: the request of a plan. Refuses data that does not serve.
 InspectedData inspected(const Settings& given, const TuneConfig& c, const Json& settings) {
   DataFiles files{data_parts(c, static_cast<std::uint64_t>(c.seed))};
-  if (needs_answers(c.dev_metric)) files.answers = c.answers;
+  if (c.writes_answers()) files.answers = c.answers;
   files.are_preferences = settings.value("objective", "") == "dpo";
   InspectedData found = inspect_data(c.model, c.task, sequence_config(given), files, c.compute, c.memory);
   found.request.batch = c.batch;
@@ -171,6 +176,7 @@ void validate(const TuneConfig& c) {
                                      {"--dev-size", c.dev_size},
                                      {"--test-size", c.test_size},
                                      {"--seed", c.seed},
+                                     {"--show", c.show},
                                      {"--eval-every", c.eval_every},
                                      {"--patience", c.patience}}) {
     require_at_least(option, size, 0);
@@ -193,6 +199,8 @@ void require_new_run(const TuneConfig& c) {
   if (!c.out.empty()) require_new_folder(c.out);
   if (c.patience > 0 && c.dev.empty())
     throw Error(Exit::usage, "--patience is given, but there is no --dev to be judged by", "give --dev");
+  if (c.show > 0 && c.dev.empty())
+    throw Error(Exit::usage, "--show is given, but there is no --dev with prompts to answer", "give --dev");
   for (const auto& [option, path] : {std::pair("--data", &c.data), {"--dev", &c.dev}, {"--test", &c.test}}) {
     if (!is_share(*path)) require_file(option, *path);
   }

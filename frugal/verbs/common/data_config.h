@@ -24,7 +24,9 @@ struct DataConfig {
   std::string sample = "auto";
   bool balance = false;
   std::string dev_metric = "auto";
+  std::int64_t show = 0;
   AnswerConfig answers;
+  bool writes_answers() const { return needs_answers(dev_metric) || show > 0; }
   PreferenceConfig dpo;
   DistillConfig distill;
 
@@ -62,6 +64,11 @@ struct DataConfig {
        .choices = {"auto", "loss", "accuracy", "balanced_accuracy", "exact_match", "f1", "rougeL", "rewards/accuracies",
                    "rewards/margins"}},
       c.dev_metric);
+    v({.name = "show",
+       .help = "with --dev: what the model writes to so many of its prompts, in the report, at each evaluation; 0: "
+               "nothing",
+       .group = "generation"},
+      c.show);
     AnswerConfig::fields(c.answers, v);
     PreferenceConfig::fields(c.dpo, v);
     DistillConfig::fields(c.distill, v);

@@ -13,7 +13,7 @@ struct PlanConfig {
   std::string objective = "ce";
   std::int64_t train_size = 0;
   std::int64_t batch = 16, length = 128;
-  bool all_tokens = false;
+  bool all_tokens = false, verbose = false;
   Bytes memory;
   ComputeConfig compute;
   OutputConfig output;
@@ -41,6 +41,7 @@ struct PlanConfig {
        .help = "the loss is on every token, as bench step has it, not on a label word",
        .group = "step"},
       c.all_tokens);
+    v({.name = "verbose", .help = "what the peak is made of, a column for each purpose", .group = "output"}, c.verbose);
     v({.name = "memory", .help = "budget to compare with, like 700MiB; 0: none", .group = "budget"}, c.memory);
     ComputeConfig::fields(c.compute, v);
     OutputConfig::fields(c.output, v);

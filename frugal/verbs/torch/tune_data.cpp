@@ -1,14 +1,33 @@
 #include "frugal/verbs/torch/tune_data.h"
 
+#include <algorithm>
+
 #include "frugal/base/error.h"
 #include "frugal/base/log.h"
 #include "frugal/base/sha256.h"
-#include "frugal/train/objective/generated_answers.h"
 #include "frugal/train/objective/label_loss.h"
 #include "frugal/train/objective/sequence_loss.h"
 #include "frugal/verbs/common/read_once.h"
 
 namespace frugal {
+namespace {
+
+SequenceDataset first_of(const SequenceDataset& all, std::size_t count) {
+  SequenceDataset some{.name = all.name, .format = all.format, .sequences = {}};
+  for (std::size_t i = 0; i < std::min(all.sequences.size(), count); ++i) some.sequences.push_back(all.sequences[i]);
+  return some;
+}
+
+// The last of a long prompt, from a character on.
+std::string ending_of(const std::string& prompt) {
+  constexpr std::size_t kMost = 300;
+  if (prompt.size() <= kMost) return prompt;
+  std::size_t first = prompt.size() - kMost;
+  while (first < prompt.size() && (prompt[first] & 0xc0) == 0x80) ++first;
+  return "..." + prompt.substr(first);
+}
+
+}  // namespace
 
 TuneData::TuneData(const DataConfig& config, const std::string& objective, Session& session, std::uint64_t seed)
     : session_(session), config_(config) {
@@ -23,7 +42,35 @@ TuneData::TuneData(const DataConfig& config, const std::string& objective, Sessi
   const DataParts parts = data_parts(config, seed);
   train_ = take("data", parts.data);
   dev_ = take("dev", parts.dev);
+  if (config.show > 0 && dynamic_cast<GeneratedAnswers*>(dev_.get()) == nullptr) {
+    shown_ = first_of(splits_.back()->sequences, static_cast<std::size_t>(config.show));
+    samples_ = answers_to(shown_);
+  }
   test_ = take("test", parts.test);
+}
+
+std::unique_ptr<GeneratedAnswers> TuneData::answers_to(const SequenceDataset& sequences) {
+  ManyOptions generation;
+  generation.max_new_tokens = config_.answers.max_new_tokens;
+  generation.together = kAnswersTogether;
+  generation.stop_tokens = stop_tokens(*session_.source, *session_.tokenizer);
+  return std::make_unique<GeneratedAnswers>(session_.decoder, *session_.tokenizer, sequences,
+                                            parse_match(config_.answers.match), generation);
+}
+
+// A table for each evaluation: a run that goes on has those from before.
+void TuneData::draw_samples(const WeightView& view, std::int64_t step, Figures& figures) {
+  if (config_.show == 0) return;
+  const auto* of_dev = dynamic_cast<GeneratedAnswers*>(dev_.get());
+  if (of_dev == nullptr) samples_->evaluate(view, "samples");
+  const std::vector<WrittenAnswer>& all = (of_dev == nullptr ? *samples_ : *of_dev).answers();
+  FigureTable table{.name = "written_" + std::to_string(step),
+                    .title = "What the model writes after step " + std::to_string(step),
+                    .columns = {"prompt", "reference", "written"},
+                    .rows = {}};
+  for (std::size_t i = 0; i < std::min(all.size(), static_cast<std::size_t>(config_.show)); ++i)
+    table.rows.push_back({ending_of(all[i].prompt), all[i].reference, all[i].prediction});
+  figures.add(table);
 }
 
 std::unique_ptr<Objective> TuneData::open(const DataPart& part) { return open(part, false); }
@@ -47,14 +94,7 @@ std::unique_ptr<Objective> TuneData::open(const DataPart& part, bool is_judge) {
   }
   split.sequences = take_examples(config_.sequences(), part.path, part.choice,
                                   [&] { return sequences_->load(part.path, part.choice); });
-  if (is_judge && needs_answers(config_.dev_metric)) {
-    ManyOptions generation;
-    generation.max_new_tokens = config_.answers.max_new_tokens;
-    generation.together = kAnswersTogether;
-    generation.stop_tokens = stop_tokens(*session_.source, *session_.tokenizer);
-    return std::make_unique<GeneratedAnswers>(session_.decoder, *session_.tokenizer, split.sequences,
-                                              parse_match(config_.answers.match), generation);
-  }
+  if (is_judge && needs_answers(config_.dev_metric)) return answers_to(split.sequences);
   if (teacher_ && !is_judge && taught_ == nullptr) {
     taught_ = &split.sequences.sequences;
     return std::make_unique<DistillLoss>(session_.decoder, split.sequences.sequences, config_.distill);
@@ -74,7 +114,7 @@ std::unique_ptr<Objective> TuneData::take(const std::string& name, const DataPar
 }
 
 void TuneData::set_guard(const std::function<void()>& guard) {
-  for (Objective* each : {train_.get(), dev_.get(), test_.get()}) {
+  for (Objective* each : {train_.get(), dev_.get(), test_.get(), static_cast<Objective*>(samples_.get())}) {
     if (each != nullptr) each->set_guard(guard);
   }
 }

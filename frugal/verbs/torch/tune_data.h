@@ -6,6 +6,8 @@
 #include "frugal/data/preference_task.h"
 #include "frugal/train/objective/distill_loss.h"
 #include "frugal/train/objective/dpo_loss.h"
+#include "frugal/train/objective/generated_answers.h"
+#include "frugal/train/run/figures.h"
 #include "frugal/train/run/snapshot.h"
 #include "frugal/verbs/common/data_config.h"
 #include "frugal/verbs/common/data_parts.h"
@@ -37,6 +39,8 @@ class TuneData {
   // {"train": {"path", "sha256", "examples"}, "dev": ..., "test": ...}: what a run depends on.
   Json record() const { return record_; }
   void set_guard(const std::function<void()>& guard);  // of all of them, see Objective
+  // --show: what the model writes to the first prompts of dev, as a table; behind an evaluation of dev.
+  void draw_samples(const WeightView& view, std::int64_t step, Figures& figures);
 
  private:
   struct Split {  // what an objective refers to
@@ -47,6 +51,7 @@ class TuneData {
   // is_judge: an evaluation gives what --dev-metric names.
   std::unique_ptr<Objective> open(const DataPart& part, bool is_judge);
   std::unique_ptr<Objective> take(const std::string& name, const DataPart& part);
+  std::unique_ptr<GeneratedAnswers> answers_to(const SequenceDataset& sequences);
   Session& session_;
   DataConfig config_;
   std::optional<PromptTask> prompts_;
@@ -57,6 +62,8 @@ class TuneData {
   std::unique_ptr<TeacherModel> teacher_;  // null: none
   const std::vector<Sequence>* taught_ = nullptr;
   std::unique_ptr<Objective> train_, dev_, test_;
+  SequenceDataset shown_;                      // the first of dev
+  std::unique_ptr<GeneratedAnswers> samples_;  // to them; null: none, or dev_ writes them anyway
   Json record_ = Json::object();
 };
 

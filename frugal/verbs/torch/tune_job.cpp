@@ -162,8 +162,11 @@ void TuneJob::watch_rewards(const Json& details) {
   chosen_reward_ = INFINITY;
 }
 
-Json TuneJob::evaluate(std::int64_t, Figures&) {
-  return data_.dev() == nullptr ? Json() : data_.dev()->evaluate(tuner_->view(), "dev examples");
+Json TuneJob::evaluate(std::int64_t step, Figures& figures) {
+  if (data_.dev() == nullptr) return {};
+  Json found = data_.dev()->evaluate(tuner_->view(), "dev examples");
+  data_.draw_samples(tuner_->view(), step, figures);
+  return found;
 }
 
 Finished TuneJob::finish(Ending& ending) {

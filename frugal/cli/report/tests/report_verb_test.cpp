@@ -67,8 +67,8 @@ TEST_F(ReportVerb, ListsRunsBelowAFolder) {
   testing::internal::CaptureStdout();
   EXPECT_EQ(call_verb({(folder_ / "runs").string()}), 0);
   const std::string text = testing::internal::GetCapturedStdout();
-  EXPECT_TRUE(contains(text, "0.2500 *")) << text;
-  EXPECT_FALSE(contains(text, "0.1250 *")) << text;
+  EXPECT_TRUE(contains(text, "0.25 *")) << text;
+  EXPECT_FALSE(contains(text, "0.125 *")) << text;
   EXPECT_FALSE(fs::exists(folder_ / "runs/report.html"));
 }
 

@@ -159,5 +159,36 @@ TEST_F(AnswersRun, TheBestStepIsThatOfTheAskedMetric) {
   EXPECT_EQ(best["step"], step);
 }
 
+// The first prompts of dev with what is written to them, behind each evaluation; the steps do not care.
+TEST_F(AnswersRun, ShowsWhatTheModelWrites) {
+  const std::string start = "tune " + kModel +
+                            " --data FOLDER/chats.jsonl --dev FOLDER/chats.jsonl --dev-size 3 --method lora --lr 2e-3 "
+                            "--steps 4 --batch 4 --eval-every 2 --max-new-tokens 6 ";
+  ASSERT_EQ(code_of(start + "--show 2 --out FOLDER/shown"), 0) << said();
+  ASSERT_EQ(code_of(start + "--show 2 --dev-metric exact_match --out FOLDER/scored"), 0) << said();
+  ASSERT_EQ(code_of(start + "--out FOLDER/plain"), 0) << said();
+  EXPECT_EQ(record("shown")["weights_sha256"], record("plain")["weights_sha256"]);
+  std::vector<Json> tables[2];
+  for (const int k : {0, 1}) {
+    for (const Json& event : events_of_run(folder_ / (k == 0 ? "shown" : "scored")).events) {
+      if (event["event"] == "table") tables[k].push_back(event["rows"]);
+    }
+    ASSERT_EQ(tables[k].size(), 3u);  // steps 0, 2 and 4
+  }
+  for (const Json& rows : tables[0]) {
+    ASSERT_EQ(rows.size(), 2u);
+    for (const Json& row : rows) {
+      EXPECT_NE(row[0].get<std::string>().find("plus 2?"), std::string::npos) << row;
+      EXPECT_TRUE(row[1].get<std::string>().starts_with("#### ")) << row;
+      EXPECT_FALSE(row[2].get<std::string>().empty());
+    }
+  }
+  EXPECT_EQ(tables[0], tables[1]);
+  EXPECT_NE(read_file(folder_ / "shown/report.html").find("What the model writes after step 4"), std::string::npos);
+  const std::string labels = "tune " + kModel + " --data FOLDER/chats.jsonl --template x --labels a,b --method lora ";
+  EXPECT_EQ(code_of(labels + "--dev FOLDER/chats.jsonl --show 1 --out FOLDER/no"), 2) << said();
+  EXPECT_EQ(code_of("tune " + kModel + " --data FOLDER/chats.jsonl --method lora --show 1 --out FOLDER/no"), 2);
+}
+
 }  // namespace
 }  // namespace frugal
