@@ -167,12 +167,13 @@ frugal_table(job_table register_jobs JobTable frugal/train/loop/job_table.h regi
 
 # ---- the program ----
 pkg_check_modules(CLI11 REQUIRED IMPORTED_TARGET CLI11)
+pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
 frugal_sources(cli_sources cli)
 list(FILTER cli_sources EXCLUDE REGEX "/main\\.cpp$")
 add_library(frugal_cli STATIC ${cli_sources} ${system_table} ${job_table})
 target_include_directories(frugal_cli PUBLIC ${CMAKE_SOURCE_DIR})
 target_compile_definitions(frugal_cli PRIVATE FRUGAL_VERSION="${PROJECT_VERSION}" FRUGAL_COMPILER="${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
-target_link_libraries(frugal_cli PUBLIC ${room_libraries} frugal_common frugal_loop frugal_kernels ${CMAKE_DL_LIBS} PRIVATE PkgConfig::CLI11)
+target_link_libraries(frugal_cli PUBLIC ${room_libraries} frugal_common frugal_loop frugal_kernels ${CMAKE_DL_LIBS} PRIVATE PkgConfig::CLI11 PkgConfig::HTTPLIB)
 add_executable(frugal ${CMAKE_SOURCE_DIR}/frugal/cli/main.cpp)
 target_link_libraries(frugal PRIVATE frugal_cli)
 frugal_tests(cli FALSE frugal_cli)

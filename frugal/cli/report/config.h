@@ -8,6 +8,8 @@ struct ReportConfig {
   std::string run;
   std::vector<std::string> compare;
   std::string out, csv, tensorboard;
+  bool serve = false;
+  std::int64_t port = 0;
   OutputConfig output;
 
   template <class Self, class Visitor>
@@ -39,6 +41,13 @@ struct ReportConfig {
        .group = "output",
        .is_path = true},
       c.tensorboard);
+    v({.name = "serve",
+       .help =
+           "instead of the page, a server of it on this machine alone, 127.0.0.1, until Ctrl-C: live while a run goes "
+           "on; of a folder of runs all of them",
+       .group = "serving"},
+      c.serve);
+    v({.name = "port", .help = "of --serve; 0: any that is free", .group = "serving"}, c.port);
     OutputConfig::fields(c.output, v);
   }
 };

@@ -5,11 +5,13 @@
 #include <set>
 
 #include "frugal/base/atomic_file.h"
+#include "frugal/base/interrupt.h"
 #include "frugal/base/print.h"
 #include "frugal/base/system.h"
 #include "frugal/base/validate.h"
 #include "frugal/cli/report/numbers.h"
 #include "frugal/cli/report/report.h"
+#include "frugal/cli/report/serve.h"
 #include "frugal/cli/run_rows.h"
 #include "frugal/cli/sweep_rows.h"
 #include "frugal/train/run/run_folder.h"
@@ -62,8 +64,20 @@ int list_runs(const ReportConfig& config, const std::vector<RunRow>& rows) {
   return 0;
 }
 
+int serve(const ReportConfig& config) {
+  catch_interrupts();
+  serve_reports({.folder = config.run, .port = config.port, .started = [&](const std::string& url) {
+                   if (config.output.json)
+                     print_json({{"url", url}});
+                   else
+                     std::cout << url << "    (Ctrl-C ends it)" << std::endl;
+                 }});
+  return 0;
+}
+
 int run_report(const ReportConfig& config) {
   std::error_code failed;
+  if (config.serve) return serve(config);
   if (config.compare.empty() && config.out.empty() && config.csv.empty() && config.tensorboard.empty() &&
       fs::is_directory(config.run, failed) &&
       !fs::exists(fs::symlink_status(fs::path(config.run) / "run.json", failed))) {
@@ -91,9 +105,16 @@ int run_report(const ReportConfig& config) {
 
 void validate(const ReportConfig& c) {
   require_given("RUN", c.run, "frugal report run");
-  const int asked = !c.out.empty() + !c.csv.empty() + !c.tensorboard.empty();
+  const int asked = !c.out.empty() + !c.csv.empty() + !c.tensorboard.empty() + c.serve;
   if (asked > 1)
-    throw Error(Exit::usage, "more than one of --out, --csv and --tensorboard is given", "give one of them at a time");
+    throw Error(Exit::usage, "more than one of --out, --csv, --tensorboard and --serve is given",
+                "give one of them at a time");
+  require_setting(c.port >= 0 && c.port <= 65535, "--port", c.port, "0 to 65535", "--port 0 takes one that is free");
+  if (c.port > 0 && !c.serve) throw Error(Exit::usage, "--port is given, but --serve is not", "add --serve");
+  if (c.serve && !c.compare.empty())
+    throw Error(Exit::usage, "--compare is given with --serve", "leave one of them out");
+  if (std::error_code none; c.serve && !fs::is_directory(c.run, none))
+    throw Error(Exit::input, "'" + c.run + "' is not a folder", "give a run, or a folder of runs");
   if (!c.csv.empty() && !c.csv.ends_with(".csv"))  // a slip must not overwrite a record
     throw Error(Exit::usage, "--csv is " + c.csv + ", expected a name that ends in .csv", "--csv " + c.csv + ".csv");
   if (c.out.empty()) return;
@@ -113,7 +134,8 @@ void register_cli_report(SystemTable& table) {
              .group = "frugal",
              .examples = {"frugal report run", "frugal report run --compare other,third --out compared.html",
                           "frugal report runs    (a folder of runs: a line each)",
-                          "frugal report run --csv run.csv    (or --tensorboard logs)", "frugal report run --json"},
+                          "frugal report run --csv run.csv    (or --tensorboard logs)",
+                          "frugal report --serve runs    (in a browser, live)", "frugal report run --json"},
              .actions = {describe_action<ReportConfig>("", "the page", run_report)}});
 }
 

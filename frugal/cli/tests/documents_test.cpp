@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 // What is no whole command, by a part of it, and why.
 const std::map<std::string, std::string> kLeftOut = {
+    {"--config run.toml", "the file is the reader's"},
     {" ...", "the rest is left to the reader"},
     {" VERB ", "stands for any verb"},
     {"frugal pi ", "the system that CONTRIBUTING adds"},
