@@ -66,7 +66,7 @@ TEST_F(Damaged, ListLeavesOutWhatIsNoRecord) {
 // Whatever a record holds, its line has no number that cannot be one, and nothing that a terminal would obey.
 TEST_F(Damaged, ListAndReportShowWhatRecordsHold) {
   run("types",
-      R"({"format": 1, "settings": [], "results": {"best": 7, "seconds": "x"}, "files": {"dev": []}, "status": "done"})");
+      R"({"format": 1, "settings": [], "results": {"best": 7, "seconds": "x"}, "files": {"dev": []}, "status": "a"})");
   run("huge", R"({"format": 1, "settings": {"method": "a\u001b[2Jb"}, "status": "done\u0007",
       "results": {"best": {"metric": 1e308, "metric_name": "m\n"}, "seconds": -1e300, "peak_rss_bytes": 1e300}})");
   for (const std::string& command : {"list " + folder_.string(), "report " + folder_.string()}) {
