@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "frugal/base/json_text.h"
+#include "frugal/base/units.h"
 
 namespace frugal {
 namespace {
@@ -154,6 +155,23 @@ Json parse_size(const Field& field, std::string_view text) {
 }
 
 }  // namespace detail
+
+std::string shown_value(const FieldInfo& info, const Json& value) {
+  constexpr std::size_t kMost = 100;
+  if (info.type == "SIZE" && value.is_number_unsigned() && value != 0) return format_bytes(value.get<std::uint64_t>());
+  const auto text_of = [](const Json& part) { return part.dump(-1, ' ', false, Json::error_handler_t::replace); };
+  std::string text = text_of(value);
+  if (text.size() <= kMost) return text;
+  std::size_t end = kMost;
+  if (!value.is_array()) {
+    while (end > 0 && (text[end] & 0xc0) == 0x80) --end;
+    return text.substr(0, end) + "... (" + std::to_string(text.size()) + " bytes)";
+  }
+  text.clear();
+  std::size_t shown = 0;
+  for (; shown < value.size() && text.size() < kMost; ++shown) text += (shown == 0 ? "[" : ",") + text_of(value[shown]);
+  return shown == value.size() ? text + "]" : text + ", and " + std::to_string(value.size() - shown) + " more]";
+}
 
 Settings::Settings(std::vector<FieldInfo> fields) : fields_(std::move(fields)) {
   for (const auto& info : fields_) values_.push_back({info.initial, "default"});

@@ -68,6 +68,9 @@ std::vector<FieldInfo> describe_fields() {
   return list;
 }
 
+// A value as a line of a terminal has it: sizes with their unit, long texts and lists cut.
+std::string shown_value(const FieldInfo& info, const Json& value);
+
 class Settings {
  public:
   explicit Settings(std::vector<FieldInfo> fields);

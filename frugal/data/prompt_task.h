@@ -41,7 +41,8 @@ struct PromptConfig {
        .group = "data"},
       c.columns);
     v({.name = "max_length",
-       .help = "tokens of a prompt and its longest label, >= 8; longer prompts lose their beginning",
+       .help = "tokens of a prompt and its longest label, >= 8; longer prompts lose their beginning; without --labels "
+               "1024, of the whole sequence",
        .group = "data"},
       c.max_length);
   }

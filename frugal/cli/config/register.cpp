@@ -51,7 +51,7 @@ int show_config(const std::vector<std::string>& arguments) {
   for (const auto& info : parsed.settings.fields()) {
     const auto& [value, origin] = parsed.settings.at(info.field.name);
     json[std::string(info.field.name)] = {{"value", value}, {"from", origin}};
-    rows.push_back({std::string(info.field.name), value.dump(-1, ' ', false, Json::error_handler_t::replace), origin});
+    rows.push_back({std::string(info.field.name), shown_value(info, value), origin});
   }
   if (parsed.settings.has("json") && parsed.settings.at("json").value.get<bool>())
     print_json(json);

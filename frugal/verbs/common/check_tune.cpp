@@ -26,8 +26,7 @@ std::string changed_settings(const Settings& settings) {
   for (const auto& info : settings.fields()) {
     const auto& [value, origin] = settings.at(info.field.name);
     if (value == info.initial) continue;
-    text += "\n  " + std::string(info.field.name) + " = " + value.dump(-1, ' ', false, Json::error_handler_t::replace) +
-            "  (" + origin + ")";
+    text += "\n  " + std::string(info.field.name) + " = " + shown_value(info, value) + "  (" + origin + ")";
   }
   return text;
 }
@@ -262,7 +261,7 @@ Checked check_tune(const Settings& given) {
   const Json description = found.description;
   checked.show = [=] {
     if (!c.output.json) {
-      std::cout << plan_table(request, rows) << std::flush;
+      std::cout << plan_table(request, rows, {.has_parts = false}) << std::flush;
       row_that_fits();
       return 0;
     }

@@ -42,7 +42,7 @@ TuneData::TuneData(const DataConfig& config, const std::string& objective, Sessi
   const DataParts parts = data_parts(config, seed);
   train_ = take("data", parts.data);
   dev_ = take("dev", parts.dev);
-  if (config.show > 0 && dynamic_cast<GeneratedAnswers*>(dev_.get()) == nullptr) {
+  if (config.show > 0 && dev_ != nullptr && dynamic_cast<GeneratedAnswers*>(dev_.get()) == nullptr) {
     shown_ = first_of(splits_.back()->sequences, static_cast<std::size_t>(config.show));
     samples_ = answers_to(shown_);
   }
@@ -60,7 +60,7 @@ std::unique_ptr<GeneratedAnswers> TuneData::answers_to(const SequenceDataset& se
 
 // A table for each evaluation: a run that goes on has those from before.
 void TuneData::draw_samples(const WeightView& view, std::int64_t step, Figures& figures) {
-  if (config_.show == 0) return;
+  if (config_.show == 0 || dev_ == nullptr) return;
   const auto* of_dev = dynamic_cast<GeneratedAnswers*>(dev_.get());
   if (of_dev == nullptr) samples_->evaluate(view, "samples");
   const std::vector<WrittenAnswer>& all = (of_dev == nullptr ? *samples_ : *of_dev).answers();

@@ -185,6 +185,7 @@ TEST_F(AnswersRun, ShowsWhatTheModelWrites) {
   }
   EXPECT_EQ(tables[0], tables[1]);
   EXPECT_NE(read_file(folder_ / "shown/report.html").find("What the model writes after step 4"), std::string::npos);
+  EXPECT_EQ(code_of("convert FOLDER/shown --out FOLDER/model.gguf"), 0) << said();  // measures it, without a dev
   const std::string labels = "tune " + kModel + " --data FOLDER/chats.jsonl --template x --labels a,b --method lora ";
   EXPECT_EQ(code_of(labels + "--dev FOLDER/chats.jsonl --show 1 --out FOLDER/no"), 2) << said();
   EXPECT_EQ(code_of("tune " + kModel + " --data FOLDER/chats.jsonl --method lora --show 1 --out FOLDER/no"), 2);
