@@ -1,6 +1,6 @@
 // A layer's forward over a few tokens, as in generation: bound by reading the weights once, so each product is split by
-// rows of the weight over the threads and reads the weights as they lie. Activations are fp32; the caches are of type
-// T. Private to nn/.
+// rows of the weight over the threads and reads the weights as they lie, and so are the pairs beside them. Activations
+// are fp32; the caches are of type T. Private to nn/.
 #pragma once
 #include <span>
 #include <vector>
@@ -13,7 +13,8 @@ namespace frugal {
 
 struct FewTokens {
   Threads& threads;
-  const WeightStore& store;
+  const WeightView& view;    // that takes few tokens
+  const WeightStore& store;  // its own
   const PackedBatch& batch;
   std::span<KvCache* const> caches;  // one a segment
   PassMemory& pass;

@@ -1,6 +1,8 @@
 #include "frugal/nn/blocks/layer_pairs.h"
 
+#include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "frugal/base/philox.h"
 #include "frugal/core/kernels/backward.h"
@@ -14,11 +16,15 @@ constexpr std::int64_t kNormRows = 64;  // rows of a weight whose lengths are on
 
 // to <- from times scale.
 template <class T>
-T* place(const std::vector<float>& from, float scale, T* to) {
-  std::vector<float> scaled(from);
-  for (float& value : scaled) value *= scale;
-  convert(scaled.data(), to, static_cast<std::int64_t>(scaled.size()));
-  return to + scaled.size();
+T* place(std::span<const float> from, float scale, T* to) {
+  constexpr std::size_t kPart = 1024;  // beside the stack no memory is taken: a token of a decoded text comes by here
+  float scaled[kPart];
+  for (std::size_t begin = 0; begin < from.size(); begin += kPart) {
+    const std::size_t count = std::min(kPart, from.size() - begin);
+    for (std::size_t i = 0; i < count; ++i) scaled[i] = from[begin + i] * scale;
+    convert(scaled, to + begin, static_cast<std::int64_t>(count));
+  }
+  return to + from.size();
 }
 
 }  // namespace
@@ -46,7 +52,7 @@ void scale_columns(T* y, std::int64_t rows, std::int64_t cols, std::int64_t stri
 // g[i] = magnitude[i] / |W[i] + scale b[i] a| with the lengths' inverses.
 template <class T>
 LayerPairs<T>::LayerPairs(const WeightView& view, const LayerIds& ids, const LayerLayout& at, Threads& threads,
-                          std::uint32_t part)
+                          std::uint32_t part, For purpose)
     : pairs_(static_cast<std::size_t>(view.branches())), dropout_(view.low_rank_dropout()) {
   if (part > 0) dropout_.key = philox_key(dropout_.key, part);
   std::size_t numbers = 0, rows = 0;
@@ -55,13 +61,15 @@ LayerPairs<T>::LayerPairs(const WeightView& view, const LayerIds& ids, const Lay
     const LowRankPair* pair = ids[slot].weight == kNoTensor ? nullptr : view.low_rank(ids[slot].weight);
     if (pair == nullptr) continue;
     for (auto& of_branch : pairs_) of_branch[s] = {.rank = pair->rank, .id = ids[slot].weight};
-    numbers += static_cast<std::size_t>(pair->rank * (2 * at.in(slot) + at.out(slot)));
+    const std::int64_t times_a = purpose == For::backward ? 2 : 1;
+    numbers += static_cast<std::size_t>(pair->rank * (times_a * at.in(slot) + at.out(slot)));
     if (pair->magnitude != nullptr) rows += static_cast<std::size_t>(2 * at.out(slot));
   }
   if (numbers == 0) return;
   memory_ = Buffer(pairs_.size() * numbers * sizeof(T));
   lengths_ = Buffer(pairs_.size() * rows * sizeof(float));
-  std::vector<std::vector<float>> a(pairs_.size()), b(pairs_.size());
+  std::vector<std::vector<float>> copies_of_a(pairs_.size()), copies_of_b(pairs_.size());
+  std::vector<std::span<const float>> a(pairs_.size()), b(pairs_.size());
   std::vector<float*> out(pairs_.size());
   T* to = memory_.as<T>();
   float* lengths = lengths_.as<float>();
@@ -70,19 +78,27 @@ LayerPairs<T>::LayerPairs(const WeightView& view, const LayerIds& ids, const Lay
     if (pair(slot).rank == 0) continue;
     const LowRankPair& whole = *view.low_rank(pair(slot).id);
     const std::int64_t in = at.in(slot), rows_of = at.out(slot);
-    const auto read = [&](PairPart of, std::vector<std::vector<float>>& into, std::int64_t count) {
+    // Where they lie, or as each branch has them.
+    const auto read = [&](PairPart of, std::vector<std::vector<float>>& copies,
+                          std::vector<std::span<const float>>& into, std::int64_t count) {
+      const auto size = static_cast<std::size_t>(count);
+      if (view.branches() == 1) {
+        std::fill(into.begin(), into.end(), std::span(whole.values(of), size));
+        return;
+      }
       for (std::size_t i = 0; i < into.size(); ++i) {
-        into[i].resize(static_cast<std::size_t>(count));
-        out[i] = into[i].data();
+        copies[i].resize(size);
+        out[i] = copies[i].data();
+        into[i] = copies[i];
       }
       view.low_rank_part(pair(slot).id, of, out.data());
     };
-    read(PairPart::a, a, whole.rank * in);
-    read(PairPart::b, b, whole.rank * rows_of);
+    read(PairPart::a, copies_of_a, a, whole.rank * in);
+    read(PairPart::b, copies_of_b, b, whole.rank * rows_of);
     for (std::size_t i = 0; i < pairs_.size(); ++i) {
       Pair& own = pairs_[i][s];
       own.a = std::exchange(to, place(a[i], 1, to));
-      own.a_scaled = std::exchange(to, place(a[i], whole.scale, to));
+      if (purpose == For::backward) own.a_scaled = std::exchange(to, place(a[i], whole.scale, to));
       own.b_scaled = std::exchange(to, place(b[i], whole.scale, to));
     }
     if (whole.magnitude == nullptr) continue;

@@ -19,15 +19,17 @@ class LayerPairs {
   struct Pair {
     std::int64_t rank = 0;
     std::size_t id = 0;
-    const T *a = nullptr, *a_scaled = nullptr, *b_scaled = nullptr;
+    const T *a = nullptr, *a_scaled = nullptr, *b_scaled = nullptr;  // a_scaled: null in a forward
     const float *factor = nullptr, *inverse_norm = nullptr;  // [out]: magnitude / |W'| and 1 / |W'|; null: no magnitude
   };
   struct Rows {
     const T* data;
     std::int64_t stride;
   };
-  // part: of the step; draws another dropout.
-  LayerPairs(const WeightView& view, const LayerIds& ids, const LayerLayout& at, Threads& threads, std::uint32_t part);
+  // part: of the step; draws another dropout. Only a backward reads a_scaled.
+  enum class For { forward, backward };
+  LayerPairs(const WeightView& view, const LayerIds& ids, const LayerLayout& at, Threads& threads, std::uint32_t part,
+             For purpose);
   const Pair& pair(Slot slot, int branch = 0) const { return pairs_[static_cast<std::size_t>(branch)][slot]; }
   bool has_dropout() const { return dropout_.p > 0; }
 

@@ -3,6 +3,7 @@
 //   y = x W^T + (g - 1) (d W^T) + g scale (d a^T) b^T,   d = dropout(x), g[i] = magnitude[i] / |W'[i]|,
 // as PEFT computes it, the lengths |W'[i]| constants in the backward. Without dropout that is g (x W'^T).
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -15,6 +16,12 @@ class PairsView : public BaseView {
  public:
   PairsView(const WeightStore& store, const std::vector<LowRankPair>& pairs) : BaseView(store), pairs_(pairs) {}
   bool is_plain() const override { return false; }
+  bool takes_few_tokens() const override {
+    return branches() == 1 && dropout_.p == 0 &&
+           std::none_of(pairs_.begin(), pairs_.end(), [](const LowRankPair& pair) {
+             return pair.rank > 0 && pair.magnitude != nullptr;  // DoRA's takes the lengths of all rows
+           });
+  }
   const LowRankPair* low_rank(std::size_t id) const override { return pairs_[id].rank > 0 ? &pairs_[id] : nullptr; }
   // Dropout of the pairs' input with probability p, drawn from Philox(key, Stream::dropout); 0: none, as in evaluation.
   void set_dropout(double p, std::uint64_t key) { dropout_ = {p, key}; }

@@ -234,7 +234,7 @@ void DecoderState::word_logits(const WeightView& view, const float* x, std::int6
                                std::int64_t end, float* out, std::size_t stride) const {
   const auto c = static_cast<std::size_t>(shape.hidden), m = static_cast<std::size_t>(end - begin),
              count = static_cast<std::size_t>(n);
-  if (view.is_plain()) return view.store().matvec(ids.head, begin, end, x, count, out, stride);
+  if (view.takes_few_tokens()) return view.store().matvec(ids.head, begin, end, x, count, out, stride);
   std::vector<float> made(m * c);
   float* to[1] = {made.data()};
   view.rows(ids.head, begin, end, to);

@@ -159,7 +159,8 @@ void DecoderState::forward_packed(PassMemory& pass, const WeightView& view, cons
     LayerTape* record = tape != nullptr && tape->records(l) ? &tape->at(l) : nullptr;
     const bool keeps = record != nullptr && tape->keeps();
     if (record != nullptr) record->input.grow(static_cast<std::size_t>(N * shape.hidden) * sizeof(float));
-    const LayerPairs<T> pairs(view, ids.layers[l], layouts[l], threads, tape == nullptr ? 0 : tape->part());
+    const LayerPairs<T> pairs(view, ids.layers[l], layouts[l], threads, tape == nullptr ? 0 : tape->part(),
+                              LayerPairs<T>::For::forward);
     const Recording recording = keeps ? Recording::all : record != nullptr ? Recording::input : Recording::none;
     forward_layer<T>(call(pass, view, batch, l, layouts[l], pairs, record, recording), caches, qkv_of(l + 1));
   }
@@ -181,13 +182,13 @@ void DecoderState::forward_part(PassMemory& pass, const WeightView& view, const 
   std::memcpy(pass.hidden.at(0), h, bytes);
   const Preparation<T> qkv = prepare_qkv<T>(view, ids.layers[l], at, work.panels_qkv);
   threads.run(qkv.size(), [&](std::int64_t item, int) { qkv.run(view, item); });
-  const LayerPairs<T> pairs(view, ids.layers[l], at, threads, 0);
+  const LayerPairs<T> pairs(view, ids.layers[l], at, threads, 0, LayerPairs<T>::For::forward);
   forward_layer<T>(call(pass, view, batch, l, at, pairs, nullptr, Recording::none), {}, {});
   std::memcpy(h, pass.hidden.at(0), bytes);
 }
 
 template <class T>
-void DecoderState::forward_few(PassMemory& pass, const WeightStore& store, const PackedBatch& batch,
+void DecoderState::forward_few(PassMemory& pass, const WeightView& view, const PackedBatch& batch,
                                std::span<KvCache* const> caches) {
   const std::int64_t N = batch.size();
   Hidden& hidden = pass.hidden;
@@ -197,9 +198,9 @@ void DecoderState::forward_few(PassMemory& pass, const WeightStore& store, const
   hidden.memory.grow(static_cast<std::size_t>(N * shape.hidden) * sizeof(float));
   for (std::int64_t t = 0; t < N; ++t) {
     const std::int64_t token = batch.tokens[static_cast<std::size_t>(t)];
-    store.read_rows(ids.embedding, token, token + 1, hidden.at(0, t));
+    view.store().read_rows(ids.embedding, token, token + 1, hidden.at(0, t));
   }
-  FewTokens few{threads, store, batch, caches, pass, static_cast<float>(shape.norm_eps)};
+  FewTokens few{threads, view, view.store(), batch, caches, pass, static_cast<float>(shape.norm_eps)};
   for (std::size_t l = 0; l < layouts.size(); ++l) {
     if (layouts[l].has_attention()) attend_few<T>(few, layouts[l], ids.layers[l], l);
     if (layouts[l].has_feed_forward()) feed_forward_few(few, layouts[l], ids.layers[l]);
@@ -221,7 +222,7 @@ void DecoderState::backward_layer(PassMemory& pass, const WeightView& view, cons
       item < qkv.size() ? qkv.run(view, item) : rest.run(view, item - qkv.size());
     });
   }
-  const LayerPairs<T> low_rank(view, id, at, threads, part);
+  const LayerPairs<T> low_rank(view, id, at, threads, part, LayerPairs<T>::For::backward);
   const LayerCall<T> layer = call<T>(pass, view, batch, l, at, low_rank, &tape, Recording::again);
   if (is_recorded)
     read_vectors(view, id, at, work);
@@ -311,7 +312,8 @@ DecoderPass::DecoderPass(DecoderState& state, const WeightView& view, const Pack
   constexpr std::int64_t kNarrow = 8, kNarrowSequences = 32;
   const auto segments = static_cast<std::int64_t>(batch.segments.size());
   const bool is_step = batch.size() == segments && segments <= kNarrowSequences;  // a token more of each sequence
-  const bool narrow = view.is_plain() && !caches.empty() && (is_step || (segments == 1 && batch.size() <= kNarrow));
+  const bool narrow =
+      view.takes_few_tokens() && !caches.empty() && (is_step || (segments == 1 && batch.size() <= kNarrow));
   std::vector<std::int32_t> positions = batch.positions;
   for (std::size_t s = 0; s < caches.size(); ++s) {
     const Segment& segment = batch.segments[s];
@@ -321,12 +323,12 @@ DecoderPass::DecoderPass(DecoderState& state, const WeightView& view, const Pack
   state.rotations(pass, positions);
   if (state.compute == Compute::f32) {
     if (narrow)
-      state.forward_few<float>(pass, view.store(), batch, caches);
+      state.forward_few<float>(pass, view, batch, caches);
     else
       state.forward_packed<float>(pass, view, batch, caches, layers, tape);
   } else {
     if (narrow)
-      state.forward_few<kernels::Bf16>(pass, view.store(), batch, caches);
+      state.forward_few<kernels::Bf16>(pass, view, batch, caches);
     else
       state.forward_packed<kernels::Bf16>(pass, view, batch, caches, layers, tape);
   }

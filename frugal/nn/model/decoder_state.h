@@ -39,7 +39,7 @@ struct DecoderState {
   void forward_part(PassMemory& pass, const WeightView& view, const PackedBatch& batch, std::size_t l, LayerPart part,
                     float* h);
   template <class T>
-  void forward_few(PassMemory& pass, const WeightStore& store, const PackedBatch& batch,
+  void forward_few(PassMemory& pass, const WeightView& view, const PackedBatch& batch,
                    std::span<KvCache* const> caches);
   template <class T>
   void backward_layer(PassMemory& pass, const WeightView& view, const PackedBatch& batch, std::size_t l,

@@ -41,6 +41,8 @@ class WeightView {
   // All branches read the same weights; `out` of rows() may then be one pointer for all of them.
   virtual bool shares_weights() const { return branches() == 1; }
   virtual bool is_plain() const { return false; }  // one branch, and its rows are the store's
+  // Likewise, or with pairs beside them that need no more than two products.
+  virtual bool takes_few_tokens() const { return is_plain(); }
   // Of forwards that are not recorded; null: every unit is on.
   virtual const UnitMask* mask(std::size_t /*layer*/, int /*branch*/) const { return nullptr; }
   virtual UnitObserver* observer() const { return nullptr; }  // of forwards of one branch; null: nobody watches

@@ -106,6 +106,34 @@ TEST(LowRank, GradientsAreThoseOfTheMergedWeights) {
   }
 }
 
+// Token by token, as in generation, pairs make the logits of one forward; DoRA's goes the long way.
+TEST(LowRank, FewTokensGiveTheLogitsOfOneForward) {
+  for (const bool has_magnitudes : {false, true}) {
+    SmallDecoder m("biased");
+    Pairs pairs(m.store, 3, has_magnitudes);
+    const PairsView view(m.store, pairs.pairs);
+    EXPECT_EQ(view.takes_few_tokens(), !has_magnitudes);
+    const std::vector<std::int32_t>& ids = m.sequences.front();
+    PackedBatch all;
+    all.append(ids);
+    const auto expected = m.decoder.forward(view, all)->logits(all.size() - 1),
+               plain = m.decoder.forward(m.view, all)->logits(all.size() - 1);
+    KvCache cache(m.store.shape(), static_cast<std::int64_t>(ids.size()), Compute::f32);
+    std::vector<float> logits;
+    for (const std::int32_t id : ids) {
+      PackedBatch one;
+      one.append(std::vector<std::int32_t>{id});
+      logits = m.decoder.forward(view, one, cache)->logits(0);
+    }
+    double of_pairs = 0;
+    for (std::size_t v = 0; v < logits.size(); ++v) {
+      EXPECT_NEAR(logits[v], expected[v], 1e-4) << has_magnitudes;
+      of_pairs += std::abs(expected[v] - plain[v]);
+    }
+    EXPECT_GT(of_pairs, 0.1);
+  }
+}
+
 // Central differences along a random change of every factor, with dropout: the mask is the same in both directions and
 // passes.
 TEST(LowRank, GradientWithDropoutIsTheSlopeOfTheLoss) {

@@ -18,13 +18,19 @@ SequenceDataset first_of(const SequenceDataset& all, std::size_t count) {
   return some;
 }
 
-// The last of a long prompt, from a character on.
-std::string ending_of(const std::string& prompt) {
-  constexpr std::size_t kMost = 300;
-  if (prompt.size() <= kMost) return prompt;
-  std::size_t first = prompt.size() - kMost;
-  while (first < prompt.size() && (prompt[first] & 0xc0) == 0x80) ++first;
-  return "..." + prompt.substr(first);
+bool is_inside_character(char c) { return (c & 0xc0) == 0x80; }  // of UTF-8
+
+// Of long texts, so that a page stays one to look at.
+std::string ending_of(const std::string& text, std::size_t most) {
+  if (text.size() <= most) return text;
+  std::size_t first = text.size() - most;
+  while (first < text.size() && is_inside_character(text[first])) ++first;
+  return "..." + text.substr(first);
+}
+std::string beginning_of(const std::string& text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && is_inside_character(text[most])) --most;
+  return text.substr(0, most) + "...";
 }
 
 }  // namespace
@@ -64,12 +70,14 @@ void TuneData::draw_samples(const WeightView& view, std::int64_t step, Figures& 
   const auto* of_dev = dynamic_cast<GeneratedAnswers*>(dev_.get());
   if (of_dev == nullptr) samples_->evaluate(view, "samples");
   const std::vector<WrittenAnswer>& all = (of_dev == nullptr ? *samples_ : *of_dev).answers();
+  constexpr std::size_t kPrompt = 120, kAnswer = 200;
   FigureTable table{.name = "written_" + std::to_string(step),
                     .title = "What the model writes after step " + std::to_string(step),
                     .columns = {"prompt", "reference", "written"},
                     .rows = {}};
   for (std::size_t i = 0; i < std::min(all.size(), static_cast<std::size_t>(config_.show)); ++i)
-    table.rows.push_back({ending_of(all[i].prompt), all[i].reference, all[i].prediction});
+    table.rows.push_back({ending_of(all[i].prompt, kPrompt), beginning_of(all[i].reference, kAnswer),
+                          beginning_of(all[i].prediction, kAnswer)});
   figures.add(table);
 }
 
